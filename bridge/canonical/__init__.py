@@ -1,0 +1,23 @@
+"""Exact bytes: records, leaves, manifests and acts as RFC 8785 JSON. Pure.
+
+The formats are fixed (``docs/formats.md``). Absent fields are left out, never null.
+"""
+
+from bridge.canonical.act import act_bytes
+from bridge.canonical.json import dumps, rfc3339
+from bridge.canonical.leaf import Leaf
+from bridge.canonical.manifest import ManifestRow, manifest_bytes
+from bridge.canonical.record import CaptureTool, MediaCopy, RecordFrame, record_bytes
+
+__all__ = [
+    "CaptureTool",
+    "Leaf",
+    "ManifestRow",
+    "MediaCopy",
+    "RecordFrame",
+    "act_bytes",
+    "dumps",
+    "manifest_bytes",
+    "record_bytes",
+    "rfc3339",
+]

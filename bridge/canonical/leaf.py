@@ -1,0 +1,119 @@
+"""Lines of the log. Opaque to whoever has no record: no name, id or text stands in a leaf."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from bridge.canonical.json import Json, dumps, rfc3339
+from bridge.model import Digest, Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leaf:
+    """A leaf before it has an index: its kind and its canonical bytes."""
+
+    kind: str
+    body: bytes
+
+    @classmethod
+    def _of(cls, kind: str, at: datetime, fields: dict[str, Json]) -> Leaf:
+        present = {name: value for name, value in fields.items() if value is not None}
+        return cls(kind=kind, body=dumps({"k": kind, "v": 1, "t": rfc3339(at), **present}))
+
+    @classmethod
+    def seen(cls, *, at: datetime, stream: str, n: int, digest: Digest, verdict: Verdict) -> Leaf:
+        """A message was seen, with what became of it. Every journalled event gets one."""
+        return cls._of(
+            "seen",
+            at,
+            {
+                "s": stream,
+                "n": n,
+                "d": digest.hex,
+                "c": verdict.outcome.value,
+                "cl": f"{verdict.policy}+{verdict.model}",
+                "x": "restricted" if verdict.restricted else None,
+            },
+        )
+
+    @classmethod
+    def stored(
+        cls, *, at: datetime, ref: int, digest: Digest, key: str, retain_until: datetime | None
+    ) -> Leaf:
+        """The store has the object. ``key`` is from ``v1/`` on; ``ref`` is the seen leaf."""
+        return cls._of(
+            "stored",
+            at,
+            {
+                "ref": ref,
+                "o": digest.hex,
+                "p": Digest.of(key.encode()).hex,
+                "ret": rfc3339(retain_until) if retain_until else None,
+            },
+        )
+
+    @classmethod
+    def decision(cls, *, at: datetime, ref: int, verdict: Verdict, by: str) -> Leaf:
+        """The outcome changed. ``by``: policy, person or calibration."""
+        return cls._of(
+            "decision",
+            at,
+            {
+                "ref": ref,
+                "c": verdict.outcome.value,
+                "cl": f"{verdict.policy}+{verdict.model}",
+                "by": by,
+            },
+        )
+
+    @classmethod
+    def gap(
+        cls,
+        *,
+        at: datetime,
+        stream: str,
+        after: int,
+        why: str,
+        since: datetime | None,
+        until: datetime | None,
+    ) -> Leaf:
+        """A known loss after event ``after`` of the stream (-1: before its first)."""
+        return cls._of(
+            "gap",
+            at,
+            {
+                "s": stream,
+                "after": after,
+                "why": why,
+                "from": rfc3339(since) if since else None,
+                "to": rfc3339(until) if until else None,
+            },
+        )
+
+    @classmethod
+    def late(cls, *, at: datetime, ref: int, late_ms: int) -> Leaf:
+        """A message was stored ``late_ms`` milliseconds after its timer."""
+        return cls._of("late", at, {"ref": ref, "ms": late_ms})
+
+    @classmethod
+    def placed(
+        cls,
+        *,
+        kind: str,
+        at: datetime,
+        key: str,
+        digest: Digest,
+        stream: str | None = None,
+        total: int | None = None,
+    ) -> Leaf:
+        """A manifest part or an act stands in the store.
+
+        ``stream`` is given for ``open`` and ``close``; ``total``, the number of events of the
+        stream, for ``close``.
+        """
+        return cls._of(
+            kind,
+            at,
+            {"p": Digest.of(key.encode()).hex, "o": digest.hex, "s": stream, "total": total},
+        )

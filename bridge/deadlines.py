@@ -1,0 +1,94 @@
+"""When a message must be safe. Pure: times in, times out; the clock is the caller's.
+
+``safe_by = min(event time + timer - margin, receipt + 60 s)``, where the margin is 20 % of the
+timer, at least 10 s, at most half the timer (``docs/architecture.md``, "Deadlines").
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from bridge.model import Timer
+
+PROMPTLY = timedelta(seconds=60)
+"""The longest a kept message waits for storage when no timer runs."""
+
+LONGEST_TIMER = timedelta(days=36_500).total_seconds()
+"""Timers beyond this (seconds) would overflow a date; they are read as this long."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deadline:
+    """``safe_by``: when it must be stored. ``expires_at``: when it disappears, if a timer runs."""
+
+    safe_by: datetime
+    expires_at: datetime | None = None
+
+
+def usable_seconds(value: object) -> float | None:
+    """A timer's seconds, or None where ``value`` is no positive finite number.
+
+    Platforms send zero, negative, huge, fractional and textual timers; none may stop a stream.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if value <= 0:
+        return None
+    return float(min(value, LONGEST_TIMER))
+
+
+def margin(seconds: float) -> float:
+    """Seconds before expiry at which a message must be safe."""
+    return min(max(0.2 * seconds, 10.0), seconds / 2)
+
+
+def plan(*, sent_at: datetime | None, received_at: datetime, timer: Timer | None) -> Deadline:
+    """The deadline of a message. Event time is clamped to [receipt - timer, receipt].
+
+    A back-dated message is thus overdue at once, never before it was received; one from the
+    future gains no time by it.
+    """
+    promptly = received_at + PROMPTLY
+    if timer is None:
+        return Deadline(safe_by=promptly)
+    length = timedelta(seconds=timer.seconds)
+    began = min(max(sent_at or received_at, received_at - length), received_at)
+    expires_at = began + length
+    due = expires_at - timedelta(seconds=margin(timer.seconds))
+    return Deadline(safe_by=min(due, promptly), expires_at=expires_at)
+
+
+def promoted(decided_at: datetime) -> Deadline:
+    """The deadline of a discard that a later message made significant. It is never late."""
+    return Deadline(safe_by=decided_at + PROMPTLY)
+
+
+def wait_for_media_until(*, received_at: datetime, safe_by: datetime) -> datetime:
+    """A seal waits for its media at most half the time to ``safe_by``."""
+    return received_at + max(safe_by - received_at, timedelta(0)) / 2
+
+
+def hopeless(*, now: datetime, store_delay: timedelta, expires_at: datetime | None) -> bool:
+    """Whether the proven delay of the store puts the message past its timer anyway."""
+    return expires_at is not None and now + store_delay > expires_at
+
+
+def lateness_ms(*, stored_at: datetime, expires_at: datetime | None) -> int:
+    """Milliseconds by which a message was stored after its timer; 0 when in time."""
+    if expires_at is None or stored_at <= expires_at:
+        return 0
+    return max(1, int((stored_at - expires_at) / timedelta(milliseconds=1)))
+
+
+def from_milliseconds(value: object) -> datetime | None:
+    """A platform's millisecond timestamp, or None where it is no representable moment."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=value)
+    except (OverflowError, ValueError):
+        return None

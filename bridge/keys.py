@@ -1,0 +1,107 @@
+"""Names of objects and streams. No name, id or other personal data ever stands in a key.
+
+All keys are relative to ``v1/<tenant>/`` of the store and use ``[a-z0-9./_-]`` only. The formats
+are fixed: ``docs/formats.md``, "Keys of objects".
+"""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
+FURTHEST_AHEAD = timedelta(days=1)
+RECORDS = "records"
+REVIEW = "review"
+
+
+def _hmac(key: bytes, *parts: str | bytes) -> bytes:
+    joined = b"\x00".join(p if isinstance(p, bytes) else _utf8(p) for p in parts)
+    return hmac.digest(key, joined, "sha256")
+
+
+def _utf8(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def stream_id(stream_key: bytes, platform: str, group_id: str) -> str:
+    """The blinded stream of one group, from its ``open`` to its ``close`` (16 hex)."""
+    return _hmac(stream_key, platform, group_id).hex()[:16]
+
+
+def group_gid(blind_key: bytes, platform: str, group_id: str) -> str:
+    """The blinded group as it stands in keys (16 hex). Stays the same across streams."""
+    return _hmac(blind_key, platform, group_id).hex()[:16]
+
+
+def identity(blind_key: bytes, stream: str, upstream_id: str, revision: str | None) -> bytes:
+    """What makes an event itself within its stream (16 bytes); its first 8 are ``id16``."""
+    return _hmac(blind_key, stream, upstream_id, revision or "")[:16]
+
+
+def filed_at(*, sent_at: datetime | None, observed_at: datetime) -> datetime:
+    """The time a record is filed under: ``sent_at``, unless it is absent or not credible."""
+    if sent_at is None or sent_at < EARLIEST or sent_at > observed_at + FURTHEST_AHEAD:
+        return observed_at
+    return sent_at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordName:
+    """Where a record, its media and its manifest stand."""
+
+    platform: str
+    gid: str
+    filed_at: datetime
+    n: int
+    id16: str
+
+    @property
+    def day(self) -> str:
+        """``YYYY/MM/DD``."""
+        return self.filed_at.strftime("%Y/%m/%d")
+
+    @property
+    def stem(self) -> str:
+        """The file's name without its ending."""
+        clock = self.filed_at.strftime("%H%M%S") + f"{self.filed_at.microsecond // 1000:03d}"
+        return f"{clock}-{self.n:012d}-{self.id16}"
+
+    def record(self, area: str) -> str:
+        """Key of the record in ``area`` (``records`` or ``review``)."""
+        return f"{area}/{self.platform}/{self.gid}/{self.day}/{self.stem}.json"
+
+    def media(self, area: str, i: int) -> str:
+        """Key of the record's ``i``-th attachment."""
+        return media_key(self.record(area), media_object(self.stem, i))
+
+
+def media_object(stem: str, i: int) -> str:
+    """An attachment's place relative to its record's folder, as the record names it."""
+    return f"media/{stem}/{i}"
+
+
+def media_key(record_key: str, object_name: str) -> str:
+    """Key of an attachment, from its record's key and the name in the record."""
+    return f"{record_key.rpartition('/')[0]}/{object_name}"
+
+
+def stem_of(record_key: str) -> str:
+    """The stem in a record's key."""
+    return record_key.rpartition("/")[2].removesuffix(".json")
+
+
+def manifest_key(gid: str, day: str, part: int) -> str:
+    """Key of one part of a day's manifest; ``day`` is ``YYYY/MM/DD``."""
+    return f"manifests/{gid}/{day}/{part:06d}.json"
+
+
+def act_key(at: datetime, seq: int) -> str:
+    """Key of an act."""
+    return f"acts/{at:%Y/%m/%d}/{seq:012d}.json"
+
+
+def absolute(tenant: str, key: str) -> str:
+    """The key from ``v1/`` on, as leaves digest it."""
+    return f"v1/{tenant}/{key}"

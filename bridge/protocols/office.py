@@ -1,0 +1,45 @@
+"""What people order: steps on groups now, decisions and holds later."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+
+class StepKind(StrEnum):
+    """What a person may do with a group."""
+
+    PROPOSE = "propose"
+    APPROVE = "approve"
+    PAUSE = "pause"
+    RESUME = "resume"
+    CLOSE = "close"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupStep:
+    """One step, as ordered. ``number`` is given by the office and only grows."""
+
+    number: int = 0
+    kind: StepKind
+    connector: str
+    group_id: str
+    name: str | None
+    by: str
+    at: datetime
+    why: str
+
+
+class Office(Protocol):
+    """The inbox of orders. People's tools write it, the bridge takes from it."""
+
+    async def order(self, step: GroupStep) -> int:
+        """Add a step. Durable on return; gives its number."""
+
+    async def steps(self, after: int) -> tuple[GroupStep, ...]:
+        """Every step with a number above ``after``, in order."""
+
+    async def aclose(self) -> None:
+        """Give up the connection."""

@@ -1,0 +1,1 @@
+"""Settings and policies. Imports nothing of ours."""

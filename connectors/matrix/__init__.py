@@ -1,0 +1,1 @@
+"""The Matrix connector: our own `/sync` loop over raw bytes."""

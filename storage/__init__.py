@@ -1,0 +1,1 @@
+"""What keeps things: journal, spool, objects, office."""
