@@ -16,13 +16,8 @@ RECORDS = "records"
 REVIEW = "review"
 
 
-def _hmac(key: bytes, *parts: str | bytes) -> bytes:
-    joined = b"\x00".join(p if isinstance(p, bytes) else _utf8(p) for p in parts)
-    return hmac.digest(key, joined, "sha256")
-
-
-def _utf8(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")
+def _hmac(key: bytes, *parts: str) -> bytes:
+    return hmac.digest(key, "\0".join(parts).encode("utf-8", "surrogatepass"), "sha256")
 
 
 def stream_id(stream_key: bytes, platform: str, group_id: str) -> str:

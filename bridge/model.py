@@ -199,6 +199,7 @@ class Batch:
     """
 
     connector: str
+    platform: str
     cursor: Cursor | None
     events: tuple[Event, ...] = ()
     losses: tuple[Loss, ...] = ()
@@ -281,7 +282,10 @@ class NoticeState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """A group as the register has it. ``note`` says in words why it is not recording."""
+    """A group as the register has it. ``note`` says in words why it is not recording.
+
+    ``listed`` groups are approved by the settings file and by nothing else.
+    """
 
     connector: str
     platform: str
@@ -292,6 +296,7 @@ class Group:
     presence: Presence | None = None
     note: str = ""
     capture_all: bool = False
+    listed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -66,13 +66,14 @@ class Connector(Protocol):
 
         Raises:
             ConnectorUnavailableError: nothing was delivered; ask again with the same cursor.
-            EnvelopeError: a response could not be split; its bytes are on the error.
+            EnvelopeError: a response could not be split; its bytes are on the error. The
+                connector paces its own next tries, so that groups it can read go on.
         """
 
     async def join(self, group_id: str) -> None:
         """Accept the invitation to an approved group. Joining a joined group succeeds."""
 
-    async def announce(self, group_id: str, text: str, *, key: str) -> Announcement:
+    async def announce(self, group_id: str, notice: str, *, key: str) -> Announcement:
         """Post the notice and pin it where allowed. Same ``key``, same message, once.
 
         A refusal by the platform is an answer, not an error.

@@ -50,6 +50,7 @@ class Entry:
     record: SealedRecord | None
     seen_leaf: int | None
     attempts: int
+    stored_at: datetime | None = None
 
 
 class DownloadState(StrEnum):
@@ -88,13 +89,17 @@ class MediaState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sealing:
-    """A seal: the exact record bytes, the seen leaf, and the arrow the entry takes."""
+    """A seal: the exact record bytes, the seen leaf, and the arrow the entry takes.
+
+    ``media`` counts the attachments the record names with an object. If another came in
+    meanwhile, the seal changes nothing and is made again.
+    """
 
     seq: int
     trigger: Trigger
     record: SealedRecord
-    salt: bytes = field(repr=False)
     leaf: Leaf
+    media: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +110,7 @@ class StoredProof:
     at: datetime
     stored: Leaf
     late: Leaf | None = None
+    late_ms: int | None = None
 
 
 class PlacementKind(StrEnum):
@@ -161,6 +167,7 @@ class Tally:
     leaves: int
     overdue: int
     unlisted: int
+    unsplit: int
 
 
 class Journal(Protocol):
@@ -182,12 +189,15 @@ class Journal(Protocol):
         stream and queues the ``open`` act.
         """
 
-    async def claim(self, state: EntryState, *, now: datetime, limit: int) -> tuple[Entry, ...]:
+    async def claim(
+        self, state: EntryState, *, now: datetime, limit: int, feasible: datetime | None = None
+    ) -> tuple[Entry, ...]:
         """Lease entries in ``state`` that may be tried, earliest ``safe_by`` first.
 
-        From ``sealed``, hopeless ones come behind feasible ones, and only entries of groups whose
-        notice is settled. A lease lasts until a verb moves or fails the entry, :meth:`release`
-        gives it back, or the process ends; two claims never hold the same entry.
+        Entries that expire before ``feasible`` are hopeless and come behind the others. From
+        ``sealed`` only entries of groups whose notice is settled are given. A lease lasts until
+        a verb moves or fails the entry, :meth:`release` gives it back, or the process ends; two
+        claims never hold the same entry.
         """
 
     def release(self, seqs: Sequence[int]) -> None:
@@ -206,7 +216,7 @@ class Journal(Protocol):
         """Move sealed entries to stored and write their leaves."""
 
     async def promote(
-        self, seq: int, verdict: Verdict, *, record: SealedRecord, leaf: Leaf
+        self, seq: int, verdict: Verdict, *, key: str, safe_by: datetime, leaf: Leaf
     ) -> bool:
         """Move a discarded entry to sealed, with its decision leaf. False: it is elsewhere now."""
 
@@ -231,13 +241,22 @@ class Journal(Protocol):
     async def claim_download(self, *, now: datetime) -> DownloadOrder | None:
         """Lease the download order that is due first."""
 
-    async def downloaded(self, order: DownloadOrder, file: SpooledFile) -> None:
-        """The file is in the spool. If its record is sealed already, a ``media`` entry is made."""
+    async def downloaded(self, order: DownloadOrder, file: SpooledFile, *, at: datetime) -> bool:
+        """The file is in the spool. If its record is sealed already, a ``media`` entry is made.
+
+        False: the entry was destroyed meanwhile, and the file is to go.
+        """
+
+    def release_download(self, order: DownloadOrder) -> None:
+        """Give an order back untouched."""
 
     async def download_failed(
         self, order: DownloadOrder, *, why: str, at: datetime, next_try: datetime | None
     ) -> None:
         """Count a failure; without ``next_try`` it is final and a gap is written."""
+
+    async def spooled(self) -> frozenset[str]:
+        """Names of all spool files that an entry still needs; any other file may go."""
 
     async def media_stored(self, seq: int) -> tuple[str, ...]:
         """Mark an entry's spooled media stored; gives the spool names that may go."""
@@ -273,6 +292,9 @@ class Journal(Protocol):
         ``office_step`` is remembered as taken in the same transaction. False: state is another.
         """
 
+    async def skip_office_step(self, number: int) -> None:
+        """Remember a step that asks for nothing as taken."""
+
     async def office_taken(self) -> int:
         """The number of the last office step taken."""
 
@@ -293,6 +315,9 @@ class Journal(Protocol):
 
     async def keep_body(self, connector: str, body: bytes, *, at: datetime) -> bool:
         """Keep a response that could not be split, once per digest. False: it was there."""
+
+    async def pending(self) -> int:
+        """Entries that are on their way to the store or to a discard."""
 
     async def tally(self, *, now: datetime) -> Tally:
         """Counts for ``status``."""

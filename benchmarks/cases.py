@@ -1,0 +1,167 @@
+"""The rows of the loss table, and how each is measured."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from benchmarks.senders import Sending, bodies, send
+from benchmarks.subjects import UNLOADED, Kept, Load, Subject
+from bridge.demo.official import Official
+
+_LOOK_SECONDS = 0.25
+_KILLED_AFTER = 3
+
+
+class Way(StrEnum):
+    """What happens to the recorder while the messages are sent."""
+
+    LIVE = "live"
+    DOWN = "down"
+    KILLED = "killed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A row of the table."""
+
+    key: str
+    title: str
+    sending: Sending
+    way: Way = Way.LIVE
+    load: Load = UNLOADED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What one subject kept of one case, by stage, and its delays in seconds."""
+
+    case: str
+    subject: str
+    sent: int
+    rate: float
+    kept: dict[str, int]
+    delays: dict[str, tuple[float, float]]
+
+
+FULL = (
+    Case(key="a", title="live at 35/s", sending=Sending(count=200, rate=35)),
+    Case(key="b", title="sent while down", sending=Sending(count=100), way=Way.DOWN),
+    Case(key="c", title="burst, 40 senders", sending=Sending(count=400, parallel=40)),
+    Case(
+        key="d",
+        title="at 30/s, each slowed by 50 ms",
+        sending=Sending(count=200, rate=30),
+        load=Load(slow=0.05),
+    ),
+    Case(
+        key="e",
+        title="pending, kill -9 after 3, restart",
+        sending=Sending(count=8),
+        way=Way.KILLED,
+        load=Load(slow=0.3),
+    ),
+    Case(
+        key="f",
+        title="sent while down, bot asks for 1000",
+        sending=Sending(count=300),
+        way=Way.DOWN,
+        load=Load(timeline=1000),
+    ),
+)
+"""The table."""
+
+SHORT = (
+    Case(key="a", title="live at 35/s", sending=Sending(count=40, rate=35)),
+    Case(key="b", title="sent while down", sending=Sending(count=15), way=Way.DOWN),
+    Case(key="c", title="burst, 40 senders", sending=Sending(count=80, parallel=40)),
+    Case(
+        key="d",
+        title="at 30/s, each slowed by 50 ms",
+        sending=Sending(count=40, rate=30),
+        load=Load(slow=0.05),
+    ),
+    Case(
+        key="e",
+        title="pending, kill -9 after 3, restart",
+        sending=Sending(count=8),
+        way=Way.KILLED,
+        load=Load(slow=0.3),
+    ),
+    Case(
+        key="f",
+        title="sent while down, bot asks for 1000",
+        sending=Sending(count=120),
+        way=Way.DOWN,
+        load=Load(timeline=1000),
+    ),
+)
+"""The same rows in a fraction of the time; (f) still exceeds the server's 100 per timeline."""
+
+
+async def measure(
+    case: Case, subject: Subject, people: Sequence[Official], room: str, *, quiet: float
+) -> Result:
+    """Send, and wait until everything is kept or nothing new came for ``quiet`` seconds."""
+    texts = bodies(f"{case.key} {subject.label}", case.sending.count)
+    await subject.prepare(room)
+    try:
+        rate = await _perform(case, subject, people, room, texts)
+        await _settle(subject, len(texts), quiet)
+        stages = await subject.stages()
+    finally:
+        await subject.stop()
+    wanted = frozenset(texts)
+    return Result(
+        case=case.key,
+        subject=subject.label,
+        sent=len(texts),
+        rate=rate,
+        kept={
+            stage: len(wanted.intersection(one.body for one in kept))
+            for stage, kept in stages.items()
+        },
+        delays={stage: _percentiles(kept, wanted) for stage, kept in stages.items()},
+    )
+
+
+async def _perform(
+    case: Case, subject: Subject, people: Sequence[Official], room: str, texts: Sequence[str]
+) -> float:
+    if case.way is Way.LIVE:
+        await subject.start(case.load)
+        return await send(people, room, texts, case.sending)
+    # It must have been there once: what is sent before the join is nobody's to record.
+    await subject.start(replace(case.load, slow=0.0))
+    await subject.stop()
+    rate = await send(people, room, texts, case.sending)
+    if case.way is Way.KILLED:
+        await subject.start(case.load, wait=False)
+        async with asyncio.timeout(60):
+            # Another process: nothing here can be told of its progress.
+            while await subject.finished() < _KILLED_AFTER:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        await subject.kill()
+    await subject.start(replace(case.load, slow=0.0))
+    return rate
+
+
+async def _settle(subject: Subject, count: int, quiet: float) -> None:
+    clock = asyncio.get_running_loop().time
+    seen, changed = await subject.finished(), clock()
+    while seen < count and clock() < changed + quiet:
+        await asyncio.sleep(_LOOK_SECONDS)
+        now = await subject.finished()
+        if now != seen:
+            seen, changed = now, clock()
+
+
+def _percentiles(kept: Sequence[Kept], wanted: frozenset[str]) -> tuple[float, float]:
+    """The median and the 95th percentile."""
+    delays = sorted(one.delay for one in kept if one.body in wanted)
+    if not delays:
+        return (0.0, 0.0)
+    last = len(delays) - 1
+    return (delays[round(last * 0.5)], delays[round(last * 0.95)])

@@ -1,0 +1,123 @@
+"""The composition root: settings in, running parts out. No logic of its own.
+
+This package alone sees adapters and settings; :mod:`bridge.cli` alone imports it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from bridge.app.adapters import (
+    as_config_error,
+    check_signing_key,
+    classifier_of,
+    connectors_of,
+    lock_data_dir,
+    open_journal,
+    open_office,
+    open_store,
+    read_settings,
+)
+from bridge.app.examination import Finding, examine
+from bridge.app.orders import known_groups, new_folder, order_step
+from bridge.app.recorder import VERSION, Bridge
+from bridge.app.report import StatusReport, status_of
+from bridge.clock import SystemClock
+from bridge.protocols import Classifier, Clock, Entry
+from config.secrets import read_key
+from config.settings import Settings
+from storage.objects import LocalObjectStore
+from storage.spool import FileSpool
+
+__all__ = [
+    "VERSION",
+    "Bridge",
+    "Finding",
+    "Settings",
+    "StatusReport",
+    "as_config_error",
+    "classifier_of",
+    "connectors_of",
+    "entries_of",
+    "examine",
+    "known_groups",
+    "new_folder",
+    "open_journal",
+    "open_office",
+    "open_store",
+    "order_step",
+    "read_settings",
+    "running",
+    "status_of",
+]
+
+
+@asynccontextmanager
+async def running(
+    settings: Settings, *, clock: Clock | None = None, classifier: Classifier | None = None
+) -> AsyncIterator[Bridge]:
+    """A started bridge; on leaving it is drained, stopped and closed, in that order.
+
+    Raises:
+        ConfigError: what waiting cannot mend.
+        JournalError: the journal cannot be opened.
+    """
+    clock = clock or SystemClock()
+    check_signing_key(settings)
+    async with AsyncExitStack() as stack:
+        lock = lock_data_dir(settings)
+        stack.callback(lock.close)
+        connectors = connectors_of(settings, clock)
+        for connector in connectors.values():
+            stack.push_async_callback(connector.aclose)
+        journal = await open_journal(settings, clock)
+        stack.push_async_callback(journal.aclose)
+        office = await open_office(settings)
+        stack.push_async_callback(office.aclose)
+        store = open_store(settings, clock)
+        stack.push_async_callback(store.aclose)
+        if isinstance(store, LocalObjectStore):
+            await store.start()
+        spool = await _open_spool(settings)
+        bridge = Bridge(
+            settings=settings,
+            clock=clock,
+            journal=journal,
+            office=office,
+            store=store,
+            spool=spool,
+            connectors=connectors,
+            classifier=classifier or classifier_of(settings),
+        )
+        stack.push_async_callback(bridge.stop)
+        await bridge.start()
+        yield bridge
+
+
+async def entries_of(settings: Settings) -> tuple[Entry, ...]:
+    """Every entry with content, in the order it came: for the demonstration and benchmarks."""
+    journal = await open_journal(settings, SystemClock(), look=True)
+    try:
+        found: list[Entry] = []
+        while page := await journal.after(found[-1].seq if found else 0, limit=500):
+            found += page
+        return tuple(found)
+    finally:
+        await journal.aclose()
+
+
+async def _open_spool(settings: Settings) -> FileSpool:
+    with as_config_error():
+        key = await asyncio.to_thread(read_key, settings.keys.journal_key_file)
+    spool = FileSpool(
+        settings.service.data_dir / "spool",
+        key,
+        max_bytes=settings.spool.max_bytes,
+        media_max_bytes=settings.spool.media_max_bytes,
+        random_bytes=os.urandom,
+    )
+    await spool.start()
+    return spool

@@ -1,0 +1,190 @@
+"""All parts of one running recorder, wired."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from datetime import timedelta
+from importlib.metadata import version as installed_version
+
+import structlog
+
+from bridge.admission import Admission
+from bridge.app.adapters import FILE_WORKERS, S3_WORKERS, as_config_error
+from bridge.app.rules import listed_groups, notices, retentions
+from bridge.capture import Capture
+from bridge.downloads import Downloads
+from bridge.errors import ConfigError, ConnectorRejectedError, ConnectorUnavailableError
+from bridge.forget import Forget
+from bridge.health import FILE as HEALTH_FILE
+from bridge.health import HealthMonitor
+from bridge.protocols import Classifier, Clock, Connector, ObjectStore
+from bridge.scribe import Scribe
+from bridge.seal import Keeper, Sealer
+from bridge.supervise import Loops
+from bridge.triage import Triage
+from bridge.writer import Writer
+from config.secrets import read_key
+from config.settings import Settings
+from storage.journal import SqliteJournal
+from storage.office import SqliteOffice
+from storage.spool import FileSpool
+
+log = structlog.get_logger(__name__)
+
+VERSION = installed_version("muniment")
+DRAIN_SECONDS = 7.0
+"""How long a stop waits for what is on its way; with what follows it stays under ten seconds."""
+
+
+class Bridge:
+    """All parts of one running recorder."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        clock: Clock,
+        journal: SqliteJournal,
+        office: SqliteOffice,
+        store: ObjectStore,
+        spool: FileSpool,
+        connectors: dict[str, Connector],
+        classifier: Classifier,
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._journal = journal
+        self._connectors = connectors
+        self._loops = Loops(clock)
+        with as_config_error():
+            blind_key = read_key(settings.keys.blind_key_file)
+        sealer = Sealer(
+            journal=journal,
+            blind_key=blind_key,
+            random_bytes=os.urandom,
+            clock=clock,
+            version=VERSION,
+        )
+        keeper = Keeper(
+            journal=journal,
+            store=store,
+            spool=spool,
+            clock=clock,
+            tenant=settings.service.tenant,
+            retention=retentions(settings),
+        )
+        s3 = settings.store.location.folder is None
+        self._captures = [
+            Capture(connector=connector, journal=journal, clock=clock)
+            for connector in connectors.values()
+        ]
+        self._triage = Triage(
+            journal=journal,
+            classifier=classifier,
+            sealer=sealer,
+            clock=clock,
+            capture_all=settings.policy.capture_all,
+        )
+        self._writer = Writer(
+            journal=journal,
+            keeper=keeper,
+            clock=clock,
+            workers=S3_WORKERS if s3 else FILE_WORKERS,
+        )
+        self._scribe = Scribe(
+            journal=journal,
+            store=store,
+            clock=clock,
+            tenant=settings.service.tenant,
+            retention_days=settings.longest_retention(),
+        )
+        self._downloads = Downloads(
+            journal=journal,
+            spool=spool,
+            connectors=connectors,
+            clock=clock,
+            media_max_bytes=settings.spool.media_max_bytes,
+        )
+        self._forget = Forget(
+            journal=journal,
+            spool=spool,
+            clock=clock,
+            discard_after=timedelta(days=settings.policy.discard_after_days),
+            context_window=timedelta(minutes=settings.policy.context_minutes),
+        )
+        self._admission = Admission(
+            journal=journal,
+            office=office,
+            connectors=connectors,
+            clock=clock,
+            random_bytes=os.urandom,
+            listed=listed_groups(settings, connectors),
+            notice=notices(settings),
+        )
+        self._health = HealthMonitor(
+            file=settings.service.data_dir / HEALTH_FILE, clock=clock, alarms=self._alarms
+        )
+        self._port_problem: str | None = None
+
+    async def start(self) -> None:
+        """Sign in, then start every loop. A connector that does not answer starts degraded.
+
+        Raises:
+            ConfigError: the platform refuses the very first sign-in.
+        """
+        await self._forget.round()
+        for connector in self._connectors.values():
+            await self._first_sign_in(connector)
+        await self._admission.begin()
+        host, _, port = self._settings.service.metrics.rpartition(":")
+        self._port_problem = await self._health.serve(host.strip("[]"), int(port))
+        if self._port_problem:
+            log.warning("metrics_not_served", what=self._port_problem)
+        for capture in self._captures:
+            self._loops.start(f"capture {capture.name}", capture.run)
+        self._loops.start("admission", self._admission.run)
+        self._loops.start("downloads", self._downloads.run)
+        self._loops.start("triage", self._triage.run)
+        self._loops.start("writer", self._writer.run)
+        self._loops.start("scribe", self._scribe.run)
+        self._loops.start("forget", self._forget.run)
+        self._loops.start("health", self._health.run)
+        log.info("running", version=VERSION, connectors=len(self._connectors))
+
+    async def stop(self) -> None:
+        """Drain and stop: nothing new comes in, what is on its way is stored, then all ends.
+
+        What does not make it within the time is in the journal and goes on at the next start.
+        """
+        captures = [f"capture {capture.name}" for capture in self._captures]
+        await self._loops.stop(*captures, "admission")
+        try:
+            async with asyncio.timeout(DRAIN_SECONDS):
+                while await self._journal.pending() and not self._writer.health:
+                    await self._clock.sleep(0.05)
+                await self._loops.stop("scribe")
+                await self._scribe.round(flush=True)
+        except TimeoutError:
+            log.warning("not_drained", hint="what is left is stored after the next start")
+        await self._loops.stop()
+        await self._health.aclose()
+        log.info("stopped")
+
+    async def _first_sign_in(self, connector: Connector) -> None:
+        if await self._journal.cursor(connector.name) is not None:
+            return
+        try:
+            await connector.start()
+        except ConnectorRejectedError as error:
+            raise ConfigError(str(error), hint=error.hint) from None
+        except ConnectorUnavailableError as error:
+            log.warning("not_receiving", connector=connector.name, what=str(error))
+
+    async def _alarms(self) -> tuple[str, ...]:
+        found = [f"{capture.name}: {capture.health}" for capture in self._captures]
+        alarms = [text for text in found if not text.endswith((": ", ": starting"))]
+        alarms += [text for text in (self._writer.health, self._scribe.health) if text]
+        if self._port_problem:
+            alarms.append(self._port_problem)
+        return tuple(dict.fromkeys(alarms))

@@ -1,0 +1,208 @@
+"""What ``status`` says, in the shape that others read (``docs/formats.md``)."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import msgspec
+
+from bridge.app.adapters import open_journal
+from bridge.app.recorder import VERSION
+from bridge.canonical import rfc3339
+from bridge.clock import SystemClock
+from bridge.errors import JournalUnavailableError
+from bridge.health import FILE, read_health
+from bridge.model import Group, GroupState
+from bridge.protocols import Tally, TallyGroup
+from config.settings import Settings
+
+NOT_RUNNING = "muniment run is not running: nothing is recorded."
+
+
+class GroupReport(msgspec.Struct, frozen=True, kw_only=True):
+    """One group. ``seen`` is the sum of captured, review, discarded and undecided."""
+
+    connector: str
+    id: str
+    name: str | None
+    state: str
+    seen: int
+    captured: int
+    review: int
+    discarded: int
+    undecided: int
+    stored: int
+    gaps: int
+    late: int
+    last_event_at: str | None
+    notice: str
+    note: str
+
+
+class Totals(msgspec.Struct, frozen=True, kw_only=True):
+    """The groups added up. ``unlisted`` counts events of groups that are not approved."""
+
+    seen: int
+    captured: int
+    review: int
+    discarded: int
+    undecided: int
+    stored: int
+    gaps: int
+    late: int
+    unlisted: int
+
+
+class JournalReport(msgspec.Struct, frozen=True, kw_only=True):
+    """The journal by states, and the responses that could not be split."""
+
+    entries_by_state: dict[str, int]
+    unsplit: int
+
+
+class LogReport(msgspec.Struct, frozen=True, kw_only=True):
+    """The log: its leaves, and when its last checkpoint was published."""
+
+    size: int
+    checkpoint_at: str | None = None
+
+
+class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole of ``status --json``."""
+
+    groups: list[GroupReport]
+    totals: Totals
+    journal: JournalReport
+    downloads: dict[str, int]
+    log: LogReport
+    overdue: int
+    alarms: list[str]
+    version: str = VERSION
+
+
+async def status_of(settings: Settings) -> StatusReport:
+    """The status, from the journal and from what a running ``run`` says of itself.
+
+    Raises:
+        JournalError: the journal is there and cannot be read.
+    """
+    clock = SystemClock()
+    health = await asyncio.to_thread(read_health, settings.service.data_dir / FILE)
+    try:
+        journal = await open_journal(settings, clock, look=True)
+    except JournalUnavailableError:
+        if await asyncio.to_thread((settings.service.data_dir / "journal.db").exists):
+            raise
+        tally = _nothing(settings)
+    else:
+        try:
+            tally = await journal.tally(now=clock.now())
+        finally:
+            await journal.aclose()
+    alarms = list(health.alarms) if health is not None else [NOT_RUNNING]
+    return _report(tally, alarms + _concerns(tally))
+
+
+def _nothing(settings: Settings) -> Tally:
+    """The status before the first start: what the file lists, and zeros."""
+    listed = (
+        Group(
+            connector=group.connector,
+            platform="",
+            group_id=group.id,
+            name=group.name,
+            state=GroupState.APPROVED,
+        )
+        for group in settings.groups
+    )
+    return Tally(
+        groups=tuple(TallyGroup(group=group) for group in listed),
+        entries_by_state=(),
+        downloads=(),
+        leaves=0,
+        overdue=0,
+        unlisted=0,
+        unsplit=0,
+    )
+
+
+def _concerns(tally: Tally) -> list[str]:
+    found = []
+    if tally.overdue:
+        found.append(f"{tally.overdue} messages are overdue: past safe_by and not stored.")
+    if tally.unsplit:
+        found.append(f"{tally.unsplit} responses of a platform could not be split; they are kept.")
+    deaf = {GroupState.NOT_RECORDING, GroupState.REMOVED}
+    found += [
+        f"{each.group.name or each.group.group_id} is {each.group.state.value}: {each.group.note}."
+        for each in tally.groups
+        if each.group.state in deaf
+    ]
+    return found
+
+
+def _report(tally: Tally, alarms: list[str]) -> StatusReport:
+    total = _totals(tally)
+    return StatusReport(
+        groups=[_group(each) for each in tally.groups],
+        totals=Totals(
+            seen=_seen(total),
+            captured=total.captured,
+            review=total.review,
+            discarded=total.discarded,
+            undecided=total.undecided,
+            stored=total.stored,
+            gaps=total.gaps,
+            late=total.late,
+            unlisted=tally.unlisted,
+        ),
+        journal=JournalReport(entries_by_state=dict(tally.entries_by_state), unsplit=tally.unsplit),
+        downloads=dict(tally.downloads),
+        log=LogReport(size=tally.leaves),
+        overdue=tally.overdue,
+        alarms=alarms,
+    )
+
+
+def _totals(tally: Tally) -> TallyGroup:
+    nobody = Group(connector="", platform="", group_id="", name=None, state=GroupState.PROPOSED)
+    total = TallyGroup(group=nobody)
+    for each in tally.groups:
+        total = replace(
+            total,
+            captured=total.captured + each.captured,
+            review=total.review + each.review,
+            discarded=total.discarded + each.discarded,
+            undecided=total.undecided + each.undecided,
+            stored=total.stored + each.stored,
+            gaps=total.gaps + each.gaps,
+            late=total.late + each.late,
+        )
+    return total
+
+
+def _seen(tally: TallyGroup) -> int:
+    return tally.captured + tally.review + tally.discarded + tally.undecided
+
+
+def _group(tally: TallyGroup) -> GroupReport:
+    group = tally.group
+    last = tally.last_event_at
+    return GroupReport(
+        connector=group.connector,
+        id=group.group_id,
+        name=group.name,
+        state=group.state.value,
+        seen=_seen(tally),
+        captured=tally.captured,
+        review=tally.review,
+        discarded=tally.discarded,
+        undecided=tally.undecided,
+        stored=tally.stored,
+        gaps=tally.gaps,
+        late=tally.late,
+        last_event_at=rfc3339(last) if last else None,
+        notice=group.notice.value,
+        note=group.note,
+    )

@@ -1,0 +1,65 @@
+"""What the settings say of groups: which are listed, how long records stay, what a notice says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+
+from bridge.admission import ListedGroup
+from bridge.app.adapters import as_config_error
+from bridge.model import Group, GroupState
+from bridge.notices import NoticeFacts, notice_text
+from bridge.protocols import Connector
+from bridge.seal import Retention
+from config.secrets import read_public
+from config.settings import Settings
+
+
+def retentions(settings: Settings) -> Callable[[str, str], Retention]:
+    """The retention of a group, by connector and group id."""
+    review = timedelta(days=settings.store.review_days)
+
+    def retention(connector: str, group_id: str) -> Retention:
+        days = settings.effective_retention(settings.group(connector, group_id))
+        return Retention(records=None if days is None else timedelta(days=days), review=review)
+
+    return retention
+
+
+def listed_groups(settings: Settings, connectors: Mapping[str, Connector]) -> Sequence[ListedGroup]:
+    """The groups that the settings file approves."""
+    return [
+        ListedGroup(
+            connector=group.connector,
+            platform=connectors[group.connector].platform,
+            group_id=group.id,
+            name=group.name,
+            capture_all=group.capture_all,
+        )
+        for group in settings.groups
+    ]
+
+
+def notices(settings: Settings) -> Callable[[Group], str]:
+    """The notice of a group.
+
+    Raises:
+        ConfigError: the text cannot be read or filled.
+    """
+    with as_config_error():
+        own = read_public(settings.notice.text_file) if settings.notice.text_file else None
+
+    def notice(group: Group) -> str:
+        listed = settings.group(group.connector, group.group_id)
+        facts = NoticeFacts(
+            department=settings.service.department,
+            contact=settings.notice.contact,
+            retention_days=settings.effective_retention(listed),
+            discard_days=settings.policy.discard_after_days,
+        )
+        return notice_text(facts, language=settings.notice.language, own_text=own)
+
+    # Tried once with no group at all, so that a text that cannot be filled stops the start.
+    nobody = Group(connector="", platform="", group_id="", name=None, state=GroupState.PROPOSED)
+    notice(nobody)
+    return notice

@@ -1,0 +1,268 @@
+"""The policy: what counts, in which words, and what doubt does. Data with a version.
+
+The text comes from a file under ``config/policies`` that the caller has read; nothing here
+touches a disk. A policy that cannot be trusted to do what it says is refused as a whole.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from bridge.classify.gate import Gate
+from bridge.classify.patterns import bare, compile_pattern, word_list
+from bridge.classify.table import Table
+from bridge.classify.terms import FREE_ROLES, Code, Cue, Doubt, Emoji, Form, Role, Rule, Window
+from bridge.errors import PolicyError
+from bridge.model import Outcome
+
+USED_CODES = {
+    "ACK": Outcome.DISCARD,
+    "ANSWER": Outcome.CAPTURE,
+    "CAPTURE_ALL": Outcome.CAPTURE,
+    "CAPSTONE": Outcome.CAPTURE,
+    "CONTEXT": Outcome.CAPTURE,
+    "DECISION": Outcome.CAPTURE,
+    "DOUBT": Outcome.REVIEW,
+    "EVIDENCE": Outcome.CAPTURE,
+    "INTEGRITY": Outcome.CAPTURE,
+    "MARKING": Outcome.CAPTURE,
+    "SOCIAL": Outcome.DISCARD,
+}
+"""Codes that the program itself gives, with the outcome they must have."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """A policy in force. Two with one ``label`` MUST be the same policy."""
+
+    name: str
+    version: str
+    title: str
+    sources: tuple[str, ...]
+    capture_from: float
+    codes: Mapping[str, Code]
+    rules: tuple[Rule, ...]
+    cues: Mapping[Role, tuple[Cue, ...]]
+    forms: tuple[Form, ...]
+    caveats: tuple[str, ...]
+    window: Window
+    doubt: Doubt
+    emoji: Emoji
+    capstone: tuple[str, ...] = ()
+    rule_gate: Gate = field(init=False, repr=False, compare=False)
+    cue_gate: Gate = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        rules = Gate.of(bare(rule.pattern) for rule in self.rules)
+        object.__setattr__(self, "rule_gate", rules)
+        cues = Gate.of(bare(cue.pattern) for cue in self.free_cues)
+        object.__setattr__(self, "cue_gate", cues)
+
+    @property
+    def free_cues(self) -> tuple[Cue, ...]:
+        """The cues that count wherever they stand in a text."""
+        return tuple(cue for role in FREE_ROLES for cue in self.cues[role])
+
+    @property
+    def label(self) -> str:
+        """``name@version``, as every verdict carries it."""
+        return f"{self.name}@{self.version}"
+
+    def outcome(self, code: str) -> Outcome:
+        """What ``code`` leads to."""
+        return self.codes[code].outcome
+
+
+def parse_policy(text: str) -> Policy:
+    """The policy that ``text`` (TOML) describes.
+
+    Raises PolicyError naming the field and the remedy; MUST NOT return a policy with a field
+    that was not understood.
+    """
+    try:
+        top = Table(tomllib.loads(text), "")
+    except tomllib.TOMLDecodeError as error:
+        raise PolicyError(
+            f"not TOML: {error}", hint="Correct the policy file at the place named."
+        ) from error
+    words = _words(top.table("words"))
+    lists = {name: word_list(items) for name, items in words.items()}
+    codes = _codes(top.table("codes"))
+    markings = top.table("markings")
+    policy = Policy(
+        name=_slug(top, "name"),
+        version=_slug(top, "version"),
+        title=top.text("title"),
+        sources=top.strings("sources"),
+        capture_from=top.share("capture_from"),
+        codes=codes,
+        rules=_rules(top.tables("rules"), codes, lists),
+        cues=_cues(top.tables("cues"), lists),
+        forms=_forms(markings),
+        caveats=markings.strings("caveats", ()),
+        window=_window(top.table("context")),
+        doubt=_doubt(top.table("doubt"), words),
+        emoji=_emoji(top.table("emoji")),
+        capstone=top.strings("capstone", ()),
+    )
+    markings.close()
+    top.close()
+    return policy
+
+
+def _slug(table: Table, key: str) -> str:
+    value = table.text(key)
+    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{0,39}", value):
+        raise PolicyError(
+            f"{table.at(key)}: {value!r} cannot stand in a verdict",
+            hint=f"Use lower-case letters, digits, dots and hyphens in {table.at(key)}.",
+        )
+    return value
+
+
+def _words(table: Table) -> dict[str, tuple[str, ...]]:
+    words = {name: table.strings(name) for name in table.keys()}  # noqa: SIM118 - not a mapping
+    for name, items in words.items():
+        if not items or any(item != item.lower() or item == "*" for item in items):
+            raise PolicyError(
+                f"words.{name}: must be lower-case words", hint=f"Write words.{name} in lower case."
+            )
+    return words
+
+
+def _codes(table: Table) -> dict[str, Code]:
+    codes: dict[str, Code] = {}
+    for name in table.keys():  # noqa: SIM118 - not a mapping
+        entry = table.table(name)
+        codes[name] = Code(
+            name=name,
+            outcome=entry.choice("outcome", Outcome),
+            description=entry.text("description"),
+            segregate=entry.flag("segregate", default=False),
+        )
+        entry.close()
+    for name, outcome in USED_CODES.items():
+        if name not in codes or codes[name].outcome is not outcome:
+            raise PolicyError(
+                f"codes.{name}: must stand in the policy with outcome {outcome.value!r}",
+                hint=f"Restore [codes.{name}]: the program gives this code itself.",
+            )
+    return codes
+
+
+def _rules(
+    tables: tuple[Table, ...], codes: Mapping[str, Code], lists: Mapping[str, str]
+) -> tuple[Rule, ...]:
+    rules: list[Rule] = []
+    for table in tables:
+        code = table.text("code")
+        if code not in codes:
+            raise PolicyError(
+                f"{table.at('code')}: {code!r} is not among the codes",
+                hint=f"Add [codes.{code}], or correct {table.at('code')}.",
+            )
+        rules.append(
+            Rule(
+                id=table.text("id"),
+                code=code,
+                weight=table.share("weight"),
+                pattern=_pattern(table, "pattern", lists),
+                unless=_unless(table, lists),
+                slack=table.whole("slack", 0),
+            )
+        )
+        table.close()
+    _no_twins([rule.id for rule in rules], "rules")
+    return tuple(rules)
+
+
+def _cues(tables: tuple[Table, ...], lists: Mapping[str, str]) -> dict[Role, tuple[Cue, ...]]:
+    cues: dict[Role, tuple[Cue, ...]] = dict.fromkeys(Role, ())
+    ids: list[str] = []
+    for table in tables:
+        cue = Cue(
+            id=table.text("id"),
+            role=table.choice("role", Role),
+            pattern=_pattern(table, "pattern", lists),
+            unless=_unless(table, lists),
+        )
+        cues[cue.role] += (cue,)
+        ids.append(cue.id)
+        table.close()
+    _no_twins(ids, "cues")
+    return cues
+
+
+def _pattern(table: Table, key: str, lists: Mapping[str, str]) -> re.Pattern[str]:
+    return compile_pattern(table.strings(key), lists, where=table.at(key))
+
+
+def _unless(table: Table, lists: Mapping[str, str]) -> re.Pattern[str] | None:
+    return _pattern(table, "unless", lists) if table.has("unless") else None
+
+
+def _no_twins(ids: list[str], where: str) -> None:
+    for name in ids:
+        if ids.count(name) > 1:
+            raise PolicyError(
+                f"{where}: the id {name!r} stands twice",
+                hint=f"Give each of [[{where}]] an id of its own.",
+            )
+
+
+def _forms(markings: Table) -> tuple[Form, ...]:
+    forms: list[Form] = []
+    for table in markings.tables("forms"):
+        forms.append(
+            Form(
+                name=table.text("name"),
+                spellings=table.strings("spellings"),
+                openings=table.strings("openings", ()),
+                bare=table.flag("bare", default=False),
+                restricted=table.flag("restricted", default=False),
+            )
+        )
+        table.close()
+    return tuple(forms)
+
+
+def _window(table: Table) -> Window:
+    window = Window(
+        minutes=table.whole("minutes", least=1),
+        messages=table.whole("messages", least=1),
+        continuation_seconds=table.whole("continuation_seconds"),
+    )
+    table.close()
+    return window
+
+
+def _doubt(table: Table, words: Mapping[str, tuple[str, ...]]) -> Doubt:
+    if "common" not in words:
+        raise PolicyError(
+            "words.common: missing", hint="Add words.common: the commonest words of the language."
+        )
+    doubt = Doubt(
+        longest_text=table.whole("longest_text", least=1000),
+        longest_discard_words=table.whole("longest_discard_words"),
+        foreign_letters=table.share("foreign_letters"),
+        foreign_words=table.whole("foreign_words", least=1),
+        common_words=frozenset(words["common"]),
+        weight=table.share("weight"),
+        weight_with_evidence=table.share("weight_with_evidence"),
+    )
+    table.close()
+    return doubt
+
+
+def _emoji(table: Table) -> Emoji:
+    emoji = Emoji(
+        approval=frozenset(table.strings("approval")),
+        refusal=frozenset(table.strings("refusal")),
+        irony=frozenset(table.strings("irony")),
+        social=frozenset(table.strings("social")),
+    )
+    table.close()
+    return emoji

@@ -1,0 +1,200 @@
+"""The register of groups: where a group may stand and what moves it, as one table.
+
+Only a person approves. What the platform tells (a :class:`Sighting`) may propose a group, set an
+approved one to work, or stop it; it never approves, and it never reopens what was closed. A
+sighting is a snapshot of the group, so applying it twice changes nothing.
+
+Everything here is pure: the caller writes the group with a compare-and-set on its old state.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from enum import StrEnum
+
+from bridge.lifecycle import InvalidTransitionError
+from bridge.model import Group, GroupState, Presence, Sighting
+from bridge.protocols.office import StepKind
+
+ENCRYPTED = "encrypted room: messages cannot be read yet"
+REMOVED = "removed by the group"
+LEFT = "the recorder left the group"
+WAITING = "waiting for an invitation"
+INVITED = "invited: the recorder has not joined yet"
+UNAPPROVED = "the recorder is in the group without an approval: nothing is kept"
+INVITED_AGAIN = "invited again after a removal: approve it again to record it"
+_MOVED = "moved to "
+
+
+class GroupTrigger(StrEnum):
+    """What moves a group in the register."""
+
+    PROPOSE = "propose"
+    APPROVE = "approve"
+    JOINED = "joined"
+    DEAFEN = "deafen"
+    HEAR = "hear"
+    PAUSE = "pause"
+    RESUME = "resume"
+    REMOVE = "remove"
+    CLOSE = "close"
+
+
+TRANSITIONS: dict[tuple[GroupState | None, GroupTrigger], GroupState] = {
+    (None, GroupTrigger.PROPOSE): GroupState.PROPOSED,
+    (None, GroupTrigger.APPROVE): GroupState.APPROVED,
+    (GroupState.PROPOSED, GroupTrigger.APPROVE): GroupState.APPROVED,
+    (GroupState.PAUSED, GroupTrigger.APPROVE): GroupState.APPROVED,
+    (GroupState.REMOVED, GroupTrigger.APPROVE): GroupState.APPROVED,
+    (GroupState.APPROVED, GroupTrigger.JOINED): GroupState.ACTIVE,
+    (GroupState.APPROVED, GroupTrigger.DEAFEN): GroupState.NOT_RECORDING,
+    (GroupState.ACTIVE, GroupTrigger.DEAFEN): GroupState.NOT_RECORDING,
+    (GroupState.NOT_RECORDING, GroupTrigger.HEAR): GroupState.ACTIVE,
+    (GroupState.APPROVED, GroupTrigger.PAUSE): GroupState.PAUSED,
+    (GroupState.ACTIVE, GroupTrigger.PAUSE): GroupState.PAUSED,
+    (GroupState.NOT_RECORDING, GroupTrigger.PAUSE): GroupState.PAUSED,
+    (GroupState.PAUSED, GroupTrigger.RESUME): GroupState.APPROVED,
+    (GroupState.APPROVED, GroupTrigger.REMOVE): GroupState.REMOVED,
+    (GroupState.ACTIVE, GroupTrigger.REMOVE): GroupState.REMOVED,
+    (GroupState.NOT_RECORDING, GroupTrigger.REMOVE): GroupState.REMOVED,
+    (GroupState.PROPOSED, GroupTrigger.CLOSE): GroupState.CLOSED,
+    (GroupState.APPROVED, GroupTrigger.CLOSE): GroupState.CLOSED,
+    (GroupState.ACTIVE, GroupTrigger.CLOSE): GroupState.CLOSED,
+    (GroupState.NOT_RECORDING, GroupTrigger.CLOSE): GroupState.CLOSED,
+    (GroupState.PAUSED, GroupTrigger.CLOSE): GroupState.CLOSED,
+    (GroupState.REMOVED, GroupTrigger.CLOSE): GroupState.CLOSED,
+}
+"""Every arrow; None is a group that is not in the register."""
+
+_STEPS: dict[StepKind, GroupTrigger] = {
+    StepKind.PROPOSE: GroupTrigger.PROPOSE,
+    StepKind.APPROVE: GroupTrigger.APPROVE,
+    StepKind.PAUSE: GroupTrigger.PAUSE,
+    StepKind.RESUME: GroupTrigger.RESUME,
+    StepKind.CLOSE: GroupTrigger.CLOSE,
+}
+
+
+def is_possible(state: GroupState | None, trigger: GroupTrigger) -> bool:
+    """Whether the table has this arrow; to be asked before a person's step is taken up."""
+    return (state, trigger) in TRANSITIONS
+
+
+def next_group_state(state: GroupState | None, trigger: GroupTrigger) -> GroupState:
+    """Where ``trigger`` takes a group in ``state`` (None: not in the register).
+
+    Raises:
+        InvalidTransitionError: the table has no such arrow. Nothing changed.
+    """
+    try:
+        return TRANSITIONS[(state, trigger)]
+    except KeyError:
+        where = state or "an unknown group"
+        raise InvalidTransitionError(f"{trigger} is not possible from {where}") from None
+
+
+def step_trigger(kind: StepKind) -> GroupTrigger:
+    """The arrow of a step that a person ordered."""
+    return _STEPS[kind]
+
+
+def apply_step(group: Group, kind: StepKind) -> Group:
+    """The group after a person's step.
+
+    Approval of a group the recorder is in already sets it to work at once: no further sighting
+    need come to do it.
+
+    Raises:
+        InvalidTransitionError: the step is not possible from the group's state.
+    """
+    state = next_group_state(group.state, step_trigger(kind))
+    # Encryption and successors are facts about the group, not about the step: they stay.
+    note = group.note if group.note == ENCRYPTED or group.note.startswith(_MOVED) else ""
+    if state is not GroupState.APPROVED:
+        return replace(group, state=state, note=note)
+    if group.presence is Presence.JOINED:
+        trigger = GroupTrigger.DEAFEN if note == ENCRYPTED else GroupTrigger.JOINED
+        return replace(group, state=next_group_state(state, trigger), note=note)
+    waiting = INVITED if group.presence is Presence.INVITED else WAITING
+    return replace(group, state=state, note=note or waiting)
+
+
+def first_sighting(sighting: Sighting, *, connector: str, platform: str) -> Group | None:
+    """The proposal that a sighting of an unknown group makes.
+
+    None where the recorder is gone from the group already: there is nothing to approve.
+    """
+    if sighting.presence in {Presence.LEFT, Presence.REMOVED}:
+        return None
+    blank = Group(
+        connector=connector,
+        platform=platform,
+        group_id=sighting.group_id,
+        name=sighting.name,
+        state=next_group_state(None, GroupTrigger.PROPOSE),
+    )
+    return apply_sighting(blank, sighting)
+
+
+def apply_sighting(group: Group, sighting: Sighting) -> Group:
+    """The group after what the platform told of it. Applying it twice MUST change nothing more."""
+    name = group.name if sighting.name is None else sighting.name
+    if _is_old_news(group, sighting):
+        return replace(group, name=name)
+    trigger = _sighting_trigger(group.state, sighting)
+    state = group.state
+    if trigger is not None and is_possible(state, trigger):
+        state = next_group_state(state, trigger)
+    return replace(
+        group,
+        state=state,
+        presence=sighting.presence,
+        name=name,
+        note=_note(group, sighting, state),
+    )
+
+
+def _is_old_news(group: Group, sighting: Sighting) -> bool:
+    """Whether the recorder was known to be gone.
+
+    A removal that is told again, after a person approved the group anew, must not undo that.
+    """
+    gone = {Presence.LEFT, Presence.REMOVED}
+    return sighting.presence in gone and group.presence in gone
+
+
+def _sighting_trigger(state: GroupState, sighting: Sighting) -> GroupTrigger | None:
+    match sighting.presence:
+        case Presence.REMOVED:
+            return GroupTrigger.REMOVE
+        case Presence.LEFT:
+            # An approved group was never joined: a withdrawn invitation leaves the approval.
+            return None if state is GroupState.APPROVED else GroupTrigger.REMOVE
+        case Presence.INVITED:
+            # Whoever is invited is not a member: a removal went by unseen.
+            return None if state is GroupState.APPROVED else GroupTrigger.REMOVE
+        case Presence.JOINED:
+            if sighting.encrypted:
+                return GroupTrigger.DEAFEN
+            return GroupTrigger.JOINED if state is GroupState.APPROVED else GroupTrigger.HEAR
+
+
+def _note(group: Group, sighting: Sighting, state: GroupState) -> str:
+    """Why the group is not recording, in words; empty where it is."""
+    if sighting.presence is Presence.REMOVED:
+        return REMOVED
+    if sighting.presence is Presence.LEFT:
+        return LEFT
+    if state is GroupState.REMOVED:
+        return INVITED_AGAIN
+    if sighting.encrypted:
+        return ENCRYPTED
+    if sighting.successor is not None:
+        return f"{_MOVED}{sighting.successor}: that group needs an approval of its own"
+    if group.note.startswith(_MOVED):
+        return group.note  # a group that moved on never comes back
+    if state is GroupState.PROPOSED and sighting.presence is Presence.JOINED:
+        return UNAPPROVED
+    if state is GroupState.PROPOSED:
+        return f"invited by {sighting.by}" if sighting.by else "invited"
+    return INVITED if state is GroupState.APPROVED else ""

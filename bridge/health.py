@@ -1,0 +1,96 @@
+"""What is wrong now, in words: for ``status``, for ``/readyz``, and for one line of stderr.
+
+``run`` writes it to ``health.json`` beside the journal, whole or not at all. Nothing in it is
+content, a name of a person, or an id of the platform.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import msgspec
+import structlog
+from aiohttp import web
+
+from bridge.protocols import Clock
+
+log = structlog.get_logger(__name__)
+
+FILE = "health.json"
+ROUND_SECONDS = 1.0
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    """What ``run`` says of itself. ``at`` is RFC 3339."""
+
+    pid: int
+    at: str
+    alarms: tuple[str, ...] = ()
+
+
+class HealthMonitor:
+    """Collects alarms from the parts and publishes them."""
+
+    def __init__(
+        self, *, file: Path, clock: Clock, alarms: Callable[[], Awaitable[tuple[str, ...]]]
+    ) -> None:
+        self._file = file
+        self._clock = clock
+        self._ask = alarms
+        self._runner: web.AppRunner | None = None
+        self.alarms: tuple[str, ...] = ()
+
+    async def run(self) -> None:
+        """Publish until cancelled."""
+        while True:
+            self.alarms = await self._ask()
+            health = Health(pid=os.getpid(), at=self._clock.now().isoformat(), alarms=self.alarms)
+            await asyncio.to_thread(_replace, self._file, msgspec.json.encode(health))
+            await self._clock.sleep(ROUND_SECONDS)
+
+    async def serve(self, host: str, port: int) -> str | None:
+        """Answer ``/healthz`` and ``/readyz``. A busy port is an alarm, not an end."""
+        app = web.Application()
+        app.router.add_get("/healthz", self._healthz)
+        app.router.add_get("/readyz", self._readyz)
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, host, port).start()
+        except OSError as error:
+            await runner.cleanup()
+            return f"[service] metrics {host}:{port} cannot be used ({error.strerror})."
+        self._runner = runner
+        return None
+
+    async def aclose(self) -> None:
+        """Stop answering, and leave no health behind: nobody runs any more."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+        await asyncio.to_thread(self._file.unlink, missing_ok=True)
+
+    async def _healthz(self, _: web.Request) -> web.Response:
+        return web.json_response({"alive": True})
+
+    async def _readyz(self, _: web.Request) -> web.Response:
+        ready = not self.alarms
+        body = {"ready": ready, "alarms": list(self.alarms)}
+        return web.json_response(body, status=200 if ready else 503)
+
+
+def read_health(file: Path) -> Health | None:
+    """What a running ``run`` last said, or None."""
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=Health)
+    except (OSError, msgspec.MsgspecError):
+        return None
+
+
+def _replace(file: Path, data: bytes) -> None:
+    fresh = file.with_suffix(".new")
+    fresh.touch(mode=0o600)
+    fresh.write_bytes(data)
+    fresh.replace(file)

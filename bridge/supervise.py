@@ -1,0 +1,70 @@
+"""Running the loops: one that fails is started again, a signal stops them in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from bridge.errors import MunimentError
+from bridge.protocols import Clock
+
+log = structlog.get_logger(__name__)
+
+FIRST_PAUSE = 1.0
+LONGEST_PAUSE = 60.0
+
+
+async def keep_running(name: str, loop: Callable[[], Awaitable[None]], *, clock: Clock) -> None:
+    """Run ``loop`` until cancelled; start it again when it ends or fails.
+
+    A loop that fails on what it did not expect must not take the recording of other groups with
+    it. What it held is in the journal and is taken up by its next start.
+    """
+    pause = FIRST_PAUSE
+    while True:
+        began = clock.monotonic()
+        try:
+            await loop()
+        except MunimentError as error:
+            log.warning("loop_failed", loop=name, what=str(error), hint=error.hint)
+        except Exception as error:
+            # Broad on purpose, see above. The traceback names code, never content.
+            log.error("loop_failed", loop=name, error=type(error).__name__, at=_where(error))  # noqa: TRY400
+        if clock.monotonic() - began > LONGEST_PAUSE:
+            pause = FIRST_PAUSE
+        await clock.sleep(pause)
+        pause = min(pause * 2, LONGEST_PAUSE)
+
+
+def _where(error: BaseException) -> str:
+    """File names and lines of the failure; exception texts may hold content and stay out."""
+    places = []
+    trace = error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        places.append(f"{code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}")
+        trace = trace.tb_next
+    return " > ".join(places[-6:])
+
+
+class Loops:
+    """Named tasks that are stopped in the order in which they must stop."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    def start(self, name: str, loop: Callable[[], Awaitable[None]]) -> None:
+        """Run a loop under supervision."""
+        self._tasks[name] = asyncio.create_task(
+            keep_running(name, loop, clock=self._clock), name=name
+        )
+
+    async def stop(self, *names: str) -> None:
+        """Cancel these loops, or all, and wait until they are gone."""
+        chosen = [self._tasks.pop(name) for name in (names or list(self._tasks))]
+        for task in chosen:
+            task.cancel()
+        await asyncio.gather(*chosen, return_exceptions=True)

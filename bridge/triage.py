@@ -1,0 +1,233 @@
+"""Steps 4 and 5 as a loop: decide what each message is, then seal its record."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict, deque
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+
+import structlog
+
+from bridge import deadlines
+from bridge.canonical import Leaf
+from bridge.errors import MunimentError
+from bridge.lifecycle import EntryState
+from bridge.model import Context, EventKind, Outcome, Reason, Utterance, Verdict
+from bridge.protocols import Classifier, Clock, Entry, Journal
+from bridge.seal import Sealer, area_of
+
+log = structlog.get_logger(__name__)
+
+AT_ONCE = 64
+WINDOW = 12
+"""Messages of a group kept at hand as context; the policy decides how far back it looks."""
+
+STREAMS_AT_HAND = 256
+IDLE_SECONDS = 0.25
+PAUSE = timedelta(seconds=2)
+
+
+class Triage:
+    """Judges received entries and seals judged ones. The classifier runs in one worker thread."""
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        classifier: Classifier,
+        sealer: Sealer,
+        clock: Clock,
+        capture_all: bool,
+        budget: float = 2.0,
+    ) -> None:
+        """``budget``: seconds a message may take to classify before it becomes ``review``."""
+        self._journal = journal
+        self._classifier = classifier
+        self._sealer = sealer
+        self._clock = clock
+        self._capture_all = capture_all
+        self._budget = budget
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="classifier")
+        self._busy: asyncio.Future[Verdict] | None = None
+        self._windows: OrderedDict[str, deque[Utterance]] = OrderedDict()
+
+    async def run(self) -> None:
+        """Judge and seal until cancelled."""
+        try:
+            while True:
+                if not await self.step():
+                    await self._journal.work(EntryState.RECEIVED, seconds=IDLE_SECONDS)
+        finally:
+            self._thread.shutdown(wait=False, cancel_futures=True)
+
+    async def step(self) -> bool:
+        """One round: judge what came, seal what is ready. False: there was nothing to do."""
+        now = self._clock.now()
+        received = await self._journal.claim(EntryState.RECEIVED, now=now, limit=AT_ONCE)
+        if received:
+            await self._guarded(received, self._judge)
+        judged = await self._journal.claim(EntryState.JUDGED, now=now, limit=AT_ONCE)
+        if judged:
+            await self._guarded(judged, self._seal)
+        return bool(received or judged)
+
+    async def _guarded(
+        self, entries: Sequence[Entry], act: Callable[[Sequence[Entry]], Awaitable[None]]
+    ) -> None:
+        """Leases go back whatever happens; what fails is tried again after a pause."""
+        seqs = [entry.seq for entry in entries]
+        try:
+            await act(entries)
+        except MunimentError as error:
+            log.warning("triage_paused", what=str(error), hint=error.hint)
+            await self._clock.sleep(PAUSE.total_seconds())
+        finally:
+            self._journal.release(seqs)
+
+    async def _judge(self, entries: Sequence[Entry]) -> None:
+        """(4) Classify in the order of each stream. Crash here: classified again, the same."""
+        verdicts: list[tuple[int, Verdict]] = []
+        for entry in sorted(entries, key=lambda entry: (entry.stream.id, entry.n)):
+            utterance = _utterance(entry)
+            context = await self._context(entry, utterance)
+            verdict = await self._classify(utterance, context)
+            verdict = await self._kept_apart(entry, verdict)
+            self._remember(entry.stream.id, utterance, verdict)
+            verdicts.append((entry.seq, verdict))
+            if verdict.restricted:
+                log.error("restricted_marking", stream=entry.stream.id, n=entry.n)
+        await self._journal.judge(verdicts)
+
+    async def _seal(self, entries: Sequence[Entry]) -> None:
+        """(5) Fix the bytes. Crash here: sealed again with a new salt; none was stored yet."""
+        sealings = [await self._sealer.sealing(entry) for entry in entries]
+        await self._journal.seal(sealings)
+        for entry in entries:
+            await self._promote_context(entry)
+
+    async def _classify(self, utterance: Utterance, context: Context) -> Verdict:
+        """The verdict, or ``review`` where the classifier fails or takes too long."""
+        if self._busy is not None and not self._busy.done():
+            return self._doubt("classifier-busy")
+        loop = asyncio.get_running_loop()
+        self._busy = loop.run_in_executor(
+            self._thread, self._classifier.classify, utterance, context
+        )
+        try:
+            async with asyncio.timeout(self._budget):
+                return await asyncio.shield(self._busy)
+        except TimeoutError:
+            return self._doubt("classifier-slow")
+        except Exception as error:
+            # A classifier must not raise; if one does, the message is kept and the type named.
+            log.warning("classifier_failed", error=type(error).__name__)
+            return self._doubt("classifier-failed")
+
+    def _doubt(self, rule: str) -> Verdict:
+        return Verdict(
+            outcome=Outcome.REVIEW,
+            score=0.5,
+            reasons=(Reason(code="DOUBT", rule=rule),),
+            policy=self._classifier.policy,
+            model=self._classifier.model,
+        )
+
+    async def _kept_apart(self, entry: Entry, verdict: Verdict) -> Verdict:
+        """A late attachment of a restricted message is restricted with it."""
+        relation = entry.event.relates_to
+        if entry.event.kind is not EventKind.MEDIA or relation is None:
+            return verdict
+        parent = await self._journal.find(entry.stream.id, relation.upstream_id)
+        if parent is None or parent.verdict is None or not parent.verdict.restricted:
+            return verdict
+        return replace(verdict, outcome=Outcome.REVIEW, restricted=True)
+
+    async def _context(self, entry: Entry, utterance: Utterance) -> Context:
+        window = await self._window(entry)
+        before = [u for u in window if u.sent_at <= utterance.sent_at]
+        target = None
+        if utterance.relates_to is not None:
+            target = await self._target(entry, utterance.relates_to.upstream_id, window)
+        return Context(
+            before=tuple(sorted(before, key=lambda u: u.sent_at)),
+            target=target,
+            capture_all=self._capture_all or entry.stream.capture_all,
+        )
+
+    async def _target(
+        self, entry: Entry, upstream_id: str, window: deque[Utterance]
+    ) -> Utterance | None:
+        for candidate in window:
+            if candidate.upstream_id == upstream_id:
+                return candidate
+        found = await self._journal.find(entry.stream.id, upstream_id)
+        return _utterance(found) if found is not None else None
+
+    async def _window(self, entry: Entry) -> deque[Utterance]:
+        stream = entry.stream.id
+        if stream not in self._windows:
+            earlier = await self._journal.recent(stream, before=entry.n, limit=WINDOW)
+            self._windows[stream] = deque(map(_utterance, earlier), maxlen=WINDOW)
+            if len(self._windows) > STREAMS_AT_HAND:
+                self._windows.popitem(last=False)
+        self._windows.move_to_end(stream)
+        return self._windows[stream]
+
+    def _remember(self, stream: str, utterance: Utterance, verdict: Verdict) -> None:
+        self._windows[stream].append(_decided(utterance, verdict))
+
+    async def _promote_context(self, entry: Entry) -> None:
+        """What a captured message leaned on is kept with it, though it seemed trivial before."""
+        verdict = entry.verdict
+        if verdict is None or verdict.outcome is not Outcome.CAPTURE:
+            return
+        for upstream_id in verdict.context:
+            found = await self._journal.find(entry.stream.id, upstream_id)
+            if found is not None and found.state is EntryState.DISCARDED:
+                await self._promote(found, because=entry)
+
+    async def _promote(self, entry: Entry, *, because: Entry) -> None:
+        if entry.record is None or entry.seen_leaf is None or entry.verdict is None:
+            return
+        verdict = replace(
+            entry.verdict,
+            outcome=Outcome.CAPTURE,
+            reasons=(Reason(code="CONTEXT", rule="antecedent"), *entry.verdict.reasons),
+            context=(because.event.upstream_id,),
+        )
+        now = self._clock.now()
+        stem = entry.record.key.partition("/")[2]
+        await self._journal.promote(
+            entry.seq,
+            verdict,
+            key=f"{area_of(verdict)}/{stem}",
+            safe_by=deadlines.promoted(now).safe_by,
+            leaf=Leaf.decision(at=now, ref=entry.seen_leaf, verdict=verdict, by="policy"),
+        )
+
+
+def _utterance(entry: Entry) -> Utterance:
+    """An entry as the classifier reads it."""
+    event = entry.event
+    utterance = Utterance(
+        upstream_id=event.upstream_id,
+        kind=event.kind,
+        sender_id=event.sender.id if event.sender else "",
+        sent_at=event.sent_at or event.observed_at,
+        body=event.body or "",
+        relates_to=event.relates_to,
+        attachments=len(event.attachments) or int(event.kind is EventKind.MEDIA),
+    )
+    return utterance if entry.verdict is None else _decided(utterance, entry.verdict)
+
+
+def _decided(utterance: Utterance, verdict: Verdict) -> Utterance:
+    return replace(
+        utterance,
+        outcome=verdict.outcome,
+        score=verdict.score,
+        codes=tuple(reason.code for reason in verdict.reasons),
+    )

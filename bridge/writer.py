@@ -1,0 +1,102 @@
+"""Step 6 as a loop: store what is sealed, earliest ``safe_by`` first."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from datetime import timedelta
+
+import structlog
+
+from bridge.errors import JournalError, MunimentError, ObjectConflictError
+from bridge.lifecycle import EntryState
+from bridge.protocols import Clock, Entry, Journal
+from bridge.seal import Keeper
+
+log = structlog.get_logger(__name__)
+
+IDLE_SECONDS = 0.5
+FIRST_PAUSE = timedelta(seconds=1)
+LONGEST_PAUSE = timedelta(seconds=60)
+MEASURED = 64
+"""Stores whose time is remembered to know the proven delay of the store."""
+
+
+class Writer:
+    """A number of workers, each taking the most urgent sealed entry that is free."""
+
+    def __init__(self, *, journal: Journal, keeper: Keeper, clock: Clock, workers: int) -> None:
+        self._journal = journal
+        self._keeper = keeper
+        self._clock = clock
+        self._workers = workers
+        self._delays: deque[float] = deque(maxlen=MEASURED)
+        self.health = ""
+        self.in_hand = 0
+
+    @property
+    def proven_delay(self) -> timedelta:
+        """What a store took lately, at the slow end; hopeless entries are told by it."""
+        if not self._delays:
+            return timedelta(0)
+        ordered = sorted(self._delays)
+        return timedelta(seconds=ordered[int(len(ordered) * 0.9)])
+
+    async def run(self) -> None:
+        """Store until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for number in range(self._workers):
+                group.create_task(self._work(), name=f"writer {number}")
+
+    async def _work(self) -> None:
+        while True:
+            try:
+                stored = await self.step()
+            except JournalError as error:
+                self.health = str(error)
+                await self._clock.sleep(FIRST_PAUSE.total_seconds())
+                continue
+            if not stored:
+                await self._journal.work(EntryState.SEALED, seconds=IDLE_SECONDS)
+
+    async def step(self) -> bool:
+        """Store one entry. False: none was free."""
+        now = self._clock.now()
+        claimed = await self._journal.claim(
+            EntryState.SEALED, now=now, limit=1, feasible=now + self.proven_delay
+        )
+        for entry in claimed:
+            self.in_hand += 1
+            try:
+                await self._store(entry)
+            finally:
+                self.in_hand -= 1
+                self._journal.release([entry.seq])
+        return bool(claimed)
+
+    async def _store(self, entry: Entry) -> None:
+        began = self._clock.monotonic()
+        try:
+            proof = await self._keeper.keep(entry)
+        except ObjectConflictError as error:
+            log.warning("object_conflict", stream=entry.stream.id, n=entry.n, what=str(error))
+            await self._put_off(entry, error)
+            return
+        except MunimentError as error:
+            await self._put_off(entry, error)
+            return
+        self._delays.append(self._clock.monotonic() - began)
+        await self._journal.store([proof])
+        await self._keeper.settle(entry)
+        self.health = ""
+        log.info("stored", stream=entry.stream.id, n=entry.n, late_ms=proof.late_ms or 0)
+
+    async def _put_off(self, entry: Entry, error: MunimentError) -> None:
+        """Nothing is dropped: it stays sealed and is tried again, later each time."""
+        if self.health != str(error):
+            log.warning("not_storing", what=str(error), hint=error.hint)
+        self.health = str(error)
+        pause = min(FIRST_PAUSE * 2 ** min(entry.attempts, 10), LONGEST_PAUSE)
+        await self._journal.fail(
+            entry.seq, error=type(error).__name__, next_try=self._clock.now() + pause
+        )

@@ -1,0 +1,109 @@
+"""The tables that may stand several times: [[retention]], [[matrix]], [[telegram]], [[groups]]."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import BaseModel, Field, model_validator
+
+from config.sections import MOST_DAYS, SINGLE, Table
+from config.values import FilePath, Label, Text, UserId, WebAddress, refusal
+
+
+class RetentionClass(Table):
+    """[[retention]]: a retention that groups may name instead of `[store] retention_days`."""
+
+    name: Label = Field(description="Name by which groups refer to it.")
+    days: int = Field(ge=1, le=MOST_DAYS, description="Days that records are kept.")
+    authority: Text | None = Field(
+        None, description="The schedule or order that sets it, as an auditor would cite it."
+    )
+
+
+class MatrixAccount(Table):
+    """[[matrix]]: the recorder's account on one homeserver."""
+
+    name: Label = Field(description="Name of the connector; groups and commands use it.")
+    homeserver: WebAddress = Field(description="Address of the homeserver's client API.")
+    user_id: UserId = Field(description="The account, as @name:server.")
+    password_file: FilePath | None = Field(
+        None, description="File with the account's password; this or access_token_file."
+    )
+    access_token_file: FilePath | None = Field(
+        None, description="File with an access token; this or password_file."
+    )
+    recovery_key_file: FilePath | None = Field(
+        None, description="File with the account's recovery key, for encrypted rooms."
+    )
+    default_retention_seconds: float | None = Field(
+        None,
+        gt=0,
+        le=3_153_600_000,
+        allow_inf_nan=False,
+        description="Seconds that the server keeps messages of rooms which state no retention of"
+        " their own; without it such rooms have no timer.",
+    )
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if self.password_file is None and self.access_token_file is None:
+            raise refusal(
+                "is missing, and so is access_token_file",
+                "name the file with the password, or the one with the access token",
+                key="password_file",
+            )
+        if self.password_file is not None and self.access_token_file is not None:
+            raise refusal(
+                "is given beside password_file", "keep one of the two", key="access_token_file"
+            )
+        return self
+
+
+class TelegramBot(Table):
+    """[[telegram]]: the recorder's bot."""
+
+    name: Label = Field(description="Name of the connector; groups and commands use it.")
+    token_file: FilePath = Field(description="File with the bot's token.")
+    api_base: WebAddress = Field(
+        "https://api.telegram.org", description="Address of the Bot API, or of your own server."
+    )
+    approval_timeout_hours: float = Field(
+        24,
+        gt=0,
+        le=8760,
+        allow_inf_nan=False,
+        description="Hours after which the bot leaves a group that nobody approved.",
+    )
+
+
+class ListedGroup(Table):
+    """[[groups]]: a group that may be recorded. Being listed here approves it."""
+
+    connector: Label = Field(description="Name of the [[matrix]] or [[telegram]] table it is in.")
+    id: Text = Field(description="The platform's id: !room:server, or -100... in quotes.")
+    name: Text = Field(description="The group's name for people.")
+    owner: Text | None = Field(None, description="Who answers for the group.")
+    purpose: Text | None = Field(None, description="What official business it serves.")
+    retention: Label | None = Field(
+        None, description="Name of a [[retention]] class; without it [store] retention_days holds."
+    )
+    dpia: Text | None = Field(
+        None, description="Reference of the data protection impact assessment."
+    )
+    device_type: Text | None = Field(
+        None, description="Devices the group is used on, e.g. corporate or personal."
+    )
+    capture_all: bool = Field(
+        default=False, description="true: every message of this group is captured."
+    )
+
+
+REPEATED: dict[str, type[BaseModel]] = {
+    "retention": RetentionClass,
+    "matrix": MatrixAccount,
+    "telegram": TelegramBot,
+    "groups": ListedGroup,
+}
+"""The tables that may stand several times; they come from the file alone."""
+
+TABLES = SINGLE | REPEATED

@@ -1,0 +1,122 @@
+"""Signing in, and staying signed in as the same device."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+import msgspec
+
+from bridge.errors import ConnectorRejectedError
+from connectors.matrix.fields import decode, text
+from connectors.matrix.http import MatrixHttp, path
+
+UNKNOWN_TOKEN = "M_UNKNOWN_TOKEN"  # noqa: S105 - an error code
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True):
+    """What a password sign-in gave; kept on disk (0600), so that the device stays the same."""
+
+    user_id: str
+    device_id: str
+    access_token: str
+
+
+class Account:
+    """The recorder's account. With a token it only checks it; with a password it signs in once."""
+
+    def __init__(
+        self,
+        http: MatrixHttp,
+        *,
+        user_id: str,
+        password: str | None,
+        access_token: str | None,
+        session_file: Path,
+        device_name: str,
+    ) -> None:
+        self._http = http
+        self._user_id = user_id
+        self._password = password
+        self._access_token = access_token
+        self._session_file = session_file
+        self._device_name = device_name
+
+    async def sign_in(self) -> None:
+        """Have a token that the server accepts for this user.
+
+        Raises:
+            ConnectorRejectedError: the server refuses the token or the password.
+            ConnectorUnavailableError: it does not answer.
+        """
+        session = await asyncio.to_thread(_read, self._session_file)
+        self._http.token = self._access_token or (session.access_token if session else None)
+        if self._http.token is not None:
+            try:
+                await self._check_user()
+            except ConnectorRejectedError as error:
+                if error.code != UNKNOWN_TOKEN or self._password is None:
+                    raise
+            else:
+                return
+        await self._log_in(session.device_id if session else None)
+
+    async def _check_user(self) -> None:
+        answer = decode(await self._http.request("GET", path("account", "whoami"))) or {}
+        found = text(answer, "user_id")
+        if found != self._user_id:
+            raise ConnectorRejectedError(
+                "The access token belongs to another user than [[matrix]] user_id.",
+                hint="Correct [[matrix]] user_id or the token file.",
+            )
+
+    async def _log_in(self, device_id: str | None) -> None:
+        """Crash after the answer: the next sign-in makes another device; nothing else is lost."""
+        if self._password is None:
+            raise ConnectorRejectedError(
+                "The homeserver no longer knows the access token.",
+                hint="Put a new token in [[matrix]] access_token_file.",
+            )
+        self._http.token = None
+        body: dict[str, object] = {
+            "type": "m.login.password",
+            "identifier": {"type": "m.id.user", "user": self._user_id},
+            "password": self._password,
+            "initial_device_display_name": self._device_name,
+        }
+        if device_id is not None:
+            body["device_id"] = device_id
+        try:
+            answer = decode(await self._http.request("POST", path("login"), body=body)) or {}
+        except ConnectorRejectedError as error:
+            raise ConnectorRejectedError(
+                f"The homeserver refuses the sign-in of [[matrix]] user_id {self._user_id} "
+                f"({error.code or 'no code'}).",
+                code=error.code,
+                hint="Check user_id and the password in password_file.",
+            ) from None
+        token, device = text(answer, "access_token"), text(answer, "device_id")
+        if token is None or device is None:
+            raise ConnectorRejectedError("The homeserver's answer to the sign-in has no token.")
+        self._http.token = token
+        session = Session(user_id=self._user_id, device_id=device, access_token=token)
+        await asyncio.to_thread(_write, self._session_file, session)
+
+
+def _read(file: Path) -> Session | None:
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=Session)
+    except (OSError, msgspec.MsgspecError):
+        return None
+
+
+def _write(file: Path, session: Session) -> None:
+    """Replace the file whole: a crash leaves the old one or the new one."""
+    fresh = file.with_suffix(".new")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as out:
+        out.write(msgspec.json.encode(session))
+        out.flush()
+        os.fsync(out.fileno())
+    fresh.replace(file)

@@ -1,0 +1,209 @@
+"""Requests to a homeserver: exact bytes out, and only our errors."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+import aiohttp
+
+from bridge.errors import ConnectorRejectedError, ConnectorUnavailableError, EnvelopeError
+from connectors.matrix.fields import decode, text
+
+CLIENT = "/_matrix/client/v3"
+MEDIA = "/_matrix/client/v1/media/download"
+LARGEST_RESPONSE = 32 * 1024 * 1024
+"""Bytes of a response that are read; a larger one is asked for in smaller pieces."""
+
+KEPT_OF_TOO_LARGE = 64 * 1024
+CHUNK = 64 * 1024
+SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """A homeserver as configured. ``ca_file`` replaces the system's certificate authorities."""
+
+    homeserver: str
+    ca_file: Path | None = None
+    http_proxy: str | None = None
+
+
+def path(*parts: str, base: str = CLIENT) -> str:
+    """A request path; each part is quoted whole, so that an id can never leave its place."""
+    return "/".join((base, *(quote(part, safe="") for part in parts)))
+
+
+class MatrixHttp:
+    """One account's requests. The token goes in a header, never in an address."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._session: aiohttp.ClientSession | None = None
+        self.token: str | None = None
+
+    async def request(
+        self,
+        method: str,
+        route: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Mapping[str, object] | None = None,
+        seconds: float = SECONDS,
+    ) -> bytes:
+        """The body of a 200.
+
+        Raises:
+            ConnectorUnavailableError: no answer, 429, 5xx, a broken transfer, an untrusted
+                certificate.
+            ConnectorRejectedError: the server refuses; ``code`` is its own error code.
+            EnvelopeError: the body is larger than we read.
+        """
+        try:
+            response = await self._send(method, route, query, body, seconds)
+            try:
+                data = await _limited(response)
+            finally:
+                response.release()
+        except (TimeoutError, aiohttp.ClientError, OSError, ssl.SSLError) as error:
+            raise self._unavailable(error) from None
+        _check(response, data)
+        return data
+
+    async def stream(self, route: str, *, seconds: float) -> MediaStream:
+        """Begin reading a file; redirects are refused."""
+        session = await self._ready()
+        try:
+            response = await session.get(
+                self._endpoint.homeserver + route,
+                headers=self._headers(),
+                timeout=aiohttp.ClientTimeout(total=seconds, sock_read=SECONDS),
+                allow_redirects=False,
+                proxy=self._endpoint.http_proxy,
+            )
+            if response.status != 200:
+                data = await _limited(response)
+                response.release()
+                _check(response, data)
+        except (TimeoutError, aiohttp.ClientError, OSError, ssl.SSLError) as error:
+            raise self._unavailable(error) from None
+        return MediaStream(response, self._unavailable)
+
+    async def aclose(self) -> None:
+        """Give up connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def _send(
+        self,
+        method: str,
+        route: str,
+        query: Mapping[str, str] | None,
+        body: Mapping[str, object] | None,
+        seconds: float,
+    ) -> aiohttp.ClientResponse:
+        session = await self._ready()
+        data = None if body is None else json.dumps(body).encode()
+        return await session.request(
+            method,
+            self._endpoint.homeserver + route,
+            params=query,
+            data=data,
+            headers=self._headers() | ({"Content-Type": "application/json"} if data else {}),
+            timeout=aiohttp.ClientTimeout(total=seconds),
+            allow_redirects=False,
+            proxy=self._endpoint.http_proxy,
+        )
+
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"} if self.token else {}
+
+    async def _ready(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            context = await asyncio.to_thread(_context, self._endpoint.ca_file)
+            self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context))
+        return self._session
+
+    def _unavailable(self, error: BaseException) -> ConnectorUnavailableError:
+        server = self._endpoint.homeserver
+        if isinstance(error, ssl.SSLError | aiohttp.ClientSSLError):
+            return ConnectorUnavailableError(
+                f"The certificate of {server} is not trusted.",
+                hint="Install a valid certificate, or name its authority in [service] ca_file.",
+            )
+        return ConnectorUnavailableError(
+            f"The homeserver {server} does not answer ({type(error).__name__})."
+        )
+
+
+class MediaStream:
+    """A file on its way; see :class:`bridge.protocols.Download`."""
+
+    def __init__(
+        self,
+        response: aiohttp.ClientResponse,
+        unavailable: Callable[[BaseException], ConnectorUnavailableError],
+    ) -> None:
+        self._response = response
+        self._unavailable = unavailable
+        self.size = response.content_length
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The bytes in order."""
+        try:
+            async for chunk in self._response.content.iter_chunked(CHUNK):
+                yield chunk
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            raise self._unavailable(error) from None
+        finally:
+            self._response.release()
+
+
+async def _limited(response: aiohttp.ClientResponse) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    async for chunk in response.content.iter_chunked(CHUNK):
+        parts.append(chunk)
+        size += len(chunk)
+        if size > LARGEST_RESPONSE:
+            response.close()
+            raise EnvelopeError(
+                f"The homeserver sent a response of over {LARGEST_RESPONSE} bytes.",
+                body=b"".join(parts)[:KEPT_OF_TOO_LARGE],
+            )
+    return b"".join(parts)
+
+
+def _check(response: aiohttp.ClientResponse, data: bytes) -> None:
+    """Turn every status but 200 into an error. The server's own words are not repeated."""
+    status = response.status
+    if status == 200:
+        return
+    fields = decode(data) or {}
+    code = text(fields, "errcode") or ""
+    if status == 429:
+        wait = fields.get("retry_after_ms")
+        seconds = wait / 1000 if isinstance(wait, int) and wait > 0 else None
+        raise ConnectorUnavailableError(
+            "The homeserver asks us to wait (429).", retry_after=seconds
+        )
+    if status >= 500:
+        raise ConnectorUnavailableError(f"The homeserver answers {status}.")
+    if 300 <= status < 400:
+        raise ConnectorRejectedError(
+            f"The homeserver redirects us ({status}); redirects are not followed.",
+            hint="Set [[matrix]] homeserver to the address it redirects to.",
+        )
+    raise ConnectorRejectedError(
+        f"The homeserver refuses {status} {code or 'without a code'}.", code=code
+    )
+
+
+def _context(ca_file: Path | None) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=str(ca_file) if ca_file else None)

@@ -1,0 +1,52 @@
+"""The connector's cursor: where it stands in the homeserver, as JSON. Opaque to everyone else."""
+
+from __future__ import annotations
+
+import msgspec
+
+from bridge.model import Cursor
+
+OTHERS = ""
+"""The slice of everything that is no approved group: invitations, mostly."""
+
+
+class Backfill(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A hole between two tokens, filled forwards page by page. Survives a restart."""
+
+    group_id: str
+    since: str
+    until: str
+
+
+class Slice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A part of the stream asked for on its own, while one response cannot be split."""
+
+    since: str | None = None
+    turn: int = 0
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where we stand.
+
+    ``since`` is the sync token. ``recorded`` are the groups we are in and journal, with the time
+    of their last roster (milliseconds); ``stale`` those whose members changed since.
+    """
+
+    since: str | None = None
+    recorded: dict[str, int] = {}
+    stale: tuple[str, ...] = ()
+    backfills: tuple[Backfill, ...] = ()
+    slices: dict[str, Slice] = {}
+
+
+_decoder = msgspec.json.Decoder(Place)
+
+
+def read_place(cursor: Cursor | None) -> Place:
+    """The place a cursor names; without one, the beginning."""
+    return Place() if cursor is None else _decoder.decode(cursor)
+
+
+def write_place(place: Place) -> Cursor:
+    """The cursor for a place."""
+    return Cursor(msgspec.json.encode(place))

@@ -1,0 +1,167 @@
+"""Verbs on attachments: orders, files in the spool, and those that come after the seal."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from bridge.lifecycle import EntryState
+from bridge.model import (
+    Event,
+    EventKind,
+    Loss,
+    Relation,
+    RelationType,
+    SpooledFile,
+)
+from bridge.protocols import DownloadOrder, MediaState
+from storage.journal.committer import Transaction
+from storage.journal.core import JournalCore, as_json
+from storage.journal.rows import (
+    DueDownloadRow,
+    EntryPlace,
+    FileRow,
+    MediaRow,
+    StreamRow,
+    to_ms,
+)
+
+BEFORE_SEAL = frozenset({EntryState.RECEIVED, EntryState.JUDGED})
+
+
+class DownloadVerbs(JournalCore):
+    """See :class:`bridge.protocols.Journal`."""
+
+    async def media(self, seq: int) -> tuple[MediaState, ...]:
+        """The attachments of an entry."""
+        rows = await self._rows("download_of", MediaRow, seq)
+        return tuple(row.media(self._cipher) for row in rows)
+
+    async def claim_download(self, *, now: datetime) -> DownloadOrder | None:
+        """Lease the order that is due first."""
+        held = frozenset(self._fetching)
+        rows = await self._rows("download_due", DueDownloadRow, to_ms(now), len(held) + 1)
+        for row in rows:
+            if row.id not in held and row.id not in self._fetching:
+                self._fetching.add(row.id)
+                return row.order(self._cipher)
+        return None
+
+    async def downloaded(self, order: DownloadOrder, file: SpooledFile, *, at: datetime) -> bool:
+        """The file is in the spool. Crash before: it is fetched again, the old file removed."""
+
+        async def work(transaction: Transaction) -> bool:
+            places = await transaction.rows("entry_place", EntryPlace, order.seq)
+            if not places or places[0].payload is None:
+                return False
+            place = places[0]
+            sealed = self._cipher.seal(file, column="file", row=place.ident)
+            if not await transaction.run("download_done", sealed, order.id):
+                return False
+            if EntryState(place.state) in BEFORE_SEAL:
+                await transaction.run("entry_wake", order.seq)
+            else:
+                await self._append_media(transaction, order, file, place, at)
+            return True
+
+        try:
+            wanted = await self._committer.run(work)
+        finally:
+            self._fetching.discard(order.id)
+        self._signal(EntryState.RECEIVED, EntryState.JUDGED)
+        return wanted
+
+    async def _append_media(
+        self,
+        transaction: Transaction,
+        order: DownloadOrder,
+        file: SpooledFile,
+        place: EntryPlace,
+        at: datetime,
+    ) -> None:
+        """A medium that came after the seal is an entry of its own; the sealed one stays."""
+        (row,) = await transaction.rows("stream_some", StreamRow, as_json([place.sid]))
+        assert place.payload is not None  # noqa: S101 - checked by the caller
+        parent = self._cipher.open(place.payload, Event, column="payload", row=place.ident)
+        prepared = self._arrivals.prepare(_media_event(parent, order, at), row)
+        seqs = await self._arrivals.insert(transaction, [prepared])
+        seq = seqs.get(id(prepared))
+        if seq is None:
+            return
+        ident = prepared.ident
+        await transaction.run(
+            "download_move",
+            seq,
+            self._cipher.seal(order.attachment, column="attachment", row=ident),
+            self._cipher.seal(file, column="file", row=ident),
+            order.id,
+        )
+
+    async def download_failed(
+        self, order: DownloadOrder, *, why: str, at: datetime, next_try: datetime | None
+    ) -> None:
+        """Count a failure; the last one is a gap with size and reason."""
+
+        async def work(transaction: Transaction) -> None:
+            if next_try is not None:
+                await transaction.run("download_retry", why[:500], to_ms(next_try), order.id)
+                return
+            if not await transaction.run("download_give_up", why[:500], order.id):
+                return
+            (place,) = await transaction.rows("entry_place", EntryPlace, order.seq)
+            (row,) = await transaction.rows("stream_some", StreamRow, as_json([place.sid]))
+            loss = Loss(
+                group_id=order.group_id, why="media_not_obtained", detail=_detail(order, why)
+            )
+            await self._arrivals.write_gap(transaction, row, loss, at_ms=to_ms(at), after=place.n)
+            await transaction.run("entry_wake", order.seq)
+
+        try:
+            await self._committer.run(work)
+        finally:
+            self._fetching.discard(order.id)
+        self._signal(EntryState.JUDGED)
+
+    def release_download(self, order: DownloadOrder) -> None:
+        """Give an order back untouched."""
+        self._fetching.discard(order.id)
+
+    async def spooled(self) -> frozenset[str]:
+        """Spool files an entry still needs."""
+        rows = await self._rows("download_spooled_files", FileRow)
+        return frozenset(row.name(self._cipher) for row in rows)
+
+    async def media_stored(self, seq: int) -> tuple[str, ...]:
+        """Mark media stored. Crash before the files go: the next start removes them."""
+        names = [media.file.name for media in await self.media(seq) if media.file is not None]
+
+        async def work(transaction: Transaction) -> None:
+            await transaction.run("download_stored", seq)
+
+        if names:
+            await self._committer.run(work)
+        return tuple(names)
+
+
+def _detail(order: DownloadOrder, why: str) -> str:
+    size = order.attachment.size
+    return f"{why} ({size} bytes declared)" if size is not None else f"{why} (size not declared)"
+
+
+def _media_event(parent: Event, order: DownloadOrder, at: datetime) -> Event:
+    """The event that an attachment came late. Its deadline runs from the message it belongs to."""
+    revision = f"media-{order.i}"
+    if parent.revision is not None:
+        revision = f"{parent.revision}+{revision}"
+    return Event(
+        group_id=parent.group_id,
+        upstream_id=parent.upstream_id,
+        revision=revision,
+        kind=EventKind.MEDIA,
+        sender=parent.sender,
+        sent_at=parent.sent_at,
+        observed_at=at,
+        relates_to=Relation(type=RelationType.MEDIA, upstream_id=parent.upstream_id),
+        timer=parent.timer,
+        method=parent.method,
+        raw=parent.raw,
+    )

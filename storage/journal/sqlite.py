@@ -1,0 +1,114 @@
+"""The journal on SQLite: WAL, ``synchronous=FULL``, one writer, group commit."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import aiosqlite
+
+from bridge.errors import JournalUnavailableError
+from bridge.protocols import Clock, Journal
+from storage.journal.cipher import JournalCipher
+from storage.journal.core import check_key, connect, migrate, require_current
+from storage.journal.downloads import DownloadVerbs
+from storage.journal.entries import EntryVerbs
+from storage.journal.register import RegisterVerbs
+
+
+class SqliteJournal(EntryVerbs, DownloadVerbs, RegisterVerbs):
+    """See :class:`bridge.protocols.Journal` for what each verb promises."""
+
+    @classmethod
+    async def open(
+        cls,
+        path: Path,
+        *,
+        key: bytes,
+        blind_key: bytes,
+        random_bytes: Callable[[int], bytes],
+        clock: Clock,
+    ) -> SqliteJournal:
+        """Open or create the journal at ``path``, brought up to date.
+
+        ``key`` and ``blind_key`` are 32 bytes each. The caller holds ``run.lock``.
+
+        Raises:
+            JournalSchemaError: a newer version wrote it.
+            JournalKeyError: another key wrote it.
+            JournalUnavailableError: it cannot be opened or written.
+        """
+        await asyncio.to_thread(_private, path)
+        return await cls._open(
+            path, key, blind_key, random_bytes, clock, prepare=migrate, read_only=False
+        )
+
+    @classmethod
+    async def look(
+        cls,
+        path: Path,
+        *,
+        key: bytes,
+        blind_key: bytes,
+        random_bytes: Callable[[int], bytes],
+        clock: Clock,
+    ) -> SqliteJournal:
+        """Open an existing journal to read it, beside the process that writes it.
+
+        Raises:
+            JournalSchemaError: another version wrote it.
+            JournalKeyError: another key wrote it.
+            JournalUnavailableError: it is not there or cannot be read.
+        """
+        if not await asyncio.to_thread(path.exists):
+            raise JournalUnavailableError(
+                f"The journal {path} does not exist.", hint="Start `muniment run` once."
+            )
+        return await cls._open(
+            path, key, blind_key, random_bytes, clock, prepare=require_current, read_only=True
+        )
+
+    @classmethod
+    async def _open(
+        cls,
+        path: Path,
+        key: bytes,
+        blind_key: bytes,
+        random_bytes: Callable[[int], bytes],
+        clock: Clock,
+        *,
+        prepare: Callable[[aiosqlite.Connection, Path], Awaitable[None]],
+        read_only: bool,
+    ) -> SqliteJournal:
+        cipher = JournalCipher(key, random_bytes)
+        writer = await connect(path)
+        try:
+            await prepare(writer, path)
+            await check_key(writer, cipher)
+            reader = await connect(path)
+            if read_only:
+                await writer.execute("PRAGMA query_only = ON")
+        except BaseException:
+            await writer.close()
+            raise
+        journal = cls(
+            writer=writer,
+            reader=reader,
+            cipher=cipher,
+            blind_key=blind_key,
+            random_bytes=random_bytes,
+            clock=clock,
+        )
+        await journal._load_streams()
+        return journal
+
+
+def _private(path: Path) -> None:
+    """The file exists and is readable by its owner alone, before SQLite writes to it."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.touch(mode=0o600, exist_ok=True)
+
+
+def _conforms(journal: SqliteJournal) -> Journal:
+    return journal

@@ -1,0 +1,92 @@
+"""Durable files and directories of a folder store."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+from bridge.errors import (
+    ObjectStoreError,
+    ObjectStoreRejectedError,
+    ObjectStoreUnavailableError,
+)
+
+FILE_MODE = 0o640
+FOLDER_MODE = 0o750
+_REFUSED = frozenset(
+    {
+        errno.EACCES,
+        errno.EISDIR,
+        errno.ELOOP,
+        errno.ENAMETOOLONG,
+        errno.ENOTDIR,
+        errno.EOPNOTSUPP,
+        errno.EPERM,
+        errno.EROFS,
+        errno.EXDEV,
+    }
+)
+_ROOM = "Free disk space under [store] url; the recorder tries again by itself."
+_RIGHTS = "Check [store] url: the folder must be ours to write and its disk must have hard links."
+
+
+def as_store_error(error: OSError, doing: str) -> ObjectStoreError:
+    """An operating system's refusal in the store's words."""
+    why = error.strerror or type(error).__name__
+    message = f"{doing}: {why}"
+    if error.errno in _REFUSED:
+        return ObjectStoreRejectedError(message, hint=_RIGHTS)
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return ObjectStoreUnavailableError(message, hint=_ROOM)
+    return ObjectStoreUnavailableError(message)
+
+
+def sync_folder(path: Path) -> None:
+    """Make the names in a folder durable."""
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+class DurableFolders:
+    """Makes folders below ``root``, and knows which of them would survive a power cut.
+
+    Used by several threads at once. A folder stands in ``_settled`` only once the one above it
+    has been synced with its name in it, so a thread that finds a folder made by another, and not
+    yet synced, syncs it too.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._settled: set[Path] = set()
+
+    def _chain(self, folder: Path) -> list[Path]:
+        below = folder.relative_to(self._root).parts
+        return [self._root.joinpath(*below[: i + 1]) for i in range(len(below))]
+
+    def make(self, folder: Path) -> None:
+        """Make ``folder`` and what is missing above it, down from the root."""
+        if folder in self._settled and folder.is_dir():
+            return
+        if not self._root.is_dir():
+            self._root.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+            sync_folder(self._root.parent)
+        for each in self._chain(folder):
+            try:
+                each.mkdir(mode=FOLDER_MODE)
+            except FileExistsError:
+                continue
+            self._settled.discard(each)
+
+    def settle(self, folder: Path) -> None:
+        """Make the names in ``folder`` durable, and its own name, and those above it."""
+        sync_folder(folder)
+        # Upwards: a folder is settled only when the one holding its name is on disk.
+        for each in reversed(self._chain(folder)):
+            if each in self._settled:
+                continue
+            sync_folder(each.parent)
+            self._settled.add(each)

@@ -1,0 +1,146 @@
+"""What every office promises, on the fake and on SQLite."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+
+from bridge.protocols import GroupStep, Office, StepKind
+from storage.office import SqliteOffice
+from tests.fakes.office import FakeOffice, Inbox
+
+Opener: TypeAlias = Callable[[], Awaitable[Office]]
+
+STEP = GroupStep(
+    kind=StepKind.APPROVE,
+    connector="matrix",
+    group_id="!room:example.org",
+    name="Flood cell",
+    by="ada",
+    at=datetime(2026, 3, 1, 9, 0, 0, 123456, tzinfo=UTC),
+    why="ministerial group",
+)
+
+
+@pytest.fixture(params=["fake", "sqlite"])
+async def opener(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Opener]:
+    """Opens handles on one inbox, and closes them all afterwards."""
+    inbox = Inbox()
+    async with AsyncExitStack() as stack:
+
+        async def one() -> Office:
+            office: Office
+            if request.param == "fake":
+                office = FakeOffice(inbox)
+            else:
+                office = await SqliteOffice.open(tmp_path / "var" / "office.db")
+            stack.push_async_callback(office.aclose)
+            return office
+
+        yield one
+
+
+async def test_a_new_inbox_is_empty(opener: Opener) -> None:
+    """Nothing was ordered yet."""
+    assert await (await opener()).steps(0) == ()
+
+
+async def test_an_order_reads_back_with_its_number(opener: Opener) -> None:
+    """A step comes back exactly as ordered, with the number that `order` gave."""
+    office = await opener()
+    number = await office.order(STEP)
+    assert number > 0
+    assert await office.steps(0) == (replace(STEP, number=number),)
+
+
+@pytest.mark.parametrize("kind", StepKind)
+async def test_every_kind_can_be_ordered(opener: Opener, kind: StepKind) -> None:
+    """Each step a person may order is taken."""
+    office = await opener()
+    await office.order(replace(STEP, kind=kind, name=None))
+    (step,) = await office.steps(0)
+    assert (step.kind, step.name) == (kind, None)
+
+
+async def test_a_number_in_the_step_is_ignored(opener: Opener) -> None:
+    """The office gives the numbers, whatever the step says."""
+    office = await opener()
+    first = await office.order(replace(STEP, number=99))
+    second = await office.order(replace(STEP, number=99))
+    assert first < second < 99
+
+
+async def test_steps_after_a_number(opener: Opener) -> None:
+    """Only what is above the number comes, in the order it was given."""
+    office = await opener()
+    numbers = [await office.order(replace(STEP, why=str(i))) for i in range(5)]
+    assert numbers == sorted(set(numbers))
+    assert [step.why for step in await office.steps(numbers[1])] == ["2", "3", "4"]
+    assert await office.steps(numbers[-1]) == ()
+
+
+async def test_another_handle_sees_what_was_ordered(opener: Opener) -> None:
+    """An order is there for every other handle once it is given, and after its own is closed."""
+    people, bridge = await opener(), await opener()
+    number = await people.order(STEP)
+    await people.aclose()
+    assert await bridge.steps(0) == (replace(STEP, number=number),)
+
+
+async def test_two_handles_order_at_once(opener: Opener) -> None:
+    """Orders given at the same time all get numbers of their own."""
+    handles = await asyncio.gather(*(opener() for _ in range(4)))
+    numbers = await asyncio.gather(
+        *(office.order(replace(STEP, why=f"{i}")) for i in range(5) for office in handles)
+    )
+    assert len(set(numbers)) == 20
+    assert [step.number for step in await handles[0].steps(0)] == sorted(numbers)
+
+
+async def test_hostile_text_survives(opener: Opener) -> None:
+    """Names with quotes, NUL, emoji and lone surrogates come back as they were."""
+    office = await opener()
+    name = "'; DROP TABLE group_step; --\x00\U0001f6a8\ud800"
+    await office.order(replace(STEP, name=name, why=name, group_id=name))
+    (step,) = await office.steps(0)
+    assert (step.name, step.why, step.group_id) == (name, name, name)
+
+
+@pytest.mark.parametrize("zone", [None, timezone(timedelta(hours=1))])
+async def test_a_time_that_is_not_utc_is_refused(opener: Opener, zone: timezone | None) -> None:
+    """A naive or local time is our own mistake, and nothing is ordered."""
+    office = await opener()
+    with pytest.raises(ValueError, match="must be an aware UTC time"):
+        await office.order(replace(STEP, at=STEP.at.replace(tzinfo=zone)))
+    assert await office.steps(0) == ()
+
+
+async def test_closing_twice_is_safe(opener: Opener) -> None:
+    """A handle can be closed again, and takes no orders afterwards."""
+    office = await opener()
+    await office.aclose()
+    await office.aclose()
+    with pytest.raises(RuntimeError, match="closed"):
+        await office.order(STEP)
+    with pytest.raises(RuntimeError, match="closed"):
+        await office.steps(0)
+
+
+async def test_a_cancelled_order_happened_or_did_not(opener: Opener) -> None:
+    """An order whose caller is cancelled is there wholly or not at all, and the next one works."""
+    office = await opener()
+    task = asyncio.create_task(office.order(STEP))
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    number = await office.order(replace(STEP, why="next"))
+    steps = await office.steps(0)
+    assert steps[-1] == replace(STEP, why="next", number=number)
+    assert all(replace(step, number=0) == STEP for step in steps[:-1])

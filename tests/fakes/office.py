@@ -1,0 +1,45 @@
+"""An inbox in memory that keeps the office's promises."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from bridge.model import require_utc
+from bridge.protocols.office import GroupStep
+
+
+@dataclass(slots=True)
+class Inbox:
+    """What the handles of one office share, as a file is shared by processes."""
+
+    steps: list[GroupStep] = field(default_factory=list)
+
+
+class FakeOffice:
+    """One handle on an inbox. Numbers grow from 1; a closed handle takes nothing."""
+
+    def __init__(self, inbox: Inbox | None = None) -> None:
+        """``inbox``: shared with other handles, or one of its own."""
+        self.inbox = inbox or Inbox()
+        self._closed = False
+
+    async def order(self, step: GroupStep) -> int:
+        """Add a step and give its number."""
+        self._must_be_open()
+        require_utc(step.at, "at")
+        number = len(self.inbox.steps) + 1
+        self.inbox.steps.append(replace(step, number=number))
+        return number
+
+    async def steps(self, after: int) -> tuple[GroupStep, ...]:
+        """Every step with a number above ``after``, in order."""
+        self._must_be_open()
+        return tuple(step for step in self.inbox.steps if step.number > after)
+
+    async def aclose(self) -> None:
+        """Give up the handle."""
+        self._closed = True
+
+    def _must_be_open(self) -> None:
+        if self._closed:
+            raise RuntimeError("the office is closed")
