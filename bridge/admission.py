@@ -317,6 +317,7 @@ class Admission:
             body=body,
             connector=group.connector,
             group_id=group.group_id,
+            at=now,
         )
 
 

@@ -20,6 +20,7 @@ from bridge.protocols import (
     Placement,
     PlacementKind,
 )
+from bridge.seal import fixed_date
 
 log = structlog.get_logger(__name__)
 
@@ -100,6 +101,7 @@ class Scribe:
             ),
             connector=stream.connector,
             group_id=stream.group_id,
+            at=self._clock.now(),
         )
         await self._journal.queue(placement, rows=[entry.seq for entry in entries])
 
@@ -133,7 +135,7 @@ class Scribe:
         for number in range(placement.number, placement.number + TRIES):
             key = _key(placement, number)
             try:
-                await self._store.put(key, body, retain_until=self._retain_until())
+                await self._store.put(key, body, retain_until=self._retain_until(placement))
             except ObjectConflictError:
                 continue  # another document has this number; the following one is ours
             leaf = Leaf.placed(
@@ -148,10 +150,11 @@ class Scribe:
             return
         log.error("no_free_number", folder=placement.folder)
 
-    def _retain_until(self) -> datetime | None:
+    def _retain_until(self, placement: Placement) -> datetime | None:
         if self._retention_days is None:
             return None
-        return self._clock.now() + timedelta(days=self._retention_days)
+        date = placement.at + timedelta(days=self._retention_days)
+        return fixed_date(date, now=self._clock.now())
 
 
 def _day(entry: Entry) -> str:

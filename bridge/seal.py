@@ -38,10 +38,22 @@ class Retention:
     records: timedelta | None
     review: timedelta | None
 
-    def until(self, area: str, at: datetime) -> datetime | None:
-        """The date for an object put at ``at`` in ``area``."""
+    def until(self, area: str, *, received_at: datetime, now: datetime) -> datetime | None:
+        """The date for an object in ``area``: the same at every try, and never in the past.
+
+        A store that took an earlier try keeps the date of that one; a later date asked by the
+        next try would look as if the store had not kept it.
+        """
         length = self.review if area == keys.REVIEW else self.records
-        return None if length is None else at + length
+        return None if length is None else fixed_date(received_at + length, now=now)
+
+
+def fixed_date(date: datetime, *, now: datetime) -> datetime:
+    """``date``, or the end of tomorrow where it has passed: a lock in the past is refused."""
+    if date > now + timedelta(hours=1):
+        return date
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    return midnight + timedelta(days=2)
 
 
 async def media_of(journal: Journal, entry: Entry) -> tuple[MediaState, ...]:
@@ -195,7 +207,7 @@ class Keeper:
             raise RuntimeError("only sealed entries are stored")
         area = record.key.partition("/")[0]
         retention = self._retention(entry.stream.connector, entry.stream.group_id)
-        until = retention.until(area, self._clock.now())
+        until = retention.until(area, received_at=entry.event.observed_at, now=self._clock.now())
         for media in await media_of(self._journal, entry):
             await self._put_media(record, media, until)
         receipt = await self._store.put(record.key, ObjectBody.of(record.body), retain_until=until)

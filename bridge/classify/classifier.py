@@ -58,7 +58,7 @@ class RuleClassifier:
             policy=self.policy,
             model=self.model,
             markings=tuple(marking.name for marking in found),
-            context=tuple(one for one in placed.ids if one != utterance.upstream_id),
+            context=tuple(one for one in dict.fromkeys(placed.ids) if one != utterance.upstream_id),
         )
         if context.capture_all:
             verdict = _everything(reading, verdict)
@@ -84,7 +84,7 @@ class RuleClassifier:
         placed = place(turn, weigh(turn.reading, findings, self._policy))
         for floor in (events.poll_floor, events.attachment_floor, events.edit_floor):
             placed = floor(turn, placed)
-        return replace(placed, ids=tuple(dict.fromkeys(placed.ids)))
+        return placed
 
     def _senior(self, turn: Turn) -> tuple[Finding, ...]:
         if turn.utterance.sender_id not in self._policy.capstone:

@@ -14,7 +14,7 @@ from bridge.classify.context import Link, Standing, assess, link, recent, referr
 from bridge.classify.normalise import Reading
 from bridge.classify.policy import Policy
 from bridge.classify.replies import Reply, parse_reply
-from bridge.classify.rules import Finding, roles_in, words
+from bridge.classify.rules import Finding, roles_in, where_said, words
 from bridge.classify.terms import Role
 from bridge.classify.weigh import HIGHEST_DISCARD, Judgement, doubt, raise_to
 from bridge.model import Context, EventKind, Outcome, Utterance
@@ -53,9 +53,17 @@ class Turn:
         """Whether a later reader could not tell if it was meant (C11)."""
         return Role.IRONY in self.roles
 
-    def finding(self, code: str, rule: str, outcome: Outcome, weight: float) -> Finding:
-        """A finding that rests on another message, not on a span of this one."""
-        return Finding(reason=self.reading.reason(code, rule), outcome=outcome, weight=weight)
+    def finding(
+        self,
+        code: str,
+        rule: str,
+        outcome: Outcome,
+        weight: float,
+        span: tuple[int, int] = (0, 0),
+    ) -> Finding:
+        """A finding; without a ``span`` (folded offsets) it rests on another message."""
+        reason = self.reading.reason(code, rule, *span)
+        return Finding(reason=reason, outcome=outcome, weight=weight)
 
     def raised(self, placed: Placed, finding: Finding, *ids: str) -> Placed:
         """``placed``, raised by ``finding`` and leaning on ``ids`` too."""
@@ -123,7 +131,6 @@ def _bare(turn: Turn, placed: Placed, reply: Reply, found: Link) -> Placed:
         # A choice names one of several things; that is more than an acknowledgement.
         if Role.CHOICE in reply.roles or _has_signal(placed.judgement):
             return placed
-        return answer
     return _quoting(turn, answer, reply)
 
 
@@ -187,13 +194,13 @@ def _referring(turn: Turn, placed: Placed) -> Placed:
         if role not in turn.roles:
             continue
         meant = seek(turn)
+        span = where_said(turn.reading, turn.policy, role)
         if meant is not None and assess(meant, turn.policy).standing is Standing.TRIVIAL:
-            finding = turn.finding("DOUBT", role.value, Outcome.REVIEW, _PROBABLE)
+            finding = turn.finding("DOUBT", role.value, Outcome.REVIEW, _PROBABLE, span)
             placed = turn.raised(placed, finding)
             continue
-        ironic = turn.is_ironic
-        outcome = Outcome.REVIEW if ironic else Outcome.CAPTURE
-        finding = turn.finding("DECISION", role.value, outcome, _INHERITED)
+        outcome = Outcome.REVIEW if turn.is_ironic else Outcome.CAPTURE
+        finding = turn.finding("DECISION", role.value, outcome, _INHERITED, span)
         placed = turn.raised(placed, finding, *([] if meant is None else [meant.upstream_id]))
     return placed
 

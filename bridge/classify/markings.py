@@ -15,6 +15,7 @@ from bridge.classify.terms import Form
 from bridge.model import Outcome
 
 _EDGE = r"[^\w\n!?]{0,8}"
+_PLACES = ("line", "bracket", "head", "foot", "open")
 _SEPARATOR = r"(?: ?//| ?[:.|/] | ?[:|]$| ?- |- )"
 
 
@@ -51,7 +52,8 @@ class Detector:
 def _marking(reading: Reading, form: Form, match: re.Match[str]) -> Marking:
     rule = "restricted" if form.restricted else "marking"
     outcome = Outcome.REVIEW if form.restricted else Outcome.CAPTURE
-    reason = reading.reason("MARKING", rule, match.start("mark"), match.end("mark"))
+    place = next(name for name in _PLACES if match.groupdict().get(name))
+    reason = reading.reason("MARKING", rule, *match.span(place))
     return Marking(
         name=form.name,
         restricted=form.restricted,
@@ -72,7 +74,7 @@ def _pattern(form: Form, caveats: tuple[str, ...]) -> re.Pattern[str]:
     if form.openings:
         opening = _alternation(form.openings)
         places.append(rf"\A{_EDGE}(?P<open>(?i:{opening}))(?={_EDGE}$|[.:,]|{_SEPARATOR})")
-    return re.compile(f"(?P<mark>{'|'.join(places)})", re.MULTILINE)
+    return re.compile("|".join(places), re.MULTILINE)
 
 
 def _alternation(spellings: tuple[str, ...]) -> str:

@@ -63,6 +63,15 @@ def roles_in(reading: Reading, policy: Policy, wanted: frozenset[Role]) -> froze
     return frozenset(roles & wanted)
 
 
+def where_said(reading: Reading, policy: Policy, role: Role) -> tuple[int, int]:
+    """Folded offsets of the first phrase of ``role``; (0, 0) where there is none."""
+    for cue in policy.cues[role]:
+        match = cue.pattern.search(reading.text)
+        if match is not None:
+            return match.span()
+    return (0, 0)
+
+
 def _says(cue: Cue, text: str) -> bool:
     if cue.pattern.search(text) is None:
         return False

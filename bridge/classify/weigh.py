@@ -19,6 +19,8 @@ from bridge.model import Outcome, Reason
 HIGHEST_DISCARD = 0.2
 """No discard scores above this, and nothing that is kept scores below it."""
 
+_SETTLED = frozenset({"no-evidence", "unexplained", "too-much", "empty"})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
@@ -36,8 +38,9 @@ def weigh(reading: Reading, findings: tuple[Finding, ...], policy: Policy) -> Ju
         return _without_signal(reading, findings, policy)
     strength = _combined(finding for finding in kept if finding.outcome is Outcome.CAPTURE)
     if strength >= policy.capture_from:
+        sure = [finding for finding in kept if finding.reason.code != "DOUBT"]
         return _held_back(reading, kept, policy) or Judgement(
-            outcome=Outcome.CAPTURE, score=round(strength, 4), reasons=_reasons(kept)
+            outcome=Outcome.CAPTURE, score=round(strength, 4), reasons=_reasons(sure)
         )
     return Judgement(
         outcome=Outcome.REVIEW,
@@ -48,9 +51,13 @@ def weigh(reading: Reading, findings: tuple[Finding, ...], policy: Policy) -> Ju
 
 def raise_to(judgement: Judgement, finding: Finding, policy: Policy) -> Judgement:
     """``judgement``, lifted to the outcome of ``finding`` if that is higher; never lowered."""
-    reasons = (finding.reason, *judgement.reasons)
+    others = [r for r in judgement.reasons if r.rule not in _SETTLED]
+    reasons = (finding.reason, *others)
     if judgement.outcome is Outcome.CAPTURE or finding.outcome is Outcome.DISCARD:
-        return replace(judgement, reasons=(*judgement.reasons, finding.reason))
+        if finding.outcome is not Outcome.CAPTURE:
+            return judgement
+        score = max(judgement.score, finding.weight)
+        return replace(judgement, score=score, reasons=(*judgement.reasons, finding.reason))
     # A reason to discard beside a higher outcome would mislead whoever reads it.
     reasons = tuple(r for r in reasons if policy.outcome(r.code) is not Outcome.DISCARD)
     if finding.outcome is Outcome.CAPTURE:

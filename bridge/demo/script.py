@@ -144,7 +144,7 @@ SCRIPT = (
     _discarded(
         FLOOD,
         "g.lloyd",
-        "I'll be 10 minutes late for the 9:30 call, sorry. Stuck in traffic.",
+        "I'll be 10 minutes late, sorry. Traffic is terrible.",
         "running late",
     ),
     _discarded(FLOOD, "a.osei", "No problem, see you there", "answers logistics"),
@@ -181,7 +181,7 @@ SCRIPT = (
     _discarded(
         ESTATES, "g.lloyd", "Did anyone see the football last night? 😂", "football, banter"
     ),
-    _discarded(ESTATES, "p.raman", "Haha don't, I turned it off at half time", "banter"),
+    _discarded(ESTATES, "p.raman", "Haha, what a match. I turned it off at half time", "banter"),
     _kept(
         FLOOD,
         "t.whitfield",
@@ -249,7 +249,7 @@ SCRIPT = (
         about="lobbied",
         soon=True,
     ),
-    _discarded(DIARY, "t.whitfield", "Running five minutes late, start without me", "running late"),
+    _discarded(DIARY, "t.whitfield", "Running late, 5 mins", "running late"),
     _kept(
         DIARY,
         "t.whitfield",
@@ -257,6 +257,11 @@ SCRIPT = (
         "a change of the disappearing-message timer",
         move=Move.TIMER,
     ),
+    _discarded(ESTATES, "t.whitfield", "Is the 3pm meeting still on?", "a meeting time"),
+    _discarded(ESTATES, "p.raman", "Yes, room 2.14 at 3pm", "a meeting place"),
+    _discarded(ESTATES, "t.whitfield", "ok, see you at 3", "an answer to logistics"),
+    _discarded(ESTATES, "g.lloyd", "I'll bring biscuits on Friday 🍪", "biscuits"),
+    _discarded(ESTATES, "p.raman", "You're a star, thank you!", "thanks for biscuits"),
     _kept(
         ESTATES,
         "p.raman",
@@ -273,9 +278,6 @@ SCRIPT = (
         move=Move.REPLY,
         about="lease",
     ),
-    _discarded(ESTATES, "t.whitfield", "Is the 3pm meeting still on?", "a meeting time"),
-    _discarded(ESTATES, "p.raman", "Yes, room 2.14 at 3pm", "a meeting place"),
-    _discarded(ESTATES, "t.whitfield", "ok, see you at 3", "an answer to logistics"),
     _kept(
         ESTATES,
         "p.raman",
@@ -298,7 +300,5 @@ SCRIPT = (
         answers=("Northgate", "Quayside"),
     ),
     _kept(ESTATES, "a.osei", "1", "a vote in that poll", move=Move.VOTE, about="sandbags"),
-    _discarded(ESTATES, "g.lloyd", "I'll bring biscuits on Friday 🍪", "biscuits"),
-    _discarded(ESTATES, "p.raman", "You're a star, thank you!", "thanks for biscuits"),
 )
 """The conversation, in order."""

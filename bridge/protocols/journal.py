@@ -128,7 +128,8 @@ class Placement:
     """A document with fixed bytes, waiting for its number and its place in the store.
 
     ``folder`` is ``manifests/<gid>/<day>`` or ``acts/<day>``; ``number`` is the next to try.
-    ``stream`` and ``total`` go into the leaf of ``open`` and ``close``.
+    ``at`` is when it was fixed, from which its retention counts; ``stream`` and ``total`` go into
+    the leaf of ``open`` and ``close``.
     """
 
     id: int = 0
@@ -138,6 +139,7 @@ class Placement:
     body: bytes = field(repr=False)
     connector: str
     group_id: str
+    at: datetime
     stream: str | None = None
     total: int | None = None
 

@@ -119,6 +119,7 @@ class EntryVerbs(JournalCore):
                     self._cipher.seal_bytes(act, column="placement", row=b""),
                     connector,
                     group_id,
+                    to_ms(now),
                     stream,
                     None,
                 )

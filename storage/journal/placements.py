@@ -8,7 +8,7 @@ from bridge.canonical import Leaf
 from bridge.protocols import Entry, Placement, PlacementKind
 from storage.journal.committer import Transaction
 from storage.journal.core import JournalCore
-from storage.journal.rows import PlacementRow
+from storage.journal.rows import PlacementRow, from_ms, to_ms
 
 
 class PlacementVerbs(JournalCore):
@@ -37,6 +37,7 @@ class PlacementVerbs(JournalCore):
             self._cipher.seal_bytes(placement.body, column="placement", row=b""),
             placement.connector,
             placement.group_id,
+            to_ms(placement.at),
             placement.stream,
             placement.total,
         )
@@ -55,6 +56,7 @@ class PlacementVerbs(JournalCore):
             body=self._cipher.open_bytes(row.body, column="placement", row=b""),
             connector=row.connector,
             group_id=row.group_id,
+            at=from_ms(row.at),
             stream=row.stream,
             total=row.total,
         )

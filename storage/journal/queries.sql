@@ -209,11 +209,11 @@ SELECT COALESCE(MAX(idx), -1) + 1 FROM leaf
 INSERT INTO leaf (idx, kind, body) VALUES (?, ?, ?)
 
 -- name: placement_insert
-INSERT INTO placement (kind, folder, series, body_sealed, connector, group_id, stream, total)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO placement (kind, folder, series, body_sealed, connector, group_id, at, stream, total)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: placement_waiting
-SELECT p.id, p.kind, p.folder, p.body_sealed, p.connector, p.group_id, p.stream, p.total,
+SELECT p.id, p.kind, p.folder, p.body_sealed, p.connector, p.group_id, p.at, p.stream, p.total,
        (SELECT COALESCE(MAX(number), -1) + 1 FROM placement q
         WHERE q.series = p.series AND q.number IS NOT NULL)
 FROM placement p JOIN register r USING (connector, group_id)

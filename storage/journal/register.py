@@ -102,6 +102,7 @@ class RegisterVerbs(PlacementVerbs):
                 body=body,
                 connector=group.connector,
                 group_id=group.group_id,
+                at=at,
                 stream=row.id,
                 total=total,
             )

@@ -239,6 +239,7 @@ class PlacementRow(msgspec.Struct, array_like=True, frozen=True):
     body: bytes
     connector: str
     group_id: str
+    at: int
     stream: str | None
     total: int | None
     number: int

@@ -115,6 +115,7 @@ CREATE TABLE placement (                -- manifest parts and acts: fixed bytes,
     body_sealed BLOB NOT NULL,
     connector   TEXT NOT NULL,
     group_id    TEXT NOT NULL,
+    at          INTEGER NOT NULL,
     stream      TEXT,
     total       INTEGER,
     leaf        INTEGER REFERENCES leaf (idx)
