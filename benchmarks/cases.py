@@ -47,7 +47,9 @@ class Result:
 
 
 FULL = (
-    Case(key="a", title="live at 35/s", sending=Sending(count=200, rate=35)),
+    Case(
+        key="a", title="live at 35/s", sending=Sending(count=200, rate=35), load=Load(probed=True)
+    ),
     Case(key="b", title="sent while down", sending=Sending(count=100), way=Way.DOWN),
     Case(key="c", title="burst, 40 senders", sending=Sending(count=400, parallel=40)),
     Case(
@@ -74,7 +76,7 @@ FULL = (
 """The table."""
 
 SHORT = (
-    Case(key="a", title="live at 35/s", sending=Sending(count=40, rate=35)),
+    Case(key="a", title="live at 35/s", sending=Sending(count=40, rate=35), load=Load(probed=True)),
     Case(key="b", title="sent while down", sending=Sending(count=15), way=Way.DOWN),
     Case(key="c", title="burst, 40 senders", sending=Sending(count=80, parallel=40)),
     Case(

@@ -11,6 +11,7 @@ from typing import Protocol
 
 import msgspec
 
+from benchmarks.journal_view import probe_of
 from bridge.demo.child import Child
 from bridge.demo.homeserver import Account, Homeserver
 from bridge.demo.official import Official
@@ -34,11 +35,13 @@ class Kept:
 class Load:
     """What makes it harder, or easier.
 
-    ``slow``: seconds more for each message. ``timeline``: how many events of a room the plain bot
-    asks for at once, 0 for the server's default; Muniment is never told.
+    ``slow``: seconds more for each message. ``probed``: Muniment notes when each was durable.
+    ``timeline``: how many events of a room the plain bot asks for at once, 0 for the server's
+    default; Muniment is never told.
     """
 
     slow: float = 0.0
+    probed: bool = False
     timeline: int = 0
 
 
@@ -182,8 +185,7 @@ class Muniment:
 
     async def start(self, load: Load, *, wait: bool = True) -> None:
         """Start, and wait until it records."""
-        slowed = ("-m", "benchmarks.slow_run", "--slow-classifier", str(load.slow))
-        command = (sys.executable, *slowed) if load.slow else ()
+        command = self._observed(load) if load.slow or load.probed else ()
         if wait:
             await self._recorder.start(command=command)
         else:
@@ -210,6 +212,15 @@ class Muniment:
                 Kept(body=record.body, delay=_delay(record)) for record in await self._stored()
             ],
         }
+
+    def _observed(self, load: Load) -> tuple[str, ...]:
+        return (
+            sys.executable,
+            "-m",
+            "benchmarks.slow_run",
+            *("--slow-classifier", str(load.slow)),
+            *("--probe", str(probe_of(self._recorder.config))),
+        )
 
     async def _stored(self) -> list[StoredObject]:
         objects = await self._recorder.objects()

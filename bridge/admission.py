@@ -134,7 +134,7 @@ class Admission:
             return
         current = replace(known, capture_all=listed.capture_all, listed=True)
         if is_possible(known.state, step_trigger(StepKind.APPROVE)):
-            current = apply_step(current, StepKind.APPROVE)
+            current = _approved_again(current)
             acts = [self._step_act(current, StepKind.APPROVE, BY_FILE, "listed in the file")]
             await self._journal.set_group(current, expect=known.state, acts=acts)
             if known.state is GroupState.PAUSED:
@@ -194,21 +194,29 @@ class Admission:
             raise InvalidTransitionError(f"{step.kind} is not possible for an unknown group")
         if step.kind is StepKind.PROPOSE and before.state is GroupState.PROPOSED:
             return replace(before, name=step.name or before.name)
-        return apply_step(replace(before, name=before.name or step.name), step.kind)
+        named = replace(before, name=before.name or step.name)
+        if step.kind is StepKind.APPROVE:
+            return _approved_again(named)
+        return apply_step(named, step.kind)
 
     async def _attend(self, group: Group) -> None:
         if group.state is GroupState.REMOVED and group.presence is Presence.INVITED:
             await self._readmit(group)
         if group.state is GroupState.APPROVED and group.presence is not Presence.JOINED:
             await self._join(group)
-        recording = group.state in {GroupState.ACTIVE, GroupState.NOT_RECORDING}
-        if recording and group.notice is NoticeState.DUE:
+        if group.notice is not NoticeState.DUE:
+            return
+        if group.state in {GroupState.ACTIVE, GroupState.NOT_RECORDING}:
             await self._announce(group)
+        elif group.presence in {Presence.LEFT, Presence.REMOVED}:
+            # What was journalled while we were a member must not wait for a notice for ever.
+            gone = Announcement(upstream_id=None, refusal="the recorder is no longer a member")
+            await self._settle(group, gone, text=None)
 
     async def _readmit(self, group: Group) -> None:
         """Invited again to a group that the file still lists: the approval stands."""
         if (group.connector, group.group_id) in self._listed:
-            again = apply_step(group, StepKind.APPROVE)
+            again = _approved_again(group)
             act = self._step_act(again, StepKind.APPROVE, BY_FILE, "invited again, still listed")
             await self._journal.set_group(again, expect=group.state, acts=[act])
 
@@ -242,13 +250,16 @@ class Admission:
             return
         if group.state is GroupState.NOT_RECORDING:
             said = Announcement(upstream_id=None, refusal=ENCRYPTED_REFUSAL)
-            text = ""
-        else:
-            text = self._notice(group)
-            said = await self._post(connector, group, text, key=_notice_key(group))
+            await self._settle(group, said, text=None)
+            return
+        text = self._notice(group)
+        said = await self._post(connector, group, text, key=_notice_key(group))
+        await self._settle(group, said, text=text)
+
+    async def _settle(self, group: Group, said: Announcement, *, text: str | None) -> None:
         notice = NoticeState.POSTED if said.upstream_id else NoticeState.REFUSED
         details: dict[str, Json] = {
-            "text": text or None,
+            "text": text,
             "upstream_id": said.upstream_id,
             "refusal": said.refusal,
             "pinned": said.pinned,
@@ -321,7 +332,15 @@ class Admission:
         )
 
 
+def _approved_again(group: Group) -> Group:
+    """The group after an approval; one that the recorder had to leave is told anew."""
+    approved = apply_step(group, StepKind.APPROVE)
+    if group.state is GroupState.REMOVED:
+        return replace(approved, notice=NoticeState.DUE)
+    return approved
+
+
 def _notice_key(group: Group) -> str:
-    """The same for every try, so that a repeated post is the same message."""
-    digest = Digest.of(f"{group.connector}\0{group.group_id}".encode())
+    """The same for every try, so that a repeated post is the same message; new after a return."""
+    digest = Digest.of(f"{group.connector}\0{group.group_id}\0{group.notices}".encode())
     return f"muniment-notice-{digest.hex[:24]}"

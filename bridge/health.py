@@ -35,8 +35,15 @@ class HealthMonitor:
     """Collects alarms from the parts and publishes them."""
 
     def __init__(
-        self, *, file: Path, clock: Clock, alarms: Callable[[], Awaitable[tuple[str, ...]]]
+        self,
+        *,
+        file: Path,
+        clock: Clock,
+        alarms: Callable[[], Awaitable[tuple[str, ...]]],
+        tell: Callable[[str], None],
     ) -> None:
+        """``tell`` is given each new alarm once, for the operator's terminal."""
+        self._tell = tell
         self._file = file
         self._clock = clock
         self._ask = alarms
@@ -46,7 +53,10 @@ class HealthMonitor:
     async def run(self) -> None:
         """Publish until cancelled."""
         while True:
-            self.alarms = await self._ask()
+            before, self.alarms = self.alarms, await self._ask()
+            for alarm in self.alarms:
+                if alarm not in before:
+                    self._tell(alarm)
             health = Health(pid=os.getpid(), at=self._clock.now().isoformat(), alarms=self.alarms)
             await asyncio.to_thread(_replace, self._file, msgspec.json.encode(health))
             await self._clock.sleep(ROUND_SECONDS)

@@ -284,7 +284,8 @@ class NoticeState(StrEnum):
 class Group:
     """A group as the register has it. ``note`` says in words why it is not recording.
 
-    ``listed`` groups are approved by the settings file and by nothing else.
+    ``listed`` groups are approved by the settings file and by nothing else. ``notices`` counts
+    the notices settled so far.
     """
 
     connector: str
@@ -297,6 +298,7 @@ class Group:
     note: str = ""
     capture_all: bool = False
     listed: bool = False
+    notices: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

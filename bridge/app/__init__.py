@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from bridge.app.adapters import (
@@ -57,9 +57,15 @@ __all__ = [
 
 @asynccontextmanager
 async def running(
-    settings: Settings, *, clock: Clock | None = None, classifier: Classifier | None = None
+    settings: Settings,
+    *,
+    tell: Callable[[str], None] = lambda _: None,
+    clock: Clock | None = None,
+    classifier: Classifier | None = None,
 ) -> AsyncIterator[Bridge]:
     """A started bridge; on leaving it is drained, stopped and closed, in that order.
+
+    ``tell`` is given each new alarm once.
 
     Raises:
         ConfigError: what waiting cannot mend.
@@ -91,6 +97,7 @@ async def running(
             spool=spool,
             connectors=connectors,
             classifier=classifier or classifier_of(settings),
+            tell=tell,
         )
         stack.push_async_callback(bridge.stop)
         await bridge.start()

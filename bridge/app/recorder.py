@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Callable
 from datetime import timedelta
 from importlib.metadata import version as installed_version
 
@@ -51,6 +52,7 @@ class Bridge:
         spool: FileSpool,
         connectors: dict[str, Connector],
         classifier: Classifier,
+        tell: Callable[[str], None],
     ) -> None:
         self._settings = settings
         self._clock = clock
@@ -123,7 +125,10 @@ class Bridge:
             notice=notices(settings),
         )
         self._health = HealthMonitor(
-            file=settings.service.data_dir / HEALTH_FILE, clock=clock, alarms=self._alarms
+            file=settings.service.data_dir / HEALTH_FILE,
+            clock=clock,
+            alarms=self._alarms,
+            tell=tell,
         )
         self._port_problem: str | None = None
 

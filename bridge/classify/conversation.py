@@ -124,13 +124,15 @@ def _bare(turn: Turn, placed: Placed, reply: Reply, found: Link) -> Placed:
         return placed
     if placed.judgement.outcome is Outcome.CAPTURE:
         return placed
+    if found.antecedent is None and _has_signal(placed.judgement):
+        return placed
     answer = respond(turn, found, code="ANSWER")
     if answer.judgement.outcome is Outcome.CAPTURE and turn.is_ironic:
         return replace(answer, judgement=doubt(turn.reading, "irony", turn.policy))
-    if answer.judgement.outcome is Outcome.DISCARD:
-        # A choice names one of several things; that is more than an acknowledgement.
-        if Role.CHOICE in reply.roles or _has_signal(placed.judgement):
-            return placed
+    # A choice names one of several things; that is more than an acknowledgement.
+    says_more = Role.CHOICE in reply.roles or _has_signal(placed.judgement)
+    if answer.judgement.outcome is Outcome.DISCARD and says_more:
+        return placed
     return _quoting(turn, answer, reply)
 
 
@@ -220,10 +222,11 @@ def _last_kept(turn: Turn) -> Utterance | None:
     if target is not None and turn.utterance.kind is not EventKind.EDIT:
         return target
     earlier = list(recent(turn.utterance, turn.context, turn.policy))
-    for one in earlier:
-        if assess(one, turn.policy).standing is Standing.KEPT:
-            return one
-    return earlier[0] if earlier else None
+    standings = [assess(one, turn.policy).standing for one in earlier]
+    for wanted in (Standing.KEPT, Standing.UNCLEAR, Standing.TRIVIAL):
+        if wanted in standings:
+            return earlier[standings.index(wanted)]
+    return None
 
 
 def _last_call(turn: Turn) -> Utterance | None:

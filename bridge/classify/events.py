@@ -87,7 +87,7 @@ def poll_floor(turn: Turn, placed: Placed) -> Placed:
     """A poll is evidence, unless it is plainly about nothing."""
     if turn.utterance.kind is not EventKind.POLL or placed.judgement.outcome is Outcome.DISCARD:
         return placed
-    finding = turn.finding("EVIDENCE", "poll", Outcome.REVIEW, _RULE_WEIGHT)
+    finding = turn.finding("EVIDENCE", "poll", placed.judgement.outcome, _RULE_WEIGHT)
     return turn.raised(placed, finding)
 
 

@@ -11,24 +11,22 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 _COMMONEST = " etaoinshrdlucmfwypgbvk"
-_LONG = 4
-_SHORT = 3
+_SIZES = (3, 4, 6)
+_SHORT, _LONG = _SIZES[0], _SIZES[-1]
 _CLASSES = frozenset("wWdDsSbB")
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """Pieces of three and four characters, each with the patterns (bits) that it admits."""
+    """Short pieces by their size, each with the patterns (bits) that it admits."""
 
-    short: dict[str, int]
-    long: dict[str, int]
+    shelves: tuple[tuple[int, dict[str, int]], ...]
     always: int
 
     @classmethod
     def of(cls, sources: Iterable[str]) -> Gate:
         """A gate whose bit ``i`` stands for the ``i``-th of ``sources``."""
-        short: dict[str, int] = {}
-        long: dict[str, int] = {}
+        shelves: dict[int, dict[str, int]] = {size: {} for size in _SIZES}
         always = 0
         for position, source in enumerate(sources):
             bit = 1 << position
@@ -37,21 +35,19 @@ class Gate:
                 always |= bit
                 continue
             for literal in pieces:
-                shelf, size = (long, _LONG) if len(literal) >= _LONG else (short, _SHORT)
+                size = max(size for size in _SIZES if size <= len(literal))
                 piece = _rarest(literal, size)
-                shelf[piece] = shelf.get(piece, 0) | bit
-        return cls(short, long, always)
+                shelves[size][piece] = shelves[size].get(piece, 0) | bit
+        return cls(tuple(shelves.items()), always)
 
     def admits(self, text: str) -> int:
         """The patterns that may match ``text``, as bits."""
         bits = self.always
-        short, long = self.short, self.long
-        for at in range(len(text) - _SHORT + 1):
-            piece = text[at : at + _LONG]
-            if piece in long:
-                bits |= long[piece]
-            if piece[:_SHORT] in short:
-                bits |= short[piece[:_SHORT]]
+        for size, shelf in self.shelves:
+            last = len(text) - size + 1
+            pieces = {text[at : at + size] for at in range(last)}
+            for piece in shelf.keys() & pieces:
+                bits |= shelf[piece]
         return bits
 
 

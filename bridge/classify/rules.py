@@ -81,10 +81,13 @@ def _says(cue: Cue, text: str) -> bool:
 def words(text: str) -> list[tuple[int, int]]:
     """Where the words of ``text`` stand, web addresses apart."""
     addresses = [match.span() for match in _ADDRESS.finditer(text)] if "http" in text else []
+    found = [match.span() for match in _WORD.finditer(text)]
+    if not addresses:
+        return found
     return [
-        match.span()
-        for match in _WORD.finditer(text)
-        if not any(first <= match.start() < last for first, last in addresses)
+        (start, end)
+        for start, end in found
+        if not any(first <= start < last for first, last in addresses)
     ]
 
 

@@ -47,12 +47,17 @@ def no_core_dumps() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
+def alarm(what: str) -> None:
+    """One line for whoever watches the terminal."""
+    print(f"muniment: ALARM {what}", file=sys.stderr)
+
+
 async def _run(settings: Settings) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with running(settings):
+    async with running(settings, tell=alarm):
         print(f"muniment: recording; {len(settings.groups)} groups listed.", file=sys.stderr)
         await stop.wait()
         print("muniment: stopping; what is on its way is stored first.", file=sys.stderr)

@@ -96,7 +96,7 @@ class Screen:
         lines = [verdict, Text(f"The objects lie in {objects}")]
         for record in shelf.records:
             listing = shelf.listed.get(record.key)
-            if record.body and listing is not None:
+            if record.kind == "message" and listing is not None:
                 lines += [
                     Text("Check one yourself; the manifest names the same digest:"),
                     Text(f"  sha256sum {shlex.quote(str(record.path))}"),

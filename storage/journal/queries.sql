@@ -17,23 +17,23 @@ INSERT INTO place (connector, cursor, at) VALUES (?, ?, ?)
 ON CONFLICT (connector) DO UPDATE SET cursor = excluded.cursor, at = excluded.at
 
 -- name: register_all
-SELECT connector, platform, group_id, name, state, notice, presence, note, capture_all, listed
+SELECT connector, platform, group_id, name, state, notice, presence, note, capture_all, listed, notices
 FROM register ORDER BY connector, group_id
 
 -- name: register_one
-SELECT connector, platform, group_id, name, state, notice, presence, note, capture_all, listed
+SELECT connector, platform, group_id, name, state, notice, presence, note, capture_all, listed, notices
 FROM register WHERE connector = ? AND group_id = ?
 
 -- name: register_count
 SELECT COUNT(*) FROM register WHERE connector = ? AND state = ?
 
 -- name: register_put
-INSERT INTO register (connector, platform, group_id, name, state, notice, presence, note, capture_all, listed)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO register (connector, platform, group_id, name, state, notice, presence, note, capture_all, listed, notices)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (connector, group_id) DO UPDATE SET
     name = excluded.name, state = excluded.state, notice = excluded.notice,
     presence = excluded.presence, note = excluded.note, capture_all = excluded.capture_all,
-    listed = excluded.listed
+    listed = excluded.listed, notices = excluded.notices
 
 -- name: stream_all_open
 SELECT s.sid, s.id, s.gid, s.connector, r.platform, s.group_id, r.name, r.capture_all

@@ -71,7 +71,9 @@ class RegisterVerbs(PlacementVerbs):
             (row,) = await transaction.rows(
                 "register_one", GroupRow, group.connector, group.group_id
             )
-            settled = replace(row.group(), notice=notice, note=row.note or note)
+            settled = replace(
+                row.group(), notice=notice, note=row.note or note, notices=row.notices + 1
+            )
             await transaction.run("register_put", *group_values(settled))
             await self._insert(transaction, act)
 

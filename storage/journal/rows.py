@@ -50,6 +50,7 @@ class GroupRow(msgspec.Struct, array_like=True, frozen=True):
     note: str
     capture_all: int
     listed: int
+    notices: int
 
     def group(self) -> Group:
         """The row as a value."""
@@ -64,6 +65,7 @@ class GroupRow(msgspec.Struct, array_like=True, frozen=True):
             note=self.note,
             capture_all=bool(self.capture_all),
             listed=bool(self.listed),
+            notices=self.notices,
         )
 
 
@@ -80,6 +82,7 @@ def group_values(group: Group) -> tuple[int | str | None, ...]:
         group.note,
         int(group.capture_all),
         int(group.listed),
+        group.notices,
     )
 
 

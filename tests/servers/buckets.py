@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -14,14 +15,14 @@ from botocore.config import Config
 from bridge.clock import SystemClock
 from storage.objects.s3 import S3ObjectStore
 from storage.objects.s3_bucket import LockMode
-from tests.servers.ceph import ceph_gateway, missing_programs
+from tests.servers.ceph import missing_programs, shared_ceph_gateway
 from tests.servers.moto import moto_server
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 REGION = "us-east-1"
-CEPH_MARKS = (pytest.mark.ceph, pytest.mark.xdist_group("ceph"), pytest.mark.timeout(240))
+CEPH_MARKS = (pytest.mark.ceph, pytest.mark.timeout(240))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +64,11 @@ class Place:
 
 
 def _make(plain: Place) -> dict[str, Place]:
+    # Names of their own: several test processes share one Ceph.
+    name = uuid.uuid4().hex
+    plain = replace(plain, bucket=f"plain-{name}")
+    locked = replace(plain, bucket=f"locked-{name}", locked=True)
     client = plain.client()
-    locked = replace(plain, bucket="locked", locked=True)
     client.create_bucket(Bucket=plain.bucket)
     client.create_bucket(Bucket=locked.bucket, ObjectLockEnabledForBucket=True)
     client.close()
@@ -80,7 +84,7 @@ def moto_places() -> Iterator[dict[str, Place]]:
                 endpoint_url=url,
                 access_key="anyone",
                 secret_key="anything",
-                bucket="plain",
+                bucket="",
                 locked=False,
             )
         )
@@ -94,13 +98,15 @@ def ceph_places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, 
         if os.environ.get("CI") == "true":
             pytest.fail(f"Ceph is {said}; .ci/run installs it")
         pytest.skip(f"Ceph is {said}")
-    with ceph_gateway(tmp_path_factory.mktemp("ceph")) as gateway:
+    session = tmp_path_factory.getbasetemp()
+    shared = session.parent if "PYTEST_XDIST_WORKER" in os.environ else session
+    with shared_ceph_gateway(shared / "ceph") as gateway:
         yield _make(
             Place(
                 endpoint_url=gateway.endpoint_url,
                 access_key=gateway.access_key,
                 secret_key=gateway.secret_key,
-                bucket="plain",
+                bucket="",
                 locked=False,
             )
         )

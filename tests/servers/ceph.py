@@ -5,6 +5,8 @@ Cephx stays on: without it the gateway never connects. Every daemon ends with th
 
 from __future__ import annotations
 
+import fcntl
+import json
 import os
 import shutil
 import socket
@@ -12,8 +14,8 @@ import subprocess
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO
 
@@ -188,3 +190,37 @@ def ceph_gateway(folder: Path) -> Iterator[CephGateway]:
         yield user
     finally:
         cluster.stop()
+
+
+@contextmanager
+def _locked(path: Path, how: int) -> Iterator[None]:
+    with path.open("a") as file:
+        fcntl.flock(file, how)
+        yield
+
+
+@contextmanager
+def shared_ceph_gateway(folder: Path) -> Iterator[CephGateway]:
+    """One cluster for all test processes that name the same ``folder`` at the same time.
+
+    Who comes first starts it, and stops it when the others are done: they hold a shared lock.
+    """
+    folder.mkdir(exist_ok=True)
+    known, door, users = folder / "known.json", folder / "door", folder / "users"
+    with ExitStack() as stack:
+        with _locked(door, fcntl.LOCK_EX):
+            owner = not known.exists()
+            if owner:
+                gateway = stack.enter_context(ceph_gateway(folder / uuid.uuid4().hex))
+                known.write_text(json.dumps(asdict(gateway)))
+            else:
+                stack.enter_context(_locked(users, fcntl.LOCK_SH))
+                gateway = CephGateway(**json.loads(known.read_text()))
+        try:
+            yield gateway
+        finally:
+            if owner:
+                with _locked(door, fcntl.LOCK_EX):
+                    known.unlink()
+                with _locked(users, fcntl.LOCK_EX):
+                    pass

@@ -24,6 +24,7 @@ CREATE TABLE register (                 -- the groups
     note        TEXT NOT NULL DEFAULT '',
     capture_all INTEGER NOT NULL DEFAULT 0,
     listed      INTEGER NOT NULL DEFAULT 0, -- approved by the settings file
+    notices     INTEGER NOT NULL DEFAULT 0, -- settled so far
     PRIMARY KEY (connector, group_id)
 ) WITHOUT ROWID;
 

@@ -1,0 +1,59 @@
+# Two commands matter: `make demo` shows what Muniment does, `make test` proves it.
+# Nothing here needs root. Everything is installed beside the checkout, in .venv and .synapse.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SYNAPSE := .synapse/bin/python
+PIP := -m pip install --quiet --disable-pip-version-check --require-hashes
+ARGS ?=
+
+.PHONY: demo test lint types unit show lock clean
+.DEFAULT_GOAL := test
+
+demo: $(VENV)/.runtime .synapse/.done ## everything on this machine: a real homeserver, officials talking, the recorder
+	$(BIN)/muniment demo --synapse $(SYNAPSE) $(ARGS)
+
+test: lint types unit ## what decides landing
+
+lint: $(VENV)/.dev ## format, rules, layers, spelling
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(BIN)/codespell bridge connectors storage config tests docs benchmarks *.md
+
+types: $(VENV)/.dev ## mypy strict, tests included
+	$(BIN)/mypy
+
+unit: $(VENV)/.dev .synapse/.done ## every test, on both cores
+	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+show: $(VENV)/.dev .synapse/.done ## every figure, as long as it takes; writes benchmarks/results.md
+	$(BIN)/python -m benchmarks.show
+
+lock: ## renew the locked requirements (needs uv)
+	uv pip compile -q $(UV) pyproject.toml -o requirements/runtime.txt
+	uv pip compile -q $(UV) --extra dev pyproject.toml -c requirements/runtime.txt -o requirements/dev.txt
+	uv pip compile -q $(UV) requirements/build.in -c requirements/dev.txt -o requirements/build.txt
+	uv pip compile -q $(UV) requirements/synapse.in -o requirements/synapse.txt
+
+UV := --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url \
+      --no-emit-find-links --custom-compile-command "make lock"
+
+clean: ## remove what this file installed
+	rm -rf $(VENV) .synapse .mypy_cache .ruff_cache .pytest_cache .import_linter_cache dist
+
+$(VENV)/.runtime: requirements/runtime.txt requirements/build.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python $(PIP) -r requirements/runtime.txt -r requirements/build.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime requirements/dev.txt
+	$(BIN)/python $(PIP) -r requirements/dev.txt
+	touch $@
+
+.synapse/.done: requirements/synapse.txt
+	$(PYTHON) -m venv .synapse
+	$(SYNAPSE) $(PIP) -r requirements/synapse.txt
+	touch $@
