@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -25,13 +26,19 @@ class Way(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """A row of the table."""
+    """A row of the table.
+
+    ``together``: all subjects listen at once to the same messages, which compares delays under
+    the same conditions; otherwise one after the other. ``wanted_rate`` is what makes the row hard.
+    """
 
     key: str
     title: str
     sending: Sending
     way: Way = Way.LIVE
     load: Load = UNLOADED
+    together: bool = False
+    wanted_rate: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +58,9 @@ FULL = (
         key="a", title="live at 35/s", sending=Sending(count=200, rate=35), load=Load(probed=True)
     ),
     Case(key="b", title="sent while down", sending=Sending(count=100), way=Way.DOWN),
-    Case(key="c", title="burst, 40 senders", sending=Sending(count=400, parallel=40)),
+    Case(
+        key="c", title="burst, 40 senders", sending=Sending(count=400, parallel=40), wanted_rate=80
+    ),
     Case(
         key="d",
         title="at 30/s, each slowed by 50 ms",
@@ -71,6 +80,13 @@ FULL = (
         sending=Sending(count=300),
         way=Way.DOWN,
         load=Load(timeline=1000),
+    ),
+    Case(
+        key="g",
+        title="live at 35/s, both at once",
+        sending=Sending(count=200, rate=35),
+        load=Load(probed=True),
+        together=True,
     ),
 )
 """The table."""
@@ -104,17 +120,30 @@ SHORT = (
 
 
 async def measure(
-    case: Case, subject: Subject, people: Sequence[Official], room: str, *, quiet: float
-) -> Result:
+    case: Case,
+    subjects: Sequence[Subject],
+    people: Sequence[Official],
+    room: str,
+    *,
+    quiet: float,
+) -> list[Result]:
     """Send, and wait until everything is kept or nothing new came for ``quiet`` seconds."""
-    texts = bodies(f"{case.key} {subject.label}", case.sending.count)
-    await subject.prepare(room)
-    try:
-        rate = await _perform(case, subject, people, room, texts)
-        await _settle(subject, len(texts), quiet)
-        stages = await subject.stages()
-    finally:
-        await subject.stop()
+    texts = bodies(f"row {case.key}", case.sending.count)
+    async with contextlib.AsyncExitStack() as stack:
+        for subject in subjects:
+            await subject.prepare(room)
+            stack.push_async_callback(subject.stop)
+        rate = await _perform(case, subjects, people, room, texts)
+        results: list[Result] = []
+        for subject in subjects:
+            await _settle(subject, len(texts), quiet)
+            results.append(_result(case, subject, await subject.stages(), texts, rate))
+        return results
+
+
+def _result(
+    case: Case, subject: Subject, stages: dict[str, list[Kept]], texts: Sequence[str], rate: float
+) -> Result:
     wanted = frozenset(texts)
     return Result(
         case=case.key,
@@ -130,24 +159,33 @@ async def measure(
 
 
 async def _perform(
-    case: Case, subject: Subject, people: Sequence[Official], room: str, texts: Sequence[str]
+    case: Case, subjects: Sequence[Subject], people: Sequence[Official], room: str, texts: list[str]
 ) -> float:
     if case.way is Way.LIVE:
-        await subject.start(case.load)
+        for subject in subjects:
+            await subject.start(case.load)
         return await send(people, room, texts, case.sending)
-    # It must have been there once: what is sent before the join is nobody's to record.
-    await subject.start(replace(case.load, slow=0.0))
-    await subject.stop()
+    # They must have been there once: what is sent before the join is nobody's to record.
+    healthy = replace(case.load, slow=0.0)
+    for subject in subjects:
+        await subject.start(healthy)
+        await subject.stop()
     rate = await send(people, room, texts, case.sending)
-    if case.way is Way.KILLED:
-        await subject.start(case.load, wait=False)
-        async with asyncio.timeout(60):
-            # Another process: nothing here can be told of its progress.
-            while await subject.finished() < _KILLED_AFTER:  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
-        await subject.kill()
-    await subject.start(replace(case.load, slow=0.0))
+    for subject in subjects:
+        if case.way is Way.KILLED:
+            await _killed(subject, case.load)
+        await subject.start(healthy)
     return rate
+
+
+async def _killed(subject: Subject, load: Load) -> None:
+    """Let it begin, and kill it when it has finished three messages."""
+    await subject.start(load, wait=False)
+    async with asyncio.timeout(60):
+        # Another process: nothing here can be told of its progress.
+        while await subject.finished() < _KILLED_AFTER:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    await subject.kill()
 
 
 async def _settle(subject: Subject, count: int, quiet: float) -> None:

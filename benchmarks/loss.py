@@ -3,7 +3,8 @@
     python -m benchmarks.loss --synapse .synapse/bin/python [--short] [--json FILE]
 
 Against one real Synapse on loopback; each row in a room of its own for each of the two, one
-after the other, so that neither slows the other down. Exits 1 if Muniment lost a message.
+after the other, so that neither slows the other down; the last row has both at once, so that
+their delays were taken under the same conditions. Exits 1 if Muniment lost a message.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from benchmarks.subjects import Muniment, PlainBot, Subject
 from bridge.demo.homeserver import Account, Homeserver
 from bridge.demo.official import Official
 
-_SENDERS = 8
+_SENDERS = 2
 _WARM_UP = 40
 _QUIET_SECONDS = 6.0
 
@@ -69,13 +70,13 @@ async def loss_table(
             await one.join(warm)
         await send(people, warm, bodies("nothing", _WARM_UP), Sending(count=_WARM_UP))
         for case in cases:
-            for number, maker in enumerate(makers):
+            for number, makers_of_row in enumerate(_turns(case, makers)):
                 name = f"{case.key}-{number}"
-                account = await _account(homeserver, f"recorder-{name}")
-                room = await _room(people, case, account)
-                subject = maker(homeserver, account, folder / name)
-                progress(f"({case.key}) {case.sending.count} {case.title}: {subject.label}")
-                results.append(await measure(case, subject, people, room, quiet=_QUIET_SECONDS))
+                progress(f"({case.key}) {case.sending.count} {case.title}")
+                room, subjects = await _scene(
+                    homeserver, people, folder / name, name, makers_of_row
+                )
+                results += await measure(case, subjects, people, room, quiet=_QUIET_SECONDS)
     return results
 
 
@@ -108,14 +109,31 @@ async def _account(homeserver: Homeserver, name: str) -> Account:
     return await homeserver.register(name, secrets.token_urlsafe(12), name)
 
 
-async def _room(people: Sequence[Official], case: Case, recorder: Account) -> str:
+def _turns(case: Case, makers: Sequence[Maker]) -> list[Sequence[Maker]]:
+    return [makers] if case.together else [(maker,) for maker in makers]
+
+
+async def _scene(
+    homeserver: Homeserver,
+    people: Sequence[Official],
+    folder: Path,
+    name: str,
+    makers: Sequence[Maker],
+) -> tuple[str, list[Subject]]:
+    """A room of its own, and the subjects, each with an account of its own, invited to it."""
+    accounts = [
+        await _account(homeserver, f"recorder-{name}-{number}") for number in range(len(makers))
+    ]
+    subjects = [
+        maker(homeserver, account, folder / str(number))
+        for number, (maker, account) in enumerate(zip(makers, accounts, strict=True))
+    ]
     host, *guests = people
-    room = await host.create_room(
-        f"Row {case.key}", invite=[recorder.user_id, *(guest.user_id for guest in guests)]
-    )
+    invited = [account.user_id for account in accounts] + [guest.user_id for guest in guests]
+    room = await host.create_room(f"Row {name}", invite=invited)
     for guest in guests:
         await guest.join(room)
-    return room
+    return room, subjects
 
 
 def draw(cases: Sequence[Case], results: Sequence[Result]) -> Table:
@@ -123,10 +141,16 @@ def draw(cases: Sequence[Case], results: Sequence[Result]) -> Table:
     table = Table(title="Messages kept, of the same traffic against one Synapse")
     for name in ("Case", "Sent", "By", "Rate", "Kept", "Lost", "Median and 95 % after sending"):
         table.add_column(name, justify="right" if name in {"Sent", "Lost"} else "left")
-    titles = {case.key: case.title for case in cases}
+    rows = {case.key: case for case in cases}
+    slow = [result for result in results if result.rate < rows[result.case].wanted_rate]
+    if slow:
+        table.caption = "The homeserver took less than the row wants: " + ", ".join(
+            f"({result.case}) {result.rate:.0f} of {rows[result.case].wanted_rate:.0f}/s"
+            for result in slow
+        )
     for result in results:
         table.add_row(
-            f"({result.case}) {titles[result.case]}",
+            f"({result.case}) {rows[result.case].title}",
             str(result.sent),
             result.subject,
             f"{result.rate:.0f}/s",
@@ -136,7 +160,7 @@ def draw(cases: Sequence[Case], results: Sequence[Result]) -> Table:
                 f"{stage} {median * 1000:.0f} / {high * 1000:.0f} ms"
                 for stage, (median, high) in result.delays.items()
             )
-            if result.case == "a"
+            if rows[result.case].load.probed
             else "",
         )
     return table

@@ -14,7 +14,12 @@ import structlog
 
 from bridge.canonical import act_bytes, rfc3339
 from bridge.canonical.json import Json
-from bridge.errors import ConnectorError, ConnectorRejectedError, MunimentError
+from bridge.errors import (
+    ConnectorError,
+    ConnectorRejectedError,
+    ConnectorUnavailableError,
+    MunimentError,
+)
 from bridge.groups import apply_step, is_possible, step_trigger
 from bridge.lifecycle import InvalidTransitionError
 from bridge.model import Digest, Group, GroupState, Loss, NoticeState, Presence
@@ -36,7 +41,9 @@ ROUND_SECONDS = 0.5
 NOTICE_SECONDS = 10.0
 """Without success in this time the notice counts as refused, and storing begins."""
 
+NOTICE_PAUSE = 1.0
 JOIN_PAUSE = 30.0
+INVITED_PAUSE = 5.0
 RECORDED = frozenset({GroupState.APPROVED, GroupState.ACTIVE, GroupState.NOT_RECORDING})
 BY_FILE = "settings file"
 GONE = frozenset({GroupState.PAUSED, GroupState.CLOSED})
@@ -77,7 +84,7 @@ class Admission:
         self._random = random_bytes
         self._listed = {(group.connector, group.group_id): group for group in listed}
         self._notice = notice
-        self._next_join: dict[tuple[str, str], float] = {}
+        self._next_join: dict[tuple[str, str, bool], float] = {}
 
     async def run(self) -> None:
         """Keep the register true until cancelled."""
@@ -101,7 +108,8 @@ class Admission:
     async def round(self) -> None:
         """Take up orders, then do what each group waits for."""
         for step in await self._office.steps(await self._journal.office_taken()):
-            await self._take(step)
+            if not await self._take(step):
+                break  # the group moved meanwhile; this step comes first again in the next round
         for group in await self._journal.groups():
             await self._attend(group)
         await self._tell_connectors()
@@ -133,61 +141,77 @@ class Admission:
             await self._journal.set_group(group, expect=None, acts=acts)
             return
         current = replace(known, capture_all=listed.capture_all, listed=True)
-        if is_possible(known.state, step_trigger(StepKind.APPROVE)):
+        # A listed group that is paused was paused by a person, which a restart does not undo.
+        ordered = known.listed and known.state is GroupState.PAUSED
+        if is_possible(known.state, step_trigger(StepKind.APPROVE)) and not ordered:
             current = _approved_again(current)
             acts = [self._step_act(current, StepKind.APPROVE, BY_FILE, "listed in the file")]
-            await self._journal.set_group(current, expect=known.state, acts=acts)
-            if known.state is GroupState.PAUSED:
-                await self._resumed(current)
+            await self._move(known, current, acts)
         elif current != known:
             await self._journal.set_group(current, expect=known.state)
 
     async def _unlist(self, group: Group) -> None:
         """Taken out of the file: paused, said in the group, and a gap until it is closed."""
+        if not is_possible(group.state, step_trigger(StepKind.PAUSE)):
+            await self._journal.set_group(replace(group, listed=False), expect=group.state)
+            return
         paused = replace(apply_step(group, StepKind.PAUSE), listed=False)
         act = self._step_act(paused, StepKind.PAUSE, BY_FILE, "taken out of the file")
-        if await self._journal.set_group(paused, expect=group.state, acts=[act]):
-            await self._paused(paused)
+        await self._move(group, paused, [act])
 
-    async def _take(self, step: GroupStep) -> None:
+    async def _move(
+        self,
+        before: Group | None,
+        after: Group,
+        acts: Sequence[Placement],
+        *,
+        office_step: int | None = None,
+    ) -> bool:
+        """One arrow of the register, with its gap and what is said in the group.
+
+        The gap is written first: a crash between leaves a gap too many, never one too few.
+        """
+        was = before.state if before is not None else None
+        pauses = after.state is GroupState.PAUSED
+        resumes = was is GroupState.PAUSED and after.state not in GONE
+        if pauses or resumes:
+            await self._note_pause(after, ends=resumes)
+        done = await self._journal.set_group(after, expect=was, acts=acts, office_step=office_step)
+        if done and pauses:
+            await self._say(after, "Recording of this group is paused from now on.", "pause")
+        if done and resumes:
+            await self._say(after, "Recording of this group goes on from now.", "resume")
+        return done
+
+    async def _take(self, step: GroupStep) -> bool:
         """One order. An impossible one is passed over, with a word in the logging."""
-        known = {(g.connector, g.group_id): g for g in await self._journal.groups()}
-        before = known.get((step.connector, step.group_id))
-        connector = self._connectors.get(step.connector)
-        if (
-            before is None
-            and connector is not None
-            and step.kind
-            in {
-                StepKind.PROPOSE,
-                StepKind.APPROVE,
-            }
-        ):
-            before = Group(
-                connector=step.connector,
-                platform=connector.platform,
-                group_id=step.group_id,
-                name=step.name,
-                state=GroupState.PROPOSED,
-            )
-            await self._journal.set_group(before, expect=None)
+        before = await self._known(step)
         try:
             after = self._stepped(before, step)
         except InvalidTransitionError as error:
             log.warning("step_not_possible", step=step.kind.value, what=str(error))
             await self._journal.skip_office_step(step.number)
-            return
+            return True
         act = self._step_act(after, step.kind, step.by, step.why, at=rfc3339(step.at))
-        expect = before.state if before is not None else None
-        done = await self._journal.set_group(
-            after, expect=expect, acts=[act], office_step=step.number
+        return await self._move(before, after, [act], office_step=step.number)
+
+    async def _known(self, step: GroupStep) -> Group | None:
+        """The group of an order; one that is proposed or approved first by it is written down."""
+        for group in await self._journal.groups():
+            if (group.connector, group.group_id) == (step.connector, step.group_id):
+                return group
+        connector = self._connectors.get(step.connector)
+        if connector is None or step.kind not in {StepKind.PROPOSE, StepKind.APPROVE}:
+            return None
+        group = Group(
+            connector=step.connector,
+            platform=connector.platform,
+            group_id=step.group_id,
+            name=step.name,
+            state=GroupState.PROPOSED,
         )
-        if done and step.kind is StepKind.PAUSE:
-            await self._paused(after)
-        if done and step.kind is StepKind.RESUME:
-            await self._resumed(after)
-        if done and step.kind is StepKind.CLOSE:
-            await self._journal.close_stream(after, at=self._clock.now())
+        await self._journal.set_group(group, expect=None)
+        return group
 
     def _stepped(self, before: Group | None, step: GroupStep) -> Group:
         if before is None:
@@ -204,6 +228,9 @@ class Admission:
             await self._readmit(group)
         if group.state is GroupState.APPROVED and group.presence is not Presence.JOINED:
             await self._join(group)
+        if group.state is GroupState.CLOSED:
+            # Every round, since a delivery on its way may have opened another stream.
+            await self._journal.close_stream(group, at=self._clock.now())
         if group.notice is not NoticeState.DUE:
             return
         if group.state in {GroupState.ACTIVE, GroupState.NOT_RECORDING}:
@@ -221,13 +248,14 @@ class Admission:
             await self._journal.set_group(again, expect=group.state, acts=[act])
 
     async def _join(self, group: Group) -> None:
-        key = (group.connector, group.group_id)
         connector = self._connectors.get(group.connector)
         now = self._clock.monotonic()
         invited = group.presence is Presence.INVITED
-        if connector is None or (self._next_join.get(key, 0.0) > now and not invited):
+        # An invitation is answered at once, however lately it was tried without one.
+        key = (group.connector, group.group_id, invited)
+        if connector is None or self._next_join.get(key, 0.0) > now:
             return
-        self._next_join[key] = now + JOIN_PAUSE
+        self._next_join[key] = now + (INVITED_PAUSE if invited else JOIN_PAUSE)
         try:
             await connector.join(group.group_id)
         except ConnectorRejectedError as error:
@@ -272,32 +300,37 @@ class Admission:
     async def _post(
         self, connector: Connector, group: Group, text: str, *, key: str
     ) -> Announcement:
+        """Post it, again under the same key where the platform asks us to wait or says nothing."""
+        until = self._clock.monotonic() + NOTICE_SECONDS
         try:
             async with asyncio.timeout(NOTICE_SECONDS):
-                return await connector.announce(group.group_id, text, key=key)
+                while True:
+                    try:
+                        return await connector.announce(group.group_id, text, key=key)
+                    except ConnectorUnavailableError as error:
+                        refusal = str(error)
+                        pause = max(error.retry_after or NOTICE_PAUSE, NOTICE_PAUSE)
+                    if self._clock.monotonic() + pause > until:
+                        break
+                    await self._clock.sleep(pause)
         except TimeoutError:
             refusal = f"no success within {NOTICE_SECONDS:.0f} s"
         except ConnectorError as error:
             refusal = str(error)
         return Announcement(upstream_id=None, refusal=refusal)
 
-    async def _paused(self, group: Group) -> None:
-        """Say it in the group, and let the silence that follows stand as a gap."""
+    async def _note_pause(self, group: Group, *, ends: bool) -> None:
+        """The silence of a pause stands as a gap, once when it begins and once when it ends."""
         now = self._clock.now()
-        loss = Loss(group_id=group.group_id, why="paused", since=now)
+        since, until = (None, now) if ends else (now, None)
+        loss = Loss(group_id=group.group_id, why="paused", since=since, until=until)
         await self._journal.record_gap(group.connector, loss, at=now)
-        await self._say(group, "Recording of this group is paused from now on.", f"pause-{now}")
 
-    async def _resumed(self, group: Group) -> None:
-        now = self._clock.now()
-        loss = Loss(group_id=group.group_id, why="paused", until=now)
-        await self._journal.record_gap(group.connector, loss, at=now)
-        await self._say(group, "Recording of this group goes on from now.", f"resume-{now}")
-
-    async def _say(self, group: Group, text: str, key: str) -> None:
+    async def _say(self, group: Group, text: str, what: str) -> None:
         connector = self._connectors.get(group.connector)
         if connector is not None and group.presence is Presence.JOINED:
-            await self._post(connector, group, text, key=f"muniment-{key}")
+            key = f"muniment-{what}-{self._clock.now():%Y%m%dT%H%M%S%f}"
+            await self._post(connector, group, text, key=key)
 
     def _step_act(
         self, group: Group, kind: StepKind, by: str, why: str, *, at: str | None = None

@@ -73,9 +73,11 @@ class Downloads:
             return False
         try:
             await self._fetch(order)
+        except JournalError:
+            raise  # nothing is wrong with the attachment
         except (ConnectorRejectedError, SpoolFullError) as error:
             await self._failed(order, error, final=isinstance(error, ConnectorRejectedError))
-        except ConnectorUnavailableError as error:
+        except MunimentError as error:
             await self._failed(order, error, final=order.attempts + 1 >= MOST_TRIES)
         finally:
             self._journal.release_download(order)
@@ -103,7 +105,13 @@ class Downloads:
             file = await writer.commit()
         finally:
             await writer.abandon()
-        if not await self._journal.downloaded(order, file, at=self._clock.now()):
+        try:
+            wanted = await self._journal.downloaded(order, file, at=self._clock.now())
+        except JournalError:
+            # Nothing was written, and each further try would leave another file.
+            await self._spool.remove(frozenset({file.name}))
+            raise
+        if not wanted:
             await self._spool.remove(frozenset({file.name}))
 
     def _too_large(self, size: int) -> ConnectorRejectedError:

@@ -159,7 +159,7 @@ class RetentionNotKeptError(ObjectStoreError):
 class PolicyError(MunimentError):
     """A policy file that cannot be put in force."""
 
-    hint = "Run `muniment policy check FILE` and mend what it names."
+    hint = "Correct the policy file where it says so."
 
 
 class CanonicalError(MunimentError):

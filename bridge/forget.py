@@ -11,7 +11,7 @@ from bridge.protocols import Clock, Journal, Spool
 
 log = structlog.get_logger(__name__)
 
-ROUND_SECONDS = 3600.0
+ROUND_SECONDS = 300.0
 AT_ONCE = 1000
 
 
@@ -33,7 +33,7 @@ class Forget:
         self._age = max(discard_after, context_window)
 
     async def run(self) -> None:
-        """Forget at start, then hourly."""
+        """Forget at start, then every few minutes."""
         while True:
             try:
                 await self.round()

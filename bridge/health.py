@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -21,6 +22,7 @@ log = structlog.get_logger(__name__)
 
 FILE = "health.json"
 ROUND_SECONDS = 1.0
+STALE = timedelta(seconds=10)
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,12 +93,17 @@ class HealthMonitor:
         return web.json_response(body, status=200 if ready else 503)
 
 
-def read_health(file: Path) -> Health | None:
-    """What a running ``run`` last said, or None."""
+def read_health(file: Path, *, now: datetime) -> Health | None:
+    """What a running ``run`` last said, or None where none runs any more.
+
+    A ``run`` that was killed leaves its last word behind; it counts for a few rounds only.
+    """
     try:
-        return msgspec.json.decode(file.read_bytes(), type=Health)
-    except (OSError, msgspec.MsgspecError):
+        health = msgspec.json.decode(file.read_bytes(), type=Health)
+        age = now - datetime.fromisoformat(health.at)
+    except (OSError, ValueError, msgspec.MsgspecError):
         return None
+    return health if age < STALE else None
 
 
 def _replace(file: Path, data: bytes) -> None:

@@ -14,7 +14,7 @@ from bridge import deadlines, keys
 from bridge.canonical import CaptureTool, Leaf, MediaCopy, RecordFrame, record_bytes
 from bridge.errors import CanonicalError
 from bridge.lifecycle import seal_trigger
-from bridge.model import Digest, Event, EventKind, Outcome, SealedRecord, Verdict
+from bridge.model import Attachment, Digest, Event, EventKind, Outcome, SealedRecord, Verdict
 from bridge.protocols import (
     Clock,
     DownloadState,
@@ -136,7 +136,9 @@ class Sealer:
         try:
             return record_bytes(entry.event, frame)
         except CanonicalError:
-            return record_bytes(_bare(entry.event), replace(frame, media=()))
+            # The media are put all the same, and only what a record names may stand in the store.
+            bare = tuple(replace(copy, attachment=Attachment(url="")) for copy in media)
+            return record_bytes(_bare(entry.event), replace(frame, media=bare))
 
     async def _target(self, entry: Entry) -> int | None:
         relation = entry.event.relates_to
@@ -197,7 +199,7 @@ class Keeper:
 
         (6a) Media first: a crash leaves media that no record names, put again the same.
         (6b) The record: a crash leaves it stored without its leaf; the repeated PUT finds our
-        own bytes. (6c) The receipt, with its leaf: from here on it is stored.
+        own bytes. (6c) The receipt, by :meth:`settle`: from here on it is stored.
 
         Raises:
             ObjectStoreError: nothing is known to be stored; the same bytes are tried again.
@@ -227,11 +229,18 @@ class Keeper:
             late_ms=late_ms or None,
         )
 
-    async def settle(self, entry: Entry) -> None:
-        """After the receipt: the spool files of a stored entry go."""
+    async def settle(self, entry: Entry, proof: StoredProof) -> None:
+        """The receipt of a kept entry, in the order that leaves nothing behind.
+
+        The media are marked first: a crash before the receipt puts only the record again. Then
+        the receipt, then the spool files: a crash before they go leaves them to the next start,
+        which removes what no entry needs.
+        """
+        names: tuple[str, ...] = ()
         if entry.event.attachments or entry.event.kind is EventKind.MEDIA:
             names = await self._journal.media_stored(entry.seq)
-            await self._spool.remove(frozenset(names))
+        await self._journal.store([proof])
+        await self._spool.remove(frozenset(names))
 
     async def _put_media(
         self, record: SealedRecord, media: MediaState, until: datetime | None

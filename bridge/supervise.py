@@ -63,8 +63,10 @@ class Loops:
         )
 
     async def stop(self, *names: str) -> None:
-        """Cancel these loops, or all, and wait until they are gone."""
-        chosen = [self._tasks.pop(name) for name in (names or list(self._tasks))]
+        """Cancel these loops, or all, and wait for their end; one that never began is passed by."""
+        chosen = [
+            self._tasks.pop(name) for name in (names or list(self._tasks)) if name in self._tasks
+        ]
         for task in chosen:
             task.cancel()
         await asyncio.gather(*chosen, return_exceptions=True)

@@ -50,7 +50,7 @@ class Triage:
         self._clock = clock
         self._capture_all = capture_all
         self._budget = budget
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="classifier")
+        self._thread = _worker()
         self._busy: asyncio.Future[Verdict] | None = None
         self._windows: OrderedDict[str, deque[Utterance]] = OrderedDict()
 
@@ -62,6 +62,8 @@ class Triage:
                     await self._journal.work(EntryState.RECEIVED, seconds=IDLE_SECONDS)
         finally:
             self._thread.shutdown(wait=False, cancel_futures=True)
+            # Supervision may start this loop again, and a thread that was shut down takes no work.
+            self._thread, self._busy = _worker(), None
 
     async def step(self) -> bool:
         """One round: judge what came, seal what is ready. False: there was nothing to do."""
@@ -102,11 +104,20 @@ class Triage:
         await self._journal.judge(verdicts)
 
     async def _seal(self, entries: Sequence[Entry]) -> None:
-        """(5) Fix the bytes. Crash here: sealed again with a new salt; none was stored yet."""
-        sealings = [await self._sealer.sealing(entry) for entry in entries]
-        await self._journal.seal(sealings)
-        for entry in entries:
+        """(5) Fix the bytes. Crash here: sealed again with a new salt; none was stored yet.
+
+        What a captured message leaned on is kept before that message is sealed: a crash between
+        leaves the message judged, and its antecedents are looked for again.
+        """
+        leaning = [entry for entry in entries if _leans(entry)]
+        await self._fix([entry for entry in entries if not _leans(entry)])
+        for entry in leaning:
             await self._promote_context(entry)
+        await self._fix(leaning)
+
+    async def _fix(self, entries: Sequence[Entry]) -> None:
+        if entries:
+            await self._journal.seal([await self._sealer.sealing(entry) for entry in entries])
 
     async def _classify(self, utterance: Utterance, context: Context) -> Verdict:
         """The verdict, or ``review`` where the classifier fails or takes too long."""
@@ -181,13 +192,28 @@ class Triage:
 
     async def _promote_context(self, entry: Entry) -> None:
         """What a captured message leaned on is kept with it, though it seemed trivial before."""
-        verdict = entry.verdict
-        if verdict is None or verdict.outcome is not Outcome.CAPTURE:
-            return
-        for upstream_id in verdict.context:
+        for upstream_id in entry.verdict.context if entry.verdict else ():
             found = await self._journal.find(entry.stream.id, upstream_id)
+            if found is not None:
+                found = await self._settled(found)
             if found is not None and found.state is EntryState.DISCARDED:
                 await self._promote(found, because=entry)
+
+    async def _settled(self, found: Entry) -> Entry | None:
+        """An antecedent that is judged, and sealed if it was to be discarded.
+
+        It may still be in a backlog, or wait for its media: what comes later is an entry of its
+        own. Each medium that comes between a sealing and its commit asks for another sealing.
+        """
+        seq = found.seq
+        if found.state is EntryState.RECEIVED:
+            await self._judge([found])
+        for _ in range(len(found.event.attachments) + 1):
+            now = await self._journal.entry(seq)
+            if now is None or now.state is not EntryState.JUDGED or not _is_discard(now):
+                return now
+            await self._fix([now])
+        return await self._journal.entry(seq)
 
     async def _promote(self, entry: Entry, *, because: Entry) -> None:
         if entry.record is None or entry.seen_leaf is None or entry.verdict is None:
@@ -200,13 +226,35 @@ class Triage:
         )
         now = self._clock.now()
         stem = entry.record.key.partition("/")[2]
-        await self._journal.promote(
+        if await self._journal.promote(
             entry.seq,
             verdict,
             key=f"{area_of(verdict)}/{stem}",
             safe_by=deadlines.promoted(now).safe_by,
             leaf=Leaf.decision(at=now, ref=entry.seen_leaf, verdict=verdict, by="policy"),
-        )
+        ):
+            self._revise(entry, verdict)
+
+    def _revise(self, entry: Entry, verdict: Verdict) -> None:
+        """What follows, its late attachments for one, must see the entry as it is now."""
+        window = self._windows.get(entry.stream.id, deque())
+        for i, utterance in enumerate(window):
+            if utterance.upstream_id == entry.event.upstream_id:
+                window[i] = _decided(utterance, verdict)
+
+
+def _worker() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="classifier")
+
+
+def _is_discard(entry: Entry) -> bool:
+    return entry.verdict is not None and entry.verdict.outcome is Outcome.DISCARD
+
+
+def _leans(entry: Entry) -> bool:
+    """A captured message that is understood only with others."""
+    verdict = entry.verdict
+    return verdict is not None and verdict.outcome is Outcome.CAPTURE and bool(verdict.context)
 
 
 def _utterance(entry: Entry) -> Utterance:

@@ -86,8 +86,7 @@ class Writer:
             await self._put_off(entry, error)
             return
         self._delays.append(self._clock.monotonic() - began)
-        await self._journal.store([proof])
-        await self._keeper.settle(entry)
+        await self._keeper.settle(entry, proof)
         self.health = ""
         log.info("stored", stream=entry.stream.id, n=entry.n, late_ms=proof.late_ms or 0)
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 
 from bridge import groups, lifecycle
+from bridge.model import GroupState
 
 HEAD = """\
 # Lifecycle
@@ -46,9 +47,7 @@ def _arrows(
         yield (BEGIN if before is None else before.value, trigger.value, after.value)
 
 
-def _section(
-    head: str, states: type[StrEnum], arrows: list[tuple[str, str, str]]
-) -> Iterator[str]:
+def _section(head: str, states: type[StrEnum], arrows: list[tuple[str, str, str]]) -> Iterator[str]:
     yield head
     yield "```mermaid"
     yield "stateDiagram-v2"
@@ -75,7 +74,7 @@ def page() -> str:
         HEAD,
         *_section(ENTRIES, lifecycle.EntryState, entries),
         "",
-        *_section(GROUPS, groups.GroupState, registered),
+        *_section(GROUPS, GroupState, registered),
     ]
     return "\n".join(lines) + "\n"
 

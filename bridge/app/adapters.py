@@ -169,7 +169,8 @@ def lock_data_dir(settings: Settings) -> IO[bytes]:
     folder = settings.service.data_dir
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle = (folder / "run.lock").open("ab")
+        descriptor = os.open(folder / "run.lock", os.O_WRONLY | os.O_CREAT, 0o600)
+        handle = os.fdopen(descriptor, "wb")
     except OSError as error:
         raise ConfigError(
             f"[service] data_dir {folder} cannot be written ({error.strerror}).",

@@ -88,7 +88,7 @@ async def status_of(settings: Settings) -> StatusReport:
         JournalError: the journal is there and cannot be read.
     """
     clock = SystemClock()
-    health = await asyncio.to_thread(read_health, settings.service.data_dir / FILE)
+    health = await asyncio.to_thread(read_health, settings.service.data_dir / FILE, now=clock.now())
     try:
         journal = await open_journal(settings, clock, look=True)
     except JournalUnavailableError:

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from bridge.classify import events, markings
 from bridge.classify.conversation import Placed, Turn, place
-from bridge.classify.normalise import Reading, read
+from bridge.classify.normalise import Reading
 from bridge.classify.policy import Policy
 from bridge.classify.rules import Finding, find
 from bridge.classify.weigh import weigh
@@ -46,7 +46,7 @@ class RuleClassifier:
             return self._failed()
 
     def _classify(self, utterance: Utterance, context: Context) -> Verdict:
-        reading = read(utterance.body, longest=self._policy.doubt.longest_text)
+        reading = self._policy.read(utterance.body)
         turn = Turn(utterance=utterance, reading=reading, context=context, policy=self._policy)
         found = self._markings.find(reading)
         marked = tuple(marking.finding for marking in found)

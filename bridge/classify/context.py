@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
-from bridge.classify.normalise import read
 from bridge.classify.policy import Policy
 from bridge.classify.rules import find, roles_in
 from bridge.classify.terms import Role
@@ -68,7 +67,7 @@ class Link:
 
 def assess(utterance: Utterance, policy: Policy) -> Antecedent:
     """The standing of an earlier message; one not yet decided is judged by its words alone."""
-    reading = read(utterance.body, longest=policy.doubt.longest_text)
+    reading = policy.read(utterance.body)
     roles = roles_in(reading, policy, _ASKING)
     proposes = Role.PROPOSAL in roles
     asks = proposes or Role.QUESTION in roles or utterance.kind is EventKind.POLL

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 _COMMONEST = " etaoinshrdlucmfwypgbvk"
-_SIZES = (3, 4, 6)
+_SIZES = (3, 5)
 _SHORT, _LONG = _SIZES[0], _SIZES[-1]
 _CLASSES = frozenset("wWdDsSbB")
 
@@ -44,9 +44,8 @@ class Gate:
         """The patterns that may match ``text``, as bits."""
         bits = self.always
         for size, shelf in self.shelves:
-            last = len(text) - size + 1
-            pieces = {text[at : at + size] for at in range(last)}
-            for piece in shelf.keys() & pieces:
+            shifted = (text[at:] for at in range(size))
+            for piece in shelf.keys() & set(map("".join, zip(*shifted, strict=False))):
                 bits |= shelf[piece]
         return bits
 

@@ -40,6 +40,7 @@ class Reading:
     ``cased`` keeps letter case and line ends (markings need both); ``text`` is lower-case with
     single spaces and has the same length. ``complete`` is False where the middle was not read;
     ``damaged`` where characters were lost or hidden (NUL, lone surrogates, bidi controls).
+    ``admitted``: the patterns of the policy that may match, as bits; all, where no gate was asked.
     """
 
     body: str
@@ -49,6 +50,7 @@ class Reading:
     ends: tuple[int, ...] | None = None
     complete: bool = True
     damaged: bool = False
+    admitted: int = -1
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """Offsets in ``body`` of the folded characters ``start`` to ``end``."""

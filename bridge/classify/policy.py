@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bridge.classify.gate import Gate
+from bridge.classify.normalise import Reading, read
 from bridge.classify.patterns import bare, compile_pattern, word_list
 from bridge.classify.table import Table
 from bridge.classify.terms import FREE_ROLES, Code, Cue, Doubt, Emoji, Form, Role, Rule, Window
@@ -36,7 +37,10 @@ USED_CODES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """A policy in force. Two with one ``label`` MUST be the same policy."""
+    """A policy in force. Two with one ``label`` MUST be the same policy.
+
+    ``free_cues`` count wherever they stand; bit ``i`` of ``gate`` is rule ``i``, cues follow.
+    """
 
     name: str
     version: str
@@ -52,19 +56,19 @@ class Policy:
     doubt: Doubt
     emoji: Emoji
     capstone: tuple[str, ...] = ()
-    rule_gate: Gate = field(init=False, repr=False, compare=False)
-    cue_gate: Gate = field(init=False, repr=False, compare=False)
+    free_cues: tuple[Cue, ...] = field(init=False, repr=False, compare=False)
+    gate: Gate = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        rules = Gate.of(bare(rule.pattern) for rule in self.rules)
-        object.__setattr__(self, "rule_gate", rules)
-        cues = Gate.of(bare(cue.pattern) for cue in self.free_cues)
-        object.__setattr__(self, "cue_gate", cues)
+        free = tuple(cue for role in FREE_ROLES for cue in self.cues[role])
+        object.__setattr__(self, "free_cues", free)
+        patterns = [rule.pattern for rule in self.rules] + [cue.pattern for cue in free]
+        object.__setattr__(self, "gate", Gate.of(map(bare, patterns)))
 
-    @property
-    def free_cues(self) -> tuple[Cue, ...]:
-        """The cues that count wherever they stand in a text."""
-        return tuple(cue for role in FREE_ROLES for cue in self.cues[role])
+    def read(self, body: str) -> Reading:
+        """``body`` folded for matching, with the patterns that may match it."""
+        reading = read(body, longest=self.doubt.longest_text)
+        return replace(reading, admitted=self.gate.admits(reading.text))
 
     @property
     def label(self) -> str:

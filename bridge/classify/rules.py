@@ -30,9 +30,8 @@ class Finding:
 def find(reading: Reading, policy: Policy) -> tuple[Finding, ...]:
     """Every rule that speaks, with the span it read; of a discard rule every span."""
     findings: list[Finding] = []
-    admitted = policy.rule_gate.admits(reading.text)
     for position, rule in enumerate(policy.rules):
-        if not admitted >> position & 1:
+        if not reading.admitted >> position & 1:
             continue
         match = rule.pattern.search(reading.text)
         if match is None or (rule.unless is not None and rule.unless.search(reading.text)):
@@ -51,10 +50,9 @@ def find(reading: Reading, policy: Policy) -> tuple[Finding, ...]:
 def roles_in(reading: Reading, policy: Policy, wanted: frozenset[Role]) -> frozenset[Role]:
     """Which of the ``wanted`` roles the text plays wherever the phrase stands."""
     roles: set[Role] = set()
-    admitted = policy.cue_gate.admits(reading.text)
-    for position, cue in enumerate(policy.free_cues):
+    for position, cue in enumerate(policy.free_cues, len(policy.rules)):
         sought = cue.role in wanted and cue.role not in roles
-        if sought and admitted >> position & 1 and _says(cue, reading.text):
+        if sought and reading.admitted >> position & 1 and _says(cue, reading.text):
             roles.add(cue.role)
     if not reading.text.isascii() and not policy.emoji.irony.isdisjoint(reading.text):
         roles.add(Role.IRONY)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from bridge.cli.arguments import parser
+from bridge.cli.arguments import parse
 from bridge.errors import MunimentError
 
 EXIT_CANNOT = 2
@@ -17,7 +17,7 @@ EXIT_CANNOT = 2
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command; gives the exit code."""
-    options = parser().parse_args(arguments)
+    options = parse(arguments)
     try:
         code: int = options.command(options)
     except MunimentError as error:

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from bridge.app import VERSION
 from bridge.cli import classify, demo, doctor, groups, init, run, status
 
 DESCRIPTION = "An openly announced recorder for official chat groups."
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """The options, with the settings file filled in where it was not named."""
+    default = Path(os.environ.get("MUNIMENT_CONFIG") or "muniment.toml")
+    options = parser().parse_args(arguments)
+    options.config = getattr(options, "config", default)
+    return options
 
 
 def parser() -> argparse.ArgumentParser:
@@ -24,8 +33,6 @@ def parser() -> argparse.ArgumentParser:
     )
     top = argparse.ArgumentParser(prog="muniment", description=DESCRIPTION, parents=[everywhere])
     top.add_argument("--version", action="version", version=f"muniment {VERSION}")
-    default = Path(os.environ.get("MUNIMENT_CONFIG") or "muniment.toml")
-    top.set_defaults(config=default)
     verbs = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for module in (demo, init, run, doctor, status, groups, classify):
         module.add(verbs, everywhere)

@@ -16,7 +16,9 @@ from bridge.protocols import StepKind
 
 def add(verbs: argparse._SubParsersAction, everywhere: argparse.ArgumentParser) -> None:  # type: ignore[type-arg]
     """Declare the verb and its steps."""
-    verb = verbs.add_parser("groups", help="list groups, or order a step for one")
+    verb = verbs.add_parser(
+        "groups", parents=[everywhere], help="list groups, or order a step for one"
+    )
     steps = verb.add_subparsers(title="steps", metavar="STEP", required=True)
     listing = steps.add_parser("list", parents=[everywhere], help="show the register")
     listing.set_defaults(command=show)

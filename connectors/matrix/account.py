@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
-from bridge.errors import ConnectorRejectedError
-from connectors.matrix.fields import decode, text
+from bridge.errors import ConnectorRejectedError, ConnectorUnavailableError, EnvelopeError
+from connectors.matrix.fields import JsonObject, decode, text
 from connectors.matrix.http import MatrixHttp, path
 
 UNKNOWN_TOKEN = "M_UNKNOWN_TOKEN"  # noqa: S105 - an error code
@@ -42,6 +43,7 @@ class Account:
         self._access_token = access_token
         self._session_file = session_file
         self._device_name = device_name
+        self._device_id: str | None = None
 
     async def sign_in(self) -> None:
         """Have a token that the server accepts for this user.
@@ -51,31 +53,49 @@ class Account:
             ConnectorUnavailableError: it does not answer.
         """
         session = await asyncio.to_thread(_read, self._session_file)
+        if session is not None and session.user_id == self._user_id:
+            self._device_id = session.device_id
+        else:
+            session = None  # of the account configured before
         self._http.token = self._access_token or (session.access_token if session else None)
         if self._http.token is not None:
             try:
                 await self._check_user()
             except ConnectorRejectedError as error:
-                if error.code != UNKNOWN_TOKEN or self._password is None:
+                if error.code != UNKNOWN_TOKEN:
                     raise
             else:
                 return
-        await self._log_in(session.device_id if session else None)
+        await self._log_in()
 
     async def _check_user(self) -> None:
-        answer = decode(await self._http.request("GET", path("account", "whoami"))) or {}
-        found = text(answer, "user_id")
+        found = text(await self._ask("GET", path("account", "whoami")), "user_id")
         if found != self._user_id:
             raise ConnectorRejectedError(
                 "The access token belongs to another user than [[matrix]] user_id.",
                 hint="Correct [[matrix]] user_id or the token file.",
             )
 
-    async def _log_in(self, device_id: str | None) -> None:
+    async def _ask(
+        self, method: str, route: str, body: Mapping[str, object] | None = None
+    ) -> JsonObject:
+        try:
+            answer = decode(await self._http.request(method, route, body=body))
+        except EnvelopeError:
+            answer = None
+        if answer is None:
+            raise ConnectorUnavailableError(
+                "What answers in place of the homeserver is no homeserver.",
+                hint="Check [[matrix]] homeserver, and any proxy before it.",
+            )
+        return answer
+
+    async def _log_in(self) -> None:
         """Crash after the answer: the next sign-in makes another device; nothing else is lost."""
         if self._password is None:
             raise ConnectorRejectedError(
                 "The homeserver no longer knows the access token.",
+                code=UNKNOWN_TOKEN,
                 hint="Put a new token in [[matrix]] access_token_file.",
             )
         self._http.token = None
@@ -85,10 +105,10 @@ class Account:
             "password": self._password,
             "initial_device_display_name": self._device_name,
         }
-        if device_id is not None:
-            body["device_id"] = device_id
+        if self._device_id is not None:
+            body["device_id"] = self._device_id
         try:
-            answer = decode(await self._http.request("POST", path("login"), body=body)) or {}
+            answer = await self._ask("POST", path("login"), body)
         except ConnectorRejectedError as error:
             raise ConnectorRejectedError(
                 f"The homeserver refuses the sign-in of [[matrix]] user_id {self._user_id} "
@@ -99,9 +119,15 @@ class Account:
         token, device = text(answer, "access_token"), text(answer, "device_id")
         if token is None or device is None:
             raise ConnectorRejectedError("The homeserver's answer to the sign-in has no token.")
-        self._http.token = token
+        self._http.token, self._device_id = token, device
         session = Session(user_id=self._user_id, device_id=device, access_token=token)
-        await asyncio.to_thread(_write, self._session_file, session)
+        try:
+            await asyncio.to_thread(_write, self._session_file, session)
+        except OSError as error:
+            raise ConnectorUnavailableError(
+                f"The session cannot be kept ({error.strerror}).",
+                hint="Free disk space, and let the recorder write [service] data_dir.",
+            ) from None
 
 
 def _read(file: Path) -> Session | None:
@@ -116,6 +142,7 @@ def _write(file: Path, session: Session) -> None:
     fresh = file.with_suffix(".new")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as out:
+        os.fchmod(descriptor, 0o600)
         out.write(msgspec.json.encode(session))
         out.flush()
         os.fsync(out.fileno())

@@ -11,34 +11,29 @@ import msgspec
 from bridge.errors import (
     ConnectorError,
     ConnectorRejectedError,
+    ConnectorUnavailableError,
     EnvelopeError,
 )
-from bridge.model import Attachment, Batch, Cursor, Loss
+from bridge.model import Attachment, Batch, Cursor
 from bridge.protocols import Announcement, Clock, Connector, Download
 from connectors.matrix.account import Account
-from connectors.matrix.delivery import Delivery, Hole, Reader
-from connectors.matrix.envelope import (
-    SyncEnvelope,
-    split_context,
-    split_messages,
-    split_state,
-    split_sync,
-)
+from connectors.matrix.delivery import Delivery, Reader
+from connectors.matrix.envelope import SyncEnvelope, split_sync
 from connectors.matrix.fields import decode, text
+from connectors.matrix.history import History
 from connectors.matrix.http import MEDIA, MatrixHttp, path
-from connectors.matrix.place import OTHERS, Backfill, Place, read_place, write_place
+from connectors.matrix.place import OTHERS, Place, read_place, write_place
 from connectors.matrix.slices import Slices
 
 PLATFORM = "matrix"
-POLL_MS = 30_000
-"""How long the homeserver may hold a sync that has nothing to tell (milliseconds)."""
+POLL_SECONDS = 30.0
+"""How long the homeserver may hold a sync that has nothing to tell."""
 
 TIMELINE = 100
-PAGE = 100
-AT_ONCE = 8
 MEDIA_SECONDS = 900.0
 NOTHING: dict[str, object] = {"types": []}
-_MXC = re.compile(r"mxc://([A-Za-z0-9.:\[\]-]{1,255})/([A-Za-z0-9_=-]{1,255})")
+# A server's name never begins with a dot: `..` as a part of a path would leave its place.
+_MXC = re.compile(r"mxc://([A-Za-z0-9\[][A-Za-z0-9.:\[\]-]{0,254})/([A-Za-z0-9_=-]{1,255})")
 
 
 class _ApprovedChangedError(Exception):
@@ -68,8 +63,10 @@ class MatrixConnector:
         self._unknown: set[str] = set()
         self._changed = asyncio.Event()
         self._reader = Reader(own_user=user_id, default_retention=default_retention)
+        self._history = History(http=http, reader=self._reader, clock=clock)
         self._slices = Slices(clock)
         self._turn = 0
+        self._offered: tuple[Cursor, Delivery] | None = None
 
     @property
     def name(self) -> str:
@@ -88,26 +85,37 @@ class MatrixConnector:
     def approve(self, group_ids: frozenset[str]) -> None:
         """From now on, yield events of exactly these groups."""
         if group_ids != self._approved:
-            self._unknown |= group_ids - self._approved
+            self._unknown = (self._unknown & group_ids) | (group_ids - self._approved)
+            for group_id in self._approved - group_ids:
+                # What changes in it from now on is not seen; approved again, it is asked for.
+                self._reader.rooms.pop(group_id, None)
             self._approved = group_ids
             self._changed.set()
 
     async def receive(self, cursor: Cursor | None) -> Batch:
         """The next delivery: a room's beginning, a page of a hole, or a sync."""
+        offered, self._offered = self._offered, None
+        if offered is not None and offered[0] == cursor:
+            self._reader.kept(offered[1])
         place = read_place(cursor)
+        self._changed.clear()
         try:
-            return await self._receive(place)
+            delivery = await self._receive(place)
         except _ApprovedChangedError:
-            return await self._batch(Delivery(place=place))
+            delivery = Delivery(place=place)
+        batch = self._batch(delivery)
+        if batch.cursor is not None and batch.cursor != cursor:
+            self._offered = batch.cursor, delivery
+        return batch
 
-    async def _receive(self, place: Place) -> Batch:
-        if self._unknown:
-            began = await self._begin(place)
-            if began is not None:
-                return began
+    async def _receive(self, place: Place) -> Delivery:
+        began = await self._begin(place)
+        if began is not None:
+            return began
         self._turn += 1
-        if place.backfills and self._turn % 2:
-            return await self._fill(place)
+        hole = self._history.due(place)
+        if hole is not None and self._turn % 2:
+            return await self._history.fill(place, hole, approved=self._approved)
         if self._slices.on(place):
             return await self._sync_slice(place)
         try:
@@ -117,7 +125,7 @@ class MatrixConnector:
             raise
         delivery = self._read(envelope, place)
         delivery.place = msgspec.structs.replace(delivery.place, since=envelope.next_batch)
-        return await self._batch(delivery)
+        return delivery
 
     async def join(self, group_id: str) -> None:
         """Accept an invitation, or enter a room that is open."""
@@ -149,33 +157,30 @@ class MatrixConnector:
         """Give up connections."""
         await self._http.aclose()
 
-    async def _begin(self, place: Place) -> Batch | None:
+    async def _begin(self, place: Place) -> Delivery | None:
         """Learn the state of groups newly approved, or known from before a restart."""
         for group_id in sorted(self._unknown):
-            if group_id not in self._reader.rooms and not await self._adopt(group_id):
+            if not self._history.state_due(group_id):
+                continue
+            state = await self._history.state(group_id)
+            if group_id not in self._approved:
+                continue
+            if state is None or not self._reader.adopt(group_id, state):
                 self._unknown.discard(group_id)
                 continue
-            self._unknown.discard(group_id)
             delivery = self._reader.begin(group_id, place, self._clock.now())
             if group_id in place.recorded:
                 # Known from before: its state is loaded, and its last roster still holds.
                 delivery.place, delivery.events = place, []
-            return await self._batch(delivery)
+                self._unknown.discard(group_id)
+            # Else it stays unknown until a cursor comes that has it: only then it has begun.
+            return delivery
         return None
-
-    async def _adopt(self, group_id: str) -> bool:
-        try:
-            state = await self._http.request("GET", path("rooms", group_id, "state"))
-        except ConnectorRejectedError:
-            return False
-        return self._reader.adopt(group_id, split_state(state))
 
     def _read(self, envelope: SyncEnvelope, place: Place) -> Delivery:
         return self._reader.read(envelope, place, approved=self._approved, at=self._clock.now())
 
-    async def _batch(self, delivery: Delivery) -> Batch:
-        for hole in delivery.holes:
-            await self._locate(delivery, hole)
+    def _batch(self, delivery: Delivery) -> Batch:
         return Batch(
             connector=self._name,
             platform=PLATFORM,
@@ -186,66 +191,12 @@ class MatrixConnector:
             unlisted=delivery.unlisted,
         )
 
-    async def _locate(self, delivery: Delivery, hole: Hole) -> None:
-        """Find the token of our own join, from where the hole is filled."""
-        since = None
-        if hole.join_event is not None:
-            try:
-                answer = await self._http.request(
-                    "GET",
-                    path("rooms", hole.group_id, "context", hole.join_event),
-                    query={"limit": "0"},
-                )
-                since = split_context(answer).end
-            except (ConnectorRejectedError, EnvelopeError):
-                since = None
-        if since is None:
-            loss = Loss(group_id=hole.group_id, why="join_not_found", until=self._clock.now())
-            delivery.losses.append(loss)
-            return
-        backfill = Backfill(group_id=hole.group_id, since=since, until=hole.until)
-        backfills = (*delivery.place.backfills, backfill)
-        delivery.place = msgspec.structs.replace(delivery.place, backfills=backfills)
-
-    async def _fill(self, place: Place) -> Batch:
-        """One page of the oldest hole, forwards. Crash before its commit: the same page again."""
-        backfill, *rest = place.backfills
-        delivery = Delivery(place=place)
-        try:
-            answer = await self._http.request(
-                "GET",
-                path("rooms", backfill.group_id, "messages"),
-                query={
-                    "dir": "f",
-                    "from": backfill.since,
-                    "to": backfill.until,
-                    "limit": str(PAGE),
-                },
-            )
-            page = split_messages(answer)
-        except (ConnectorRejectedError, EnvelopeError) as error:
-            loss = Loss(
-                group_id=backfill.group_id,
-                why="history_refused",
-                until=self._clock.now(),
-                detail=str(error),
-            )
-            delivery.losses.append(loss)
-            left = tuple(rest)
-        else:
-            now = self._clock.now()
-            if backfill.group_id in self._approved:
-                delivery.events = self._reader.read_history(backfill.group_id, page.chunk, at=now)
-            more = page.end is not None and page.end not in {backfill.since, backfill.until}
-            left = tuple(rest)
-            if more and page.end is not None:
-                left = (*rest, msgspec.structs.replace(backfill, since=page.end))
-        delivery.place = msgspec.structs.replace(place, backfills=left)
-        return await self._batch(delivery)
-
-    async def _sync_slice(self, place: Place) -> Batch:
+    async def _sync_slice(self, place: Place) -> Delivery:
         """Ask for one part of the stream at a time, so that only the bad one stands still."""
-        name = await self._slices.choose(place, self._approved)
+        name = self._slices.choose(place, self._approved)
+        if name is None:
+            await self._slices.rest()
+            return Delivery(place=place)
         current = place.slices.get(name)
         since = current.since if current else place.since
         try:
@@ -253,32 +204,35 @@ class MatrixConnector:
         except EnvelopeError:
             self._slices.failed(name)
             raise
+        except ConnectorUnavailableError:
+            self._slices.unanswered(name)
+            raise
         at_since = msgspec.structs.replace(place, since=since)
         delivery = self._read(envelope, at_since)
         delivery.place = msgspec.structs.replace(delivery.place, since=place.since)
         self._slices.succeeded(delivery, name, envelope.next_batch, self._approved)
-        return await self._batch(delivery)
+        return delivery
 
     async def _sync(self, since: str | None, *, place: Place, part: str | None = None) -> bytes:
         """One sync. Given up early when the approved groups change; nothing is lost by that."""
-        waits = part is None and not place.backfills and since is not None
+        waits = part is None and since is not None
+        poll = self._history.left(place, POLL_SECONDS) if waits else 0.0
         query = {
             "filter": json.dumps(self._filter(part), separators=(",", ":")),
-            "timeout": str(POLL_MS if waits else 0),
+            "timeout": str(int(poll * 1000)),
             "set_presence": "offline",
         }
         if since is not None:
             query["since"] = since
-        self._changed.clear()
         request = asyncio.ensure_future(
-            self._http.request("GET", path("sync"), query=query, seconds=POLL_MS / 1000 + 60)
+            self._http.request("GET", path("sync"), query=query, seconds=POLL_SECONDS + 60)
         )
         changed = asyncio.ensure_future(self._changed.wait())
         try:
             await asyncio.wait({request, changed}, return_when=asyncio.FIRST_COMPLETED)
-            if request.done():
-                return request.result()
-            raise _ApprovedChangedError
+            if self._changed.is_set():
+                raise _ApprovedChangedError
+            return request.result()
         finally:
             for future in (request, changed):
                 future.cancel()

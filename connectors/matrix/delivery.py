@@ -13,34 +13,30 @@ import msgspec
 from bridge.deadlines import from_milliseconds
 from bridge.model import CaptureMethod, Event, EventKind, Loss, Presence, Sighting
 from connectors.matrix.envelope import Events, JoinedRoom, SyncEnvelope
-from connectors.matrix.fields import decode, table, text
+from connectors.matrix.fields import decode, text
 from connectors.matrix.mapping import map_event
 from connectors.matrix.place import Backfill, Place
 from connectors.matrix.room import RoomState
+from connectors.matrix.stay import own_leaver, own_membership, own_stay
 
 ROSTER_EVERY = timedelta(days=1)
 _MS = timedelta(milliseconds=1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hole:
-    """History between our join and the first event delivered; its start must be looked up."""
-
-    group_id: str
-    join_event: str | None
-    until: str
-
-
 @dataclass(slots=True, kw_only=True)
 class Delivery:
-    """What one response gives. ``place`` is where the next one begins."""
+    """What one response gives. ``place`` is where the next one begins.
+
+    ``told`` and ``counted``: of which groups it tells; they count once it is known to be kept.
+    """
 
     place: Place
     events: list[Event] = field(default_factory=list)
     losses: list[Loss] = field(default_factory=list)
     sightings: list[Sighting] = field(default_factory=list)
-    holes: list[Hole] = field(default_factory=list)
     unlisted: int = 0
+    told: dict[str, Sighting] = field(default_factory=dict)
+    counted: set[str] = field(default_factory=set)
 
 
 class Reader:
@@ -68,8 +64,13 @@ class Reader:
         delivery = Delivery(place=place)
         self._sight(delivery, group_id, at)
         self._start(delivery, group_id)
-        self._rosters(delivery, at)
+        self._rosters(delivery, at, frozenset({group_id}))
         return delivery
+
+    def kept(self, delivery: Delivery) -> None:
+        """The delivery is durable: what it tells of groups need not be told again."""
+        self._seen.update(delivery.told)
+        self._foreign |= delivery.counted
 
     def read(
         self, envelope: SyncEnvelope, place: Place, *, approved: frozenset[str], at: datetime
@@ -82,11 +83,10 @@ class Reader:
             else:
                 self._count(delivery, group_id, joined, at)
         for group_id, left in envelope.left.items():
-            if group_id in approved or group_id in place.recorded:
-                self._left(delivery, group_id, left, at)
+            self._left(delivery, group_id, left, at, is_approved=group_id in approved)
         for group_id, state in envelope.invited.items():
-            delivery.sightings.append(_invitation(group_id, state, self._own_user, at))
-        self._rosters(delivery, at)
+            self._invited(delivery, group_id, state, at)
+        self._rosters(delivery, at, approved)
         return delivery
 
     def read_history(self, group_id: str, chunk: Events, *, at: datetime) -> list[Event]:
@@ -99,25 +99,26 @@ class Reader:
         room = self.rooms.setdefault(group_id, RoomState())
         for raw in joined.state:
             room.apply(raw)
-        timeline = joined.timeline
-        own_join = self._own_join(timeline) if is_new else None
-        if own_join is not None:
-            for raw in timeline[:own_join]:
-                room.apply(raw)
-            timeline = timeline[own_join:]
+        stay = own_stay(joined.timeline, self._own_user, is_new=is_new)
         changed = self._members_changed(joined.state)
-        for raw in timeline:
+        for raw, is_ours in zip(joined.timeline, stay.ours, strict=True):
             room.apply(raw)
-            event = self._map(raw, room, group_id, at, CaptureMethod.LIVE)
-            changed = changed or event.kind is EventKind.MEMBERSHIP
-            delivery.events.append(event)
+            if is_ours:
+                event = self._map(raw, room, group_id, at, CaptureMethod.LIVE)
+                changed = changed or event.kind is EventKind.MEMBERSHIP
+                delivery.events.append(event)
         self._sight(delivery, group_id, at)
         if is_new:
             self._start(delivery, group_id)
         elif changed and group_id not in delivery.place.stale:
             stale = (*delivery.place.stale, group_id)
             delivery.place = msgspec.structs.replace(delivery.place, stale=stale)
-        if joined.limited and own_join is None:
+        if stay.begins_within:
+            # What is left out is from before the join; of an earlier stay we saw no end.
+            if not is_new and joined.limited and delivery.place.since is not None:
+                loss = Loss(group_id=group_id, why="removal_unseen", until=at)
+                delivery.losses.append(loss)
+        elif joined.limited:
             self._limited(delivery, group_id, joined, is_new=is_new, at=at)
 
     def _limited(
@@ -138,27 +139,39 @@ class Reader:
         elif is_new:
             member = self.rooms[group_id].members.get(self._own_user)
             join_event = text(decode(member.raw) or {}, "event_id") if member else None
-            hole = Hole(group_id=group_id, join_event=join_event, until=joined.prev_batch)
-            delivery.holes.append(hole)
+            if join_event is None:
+                loss = Loss(group_id=group_id, why="join_not_found", until=at)
+                delivery.losses.append(loss)
+                return
+            hole = Backfill(group_id=group_id, after=join_event, until=joined.prev_batch)
+            _plan(delivery, hole)
         else:
-            backfill = Backfill(group_id=group_id, since=since, until=joined.prev_batch)
-            backfills = (*delivery.place.backfills, backfill)
-            delivery.place = msgspec.structs.replace(delivery.place, backfills=backfills)
+            _plan(delivery, Backfill(group_id=group_id, since=since, until=joined.prev_batch))
 
-    def _left(self, delivery: Delivery, group_id: str, left: JoinedRoom, at: datetime) -> None:
+    def _left(
+        self,
+        delivery: Delivery,
+        group_id: str,
+        left: JoinedRoom,
+        at: datetime,
+        *,
+        is_approved: bool,
+    ) -> None:
         """Kicked, banned or gone. Only a group that was recorded has events to keep."""
-        room = self.rooms.pop(group_id, RoomState())
-        was_recorded = group_id in delivery.place.recorded
+        room = self.rooms.get(group_id, RoomState())
         for raw in (*left.state, *left.timeline):
             room.apply(raw)
-        if was_recorded:
+        if is_approved and group_id in delivery.place.recorded:
+            stay = own_stay(left.timeline, self._own_user, is_new=False)
             delivery.events += [
-                self._map(raw, room, group_id, at, CaptureMethod.LIVE) for raw in left.timeline
+                self._map(raw, room, group_id, at, CaptureMethod.LIVE)
+                for raw, is_ours in zip(left.timeline, stay.ours, strict=True)
+                if is_ours
             ]
-            recorded = {g: t for g, t in delivery.place.recorded.items() if g != group_id}
-            delivery.place = msgspec.structs.replace(delivery.place, recorded=recorded)
-        self._seen.pop(group_id, None)
-        by = _own_leaver((*left.state, *left.timeline), self._own_user)
+            if left.limited:
+                self._limited(delivery, group_id, left, is_new=False, at=at)
+        self._end(delivery, group_id)
+        by = own_leaver((*left.state, *left.timeline), self._own_user)
         went = by == self._own_user
         delivery.sightings.append(
             Sighting(
@@ -169,12 +182,28 @@ class Reader:
             )
         )
 
+    def _invited(self, delivery: Delivery, group_id: str, state: Events, at: datetime) -> None:
+        """An invitation. To a group that is recorded: we were put out, unseen."""
+        if group_id in delivery.place.recorded:
+            loss = Loss(group_id=group_id, why="removal_unseen", until=at)
+            delivery.losses.append(loss)
+            self._end(delivery, group_id)
+        delivery.sightings.append(_invitation(group_id, state, self._own_user, at))
+
+    def _end(self, delivery: Delivery, group_id: str) -> None:
+        """We are in the group no more; the next join begins anew."""
+        self._seen.pop(group_id, None)
+        self._foreign.discard(group_id)
+        recorded = {g: t for g, t in delivery.place.recorded.items() if g != group_id}
+        stale = tuple(g for g in delivery.place.stale if g != group_id)
+        delivery.place = msgspec.structs.replace(delivery.place, recorded=recorded, stale=stale)
+
     def _count(self, delivery: Delivery, group_id: str, joined: JoinedRoom, at: datetime) -> None:
         """A group that is not approved: nothing of it is kept, but the register lists it once."""
         delivery.unlisted += len(joined.timeline)
         if group_id in self._foreign:
             return
-        self._foreign.add(group_id)
+        delivery.counted.add(group_id)
         room = RoomState()
         for raw in (*joined.state, *joined.timeline):
             room.apply(raw)
@@ -185,13 +214,13 @@ class Reader:
         stale = tuple(dict.fromkeys((*delivery.place.stale, group_id)))
         delivery.place = msgspec.structs.replace(delivery.place, recorded=recorded, stale=stale)
 
-    def _rosters(self, delivery: Delivery, at: datetime) -> None:
+    def _rosters(self, delivery: Delivery, at: datetime, approved: frozenset[str]) -> None:
         """Who is here: at our join, and at most once a day after changes."""
         now_ms = (at - datetime.fromtimestamp(0, at.tzinfo)) // _MS
         for group_id in delivery.place.stale:
             last = delivery.place.recorded.get(group_id)
             room = self.rooms.get(group_id)
-            if last is None or room is None:
+            if last is None or room is None or group_id not in approved:
                 continue
             if last and now_ms - last < ROSTER_EVERY // _MS:
                 continue
@@ -208,7 +237,7 @@ class Reader:
         before = self._seen.get(group_id)
         told = None if before is None else (before.name, before.encrypted, before.successor)
         if told != (sighting.name, sighting.encrypted, sighting.successor):
-            self._seen[group_id] = sighting
+            delivery.told[group_id] = sighting
             delivery.sightings.append(sighting)
 
     def _sighting(self, group_id: str, room: RoomState, at: datetime) -> Sighting:
@@ -234,32 +263,8 @@ class Reader:
             default_retention=self._default_retention,
         )
 
-    def _own_join(self, timeline: Events) -> int | None:
-        """Where our own join stands: what is before it is history we must not keep."""
-        found = None
-        for i, raw in enumerate(timeline):
-            if b"m.room.member" in raw and _membership(raw, self._own_user) == "join":
-                found = i
-        return found
-
     def _members_changed(self, state: Events) -> bool:
         return any(b"m.room.member" in raw for raw in state)
-
-
-def _membership(raw: bytes, user_id: str) -> str | None:
-    event = decode(raw) or {}
-    if text(event, "type") != "m.room.member" or text(event, "state_key") != user_id:
-        return None
-    return text(table(event, "content"), "membership")
-
-
-def _own_leaver(events: Events, user_id: str) -> str | None:
-    """Who ended our membership: the sender of the event that says so."""
-    by = None
-    for raw in events:
-        if _membership(raw, user_id) in {"leave", "ban"}:
-            by = text(decode(raw) or {}, "sender")
-    return by
 
 
 def _invitation(group_id: str, state: Events, own_user: str, at: datetime) -> Sighting:
@@ -267,7 +272,7 @@ def _invitation(group_id: str, state: Events, own_user: str, at: datetime) -> Si
     by = None
     for raw in state:
         room.apply(raw)
-        if _membership(raw, own_user) == "invite":
+        if own_membership(raw, own_user) == "invite":
             by = text(decode(raw) or {}, "sender")
     return Sighting(
         group_id=group_id,
@@ -292,6 +297,11 @@ def _roster(group_id: str, room: RoomState, at: datetime) -> Event:
         upstream=(("members", str(len(members))),),
         raw=room.roster_bytes(),
     )
+
+
+def _plan(delivery: Delivery, hole: Backfill) -> None:
+    backfills = (*delivery.place.backfills, hole)
+    delivery.place = msgspec.structs.replace(delivery.place, backfills=backfills)
 
 
 def _first_time(timeline: Events) -> datetime | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from urllib.parse import quote
 import aiohttp
 
 from bridge.errors import ConnectorRejectedError, ConnectorUnavailableError, EnvelopeError
-from connectors.matrix.fields import decode, text
+from connectors.matrix.fields import JsonObject, count, decode, text
 
 CLIENT = "/_matrix/client/v3"
 MEDIA = "/_matrix/client/v1/media/download"
@@ -23,6 +24,8 @@ LARGEST_RESPONSE = 32 * 1024 * 1024
 KEPT_OF_TOO_LARGE = 64 * 1024
 CHUNK = 64 * 1024
 SECONDS = 30.0
+LONGEST_WAIT = 3600.0
+_CODE = re.compile(r"[A-Z][A-Z0-9_.]{0,63}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,8 +80,8 @@ class MatrixHttp:
 
     async def stream(self, route: str, *, seconds: float) -> MediaStream:
         """Begin reading a file; redirects are refused."""
-        session = await self._ready()
         try:
+            session = await self._ready()
             response = await session.get(
                 self._endpoint.homeserver + route,
                 headers=self._headers(),
@@ -87,8 +90,10 @@ class MatrixHttp:
                 proxy=self._endpoint.http_proxy,
             )
             if response.status != 200:
-                data = await _limited(response)
-                response.release()
+                try:
+                    data = await _limited(response)
+                finally:
+                    response.release()
                 _check(response, data)
         except (TimeoutError, aiohttp.ClientError, OSError, ssl.SSLError) as error:
             raise self._unavailable(error) from None
@@ -126,13 +131,27 @@ class MatrixHttp:
 
     async def _ready(self) -> aiohttp.ClientSession:
         if self._session is None:
-            context = await asyncio.to_thread(_context, self._endpoint.ca_file)
-            self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context))
+            context = await self._context()
+            # Another request may have come this far while the certificates were read.
+            if self._session is None:
+                self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context))
         return self._session
+
+    async def _context(self) -> ssl.SSLContext:
+        ca_file = self._endpoint.ca_file
+        try:
+            return await asyncio.to_thread(_trusting, ca_file)
+        except OSError as error:
+            raise ConnectorUnavailableError(
+                f"No certificates can be read from {ca_file} ({type(error).__name__}).",
+                hint="Name a PEM file of certificate authorities in [service] ca_file.",
+            ) from None
 
     def _unavailable(self, error: BaseException) -> ConnectorUnavailableError:
         server = self._endpoint.homeserver
-        if isinstance(error, ssl.SSLError | aiohttp.ClientSSLError):
+        if isinstance(
+            error, ssl.SSLCertVerificationError | aiohttp.ClientConnectorCertificateError
+        ):
             return ConnectorUnavailableError(
                 f"The certificate of {server} is not trusted.",
                 hint="Install a valid certificate, or name its authority in [service] ca_file.",
@@ -152,7 +171,9 @@ class MediaStream:
     ) -> None:
         self._response = response
         self._unavailable = unavailable
-        self.size = response.content_length
+        # Of a compressed transfer the platform declares another size than that of the file.
+        packed = "Content-Encoding" in response.headers
+        self.size = None if packed else response.content_length
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The bytes in order."""
@@ -187,11 +208,11 @@ def _check(response: aiohttp.ClientResponse, data: bytes) -> None:
         return
     fields = decode(data) or {}
     code = text(fields, "errcode") or ""
+    if not _CODE.fullmatch(code):
+        code = ""
     if status == 429:
-        wait = fields.get("retry_after_ms")
-        seconds = wait / 1000 if isinstance(wait, int) and wait > 0 else None
         raise ConnectorUnavailableError(
-            "The homeserver asks us to wait (429).", retry_after=seconds
+            "The homeserver asks us to wait (429).", retry_after=_wait(response, fields)
         )
     if status >= 500:
         raise ConnectorUnavailableError(f"The homeserver answers {status}.")
@@ -205,5 +226,16 @@ def _check(response: aiohttp.ClientResponse, data: bytes) -> None:
     )
 
 
-def _context(ca_file: Path | None) -> ssl.SSLContext:
+def _wait(response: aiohttp.ClientResponse, fields: JsonObject) -> float | None:
+    """Seconds to wait: the server's own word, or that of a proxy before it."""
+    wait = count(fields, "retry_after_ms")
+    if wait:
+        return min(wait / 1000, LONGEST_WAIT)
+    header = response.headers.get("Retry-After", "")
+    if header.isascii() and header.isdecimal() and len(header) < 10:
+        return min(float(header), LONGEST_WAIT) or None
+    return None
+
+
+def _trusting(ca_file: Path | None) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=str(ca_file) if ca_file else None)

@@ -11,11 +11,15 @@ OTHERS = ""
 
 
 class Backfill(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A hole between two tokens, filled forwards page by page. Survives a restart."""
+    """A hole between two tokens, filled forwards page by page. Survives a restart.
+
+    Where it begins at an event (``after``), ``since`` is empty until that has been looked up.
+    """
 
     group_id: str
-    since: str
     until: str
+    since: str = ""
+    after: str = ""
 
 
 class Slice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -14,10 +14,9 @@ import msgspec
 from bridge.model import Loss
 from bridge.protocols import Clock
 from connectors.matrix.delivery import Delivery
+from connectors.matrix.pauses import Pauses
 from connectors.matrix.place import OTHERS, Place, Slice
 
-FIRST_PAUSE = 2.0
-LONGEST_PAUSE = 300.0
 ROUND_PAUSE = 1.0
 
 
@@ -27,8 +26,7 @@ class Slices:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._begun = False
-        self._next_try: dict[str, float] = {}
-        self._pauses: dict[str, float] = {}
+        self._pauses = Pauses(clock)
         self._failed_since: dict[str, datetime] = {}
 
     def on(self, place: Place) -> bool:
@@ -39,22 +37,24 @@ class Slices:
         """Cut the stream: the whole of it could not be read."""
         self._begun = True
 
-    async def choose(self, place: Place, approved: frozenset[str]) -> str:
-        """The slice that is due; waits until one is."""
-        while True:
-            now = self._clock.monotonic()
-            names = [*sorted(approved), OTHERS]
-            due = [name for name in names if self._next_try.get(name, 0.0) <= now]
-            if due:
-                return min(due, key=lambda name: _turn(place, name))
-            await self._clock.sleep(ROUND_PAUSE)
+    def choose(self, place: Place, approved: frozenset[str]) -> str | None:
+        """The slice that is due, the longest waiting one first; None: not one is."""
+        names = [*sorted(approved), OTHERS]
+        due = [name for name in names if not self._pauses.left(name)]
+        return min(due, key=lambda name: _turn(place, name)) if due else None
+
+    async def rest(self) -> None:
+        """Wait a little while no slice is due."""
+        await self._clock.sleep(ROUND_PAUSE)
 
     def failed(self, name: str) -> None:
         """This slice holds what cannot be split; it stands still and is asked again later."""
-        pause = self._pauses.get(name, FIRST_PAUSE)
-        self._pauses[name] = min(pause * 2, LONGEST_PAUSE)
-        self._next_try[name] = self._clock.monotonic() + pause
+        self._pauses.failed(name)
         self._failed_since.setdefault(name, self._clock.now())
+
+    def unanswered(self, name: str) -> None:
+        """The platform gave no answer for this slice: the others come first."""
+        self._pauses.failed(name)
 
     def succeeded(
         self, delivery: Delivery, name: str, token: str, approved: frozenset[str]
@@ -64,21 +64,24 @@ class Slices:
         A slice that had failed goes on with a gap: what it left out is not known.
         """
         place = delivery.place
+        names = {*approved, OTHERS}
         turn = 1 + max((s.turn for s in place.slices.values()), default=0)
         slices = {**place.slices, name: Slice(since=token, turn=turn)}
+        # A slice whose group is approved no longer is a part of the others by now.
+        slices = {known: slices[known] for known in slices if known in names}
         began = self._failed_since.pop(name, None)
         if began is not None and name != OTHERS:
             loss = Loss(
                 group_id=name, why="response_unreadable", since=began, until=self._clock.now()
             )
             delivery.losses.append(loss)
-        self._pauses.pop(name, None)
-        self._next_try[name] = self._clock.monotonic() + ROUND_PAUSE
-        if {*approved, OTHERS} <= slices.keys() and not self._failed_since:
+        self._pauses.succeeded(name, rest=ROUND_PAUSE)
+        if names <= slices.keys() and names.isdisjoint(self._failed_since):
             earliest = min(slices.values(), key=lambda s: s.turn)
             delivery.place = msgspec.structs.replace(place, since=earliest.since, slices={})
             self._begun = False
-            self._next_try.clear()
+            self._failed_since.clear()
+            self._pauses.clear()
             return
         delivery.place = msgspec.structs.replace(place, slices=slices)
 

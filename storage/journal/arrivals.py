@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -14,7 +14,7 @@ from bridge.model import Batch, Event, GroupState, Loss, Sighting
 from bridge.protocols import Appended
 from storage.journal.cipher import JournalCipher
 from storage.journal.committer import Transaction, Value
-from storage.journal.rows import GroupRow, StreamRow, from_ms, group_values, to_ms
+from storage.journal.rows import GroupRow, StreamRow, from_ms, group_values, sayable, to_ms
 
 MOST_PROPOSED = 200
 """Invitations from unknown groups beyond this many are counted, not listed."""
@@ -41,6 +41,10 @@ class PreparedBatch:
     losses: list[tuple[StreamRow, Loss]] = field(default_factory=list)
 
 
+class StreamClosedError(RuntimeError):
+    """The stream was closed since the event was prepared for it. Nothing was written."""
+
+
 class Arrivals:
     """Writes prepared batches. Pure preparation outside, all effects inside one transaction."""
 
@@ -61,34 +65,39 @@ class Arrivals:
             ),
         )
 
-    async def write(
-        self, transaction: Transaction, batches: Sequence[PreparedBatch]
-    ) -> list[Appended]:
-        """Write batches in order: first sightings, then events, losses and cursors."""
-        for prepared in batches:
-            await self._apply_sightings(transaction, prepared)
-        everything = [event for prepared in batches for event in prepared.events]
-        fresh = await self.insert(transaction, everything)
-        for prepared in batches:
-            for stream, loss in prepared.losses:
-                await self.write_gap(transaction, stream, loss, at_ms=prepared.at_ms)
-            batch = prepared.batch
-            if batch.unlisted:
-                await transaction.run("meta_add", "unlisted", batch.unlisted)
-            if batch.cursor is not None:
-                await transaction.run("place_set", batch.connector, batch.cursor, prepared.at_ms)
-        return [
-            Appended(
-                new=sum(id(event) in fresh for event in prepared.events),
-                repeated=sum(id(event) not in fresh for event in prepared.events),
-            )
-            for prepared in batches
-        ]
+    def writing(self, prepared: PreparedBatch) -> Callable[[Transaction], Awaitable[Appended]]:
+        """The piece of work that writes ``prepared``."""
+
+        async def work(transaction: Transaction) -> Appended:
+            return await self._write(transaction, prepared)
+
+        return work
+
+    async def _write(self, transaction: Transaction, prepared: PreparedBatch) -> Appended:
+        """Sightings, losses, events, cursor.
+
+        What was lost lies between the last delivery and this one: its gap comes before the events.
+        """
+        batch = prepared.batch
+        for sighting in batch.sightings:
+            await self._apply(transaction, prepared, sighting)
+        for stream, loss in prepared.losses:
+            await self.write_gap(transaction, stream, loss, at_ms=prepared.at_ms)
+        fresh = await self.insert(transaction, prepared.events)
+        if batch.unlisted:
+            await transaction.run("meta_add", "unlisted", batch.unlisted)
+        if batch.cursor is not None:
+            await transaction.run("place_set", batch.connector, batch.cursor, prepared.at_ms)
+        return Appended(new=len(fresh), repeated=len(prepared.events) - len(fresh))
 
     async def insert(
         self, transaction: Transaction, events: Sequence[PreparedEvent]
     ) -> dict[int, int]:
-        """Insert what is new; gives the new row's ``seq`` by ``id()`` of the prepared event."""
+        """Insert what is new; gives the new row's ``seq`` by ``id()`` of the prepared event.
+
+        Raises:
+            StreamClosedError: one of the streams takes no more events.
+        """
         if not events:
             return {}
         known = await self._known(transaction, events)
@@ -135,9 +144,11 @@ class Arrivals:
 
     async def _numbers(self, transaction: Transaction, sids: set[int]) -> dict[int, int]:
         rows = await transaction.rows(
-            "stream_next_n", tuple[int, int], msgspec.json.encode(sorted(sids)).decode()
+            "stream_next_n", tuple[int, int, int], msgspec.json.encode(sorted(sids)).decode()
         )
-        return dict(rows)
+        if any(closed for _, _, closed in rows):
+            raise StreamClosedError("the stream takes no more events")
+        return {sid: next_n for sid, next_n, _ in rows}
 
     def _orders(self, seq: int, event: PreparedEvent) -> list[Sequence[Value]]:
         return [
@@ -174,11 +185,12 @@ class Arrivals:
         if after is None:
             (next_n,) = await transaction.rows("stream_last", int, stream.sid)
             after = next_n - 1
+        why = sayable(loss.why)
         leaf = Leaf.gap(
             at=from_ms(at_ms),
             stream=stream.id,
             after=after,
-            why=loss.why,
+            why=why,
             since=loss.since,
             until=loss.until,
         )
@@ -187,7 +199,7 @@ class Arrivals:
             "gap_insert",
             stream.sid,
             after,
-            loss.why,
+            why,
             to_ms(loss.since) if loss.since else None,
             to_ms(loss.until) if loss.until else None,
             self._cipher.seal(loss.detail, column="detail", row=stream.id.encode()),
@@ -195,19 +207,18 @@ class Arrivals:
             index,
         )
 
-    async def _apply_sightings(self, transaction: Transaction, prepared: PreparedBatch) -> None:
-        for sighting in prepared.batch.sightings:
-            await self._apply(transaction, prepared, sighting)
-
     async def _apply(
         self, transaction: Transaction, prepared: PreparedBatch, sighting: Sighting
     ) -> None:
         connector = prepared.batch.connector
+        if sighting.group_id != sayable(sighting.group_id):
+            await transaction.run("meta_add", "unlisted_invitations", 1)
+            return  # a name that nobody could approve
         rows = await transaction.rows("register_one", GroupRow, connector, sighting.group_id)
         if rows:
             before = rows[0].group()
             group = apply_sighting(before, sighting)
-            if group == before:
+            if group_values(group) == group_values(before):
                 return
         else:
             proposed = GroupState.PROPOSED.value

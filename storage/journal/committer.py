@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -17,6 +18,7 @@ from storage.journal.statements import STATEMENTS
 
 T = TypeVar("T")
 Value = int | str | bytes | None
+TRUNCATE = "PRAGMA wal_checkpoint(TRUNCATE)"
 TRUNCATE_TRIES = 5
 SCALARS: frozenset[object] = frozenset({int, str, bytes})
 
@@ -58,7 +60,7 @@ async def fetch(
     connection: aiosqlite.Connection,
     name: str,
     shape: type[T],
-    parameters: Sequence[Value] | dict[str, Value],
+    parameters: Sequence[Value] | Mapping[str, Value],
 ) -> list[T]:
     """Rows of a named statement, checked against ``shape``; a scalar shape takes one column."""
     rows = await connection.execute_fetchall(STATEMENTS[name], parameters)
@@ -108,7 +110,10 @@ class Committer:
         """
         for _ in range(TRUNCATE_TRIES):
             async with self._between:
-                rows = await self._connection.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
+                try:
+                    rows = await self._connection.execute_fetchall(TRUNCATE)
+                except sqlite3.Error as error:
+                    raise translated(error) from error
             if next(iter(rows))[0] == 0:
                 return
         raise JournalUnavailableError("The journal's write-ahead log could not be emptied.")
@@ -138,8 +143,11 @@ class Committer:
             results = [await item.run(transaction) for item in items]
             await connection.execute("COMMIT")
         except BaseException as error:  # rolled back on anything, cancellation included
-            if connection.in_transaction:
-                await connection.execute("ROLLBACK")
+            # A rollback that fails leaves the transaction open: the next one is refused, and
+            # the callers know, while a loop that ended here would leave them waiting for ever.
+            with suppress(sqlite3.Error):
+                if connection.in_transaction:
+                    await connection.execute("ROLLBACK")
             if together and len(items) > 1 and isinstance(error, Exception):
                 return False
             for item in items:
@@ -156,14 +164,14 @@ class Committer:
 def _refuse(item: _Work[Any], error: BaseException) -> None:
     if item.done.done():
         return
-    item.done.set_exception(translated(error))
+    item.done.set_exception(translated(error) if isinstance(error, Exception) else error)
     item.done.exception()  # a caller that was cancelled never looks
 
 
-def translated(error: BaseException) -> BaseException:
+def translated(error: Exception) -> Exception:
     """SQLite's errors as ours; everything else as it is."""
-    if isinstance(error, sqlite3.OperationalError | sqlite3.DatabaseError) and not isinstance(
-        error, sqlite3.IntegrityError | sqlite3.ProgrammingError
-    ):
-        return JournalUnavailableError(f"The journal could not be written: {error}.")
+    if isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError):
+        return RuntimeError(f"a statement of the journal does not fit its schema: {error}")
+    if isinstance(error, sqlite3.Error):
+        return JournalUnavailableError(f"The journal could not be read or written: {error}.")
     return error

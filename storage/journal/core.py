@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,6 +18,7 @@ from bridge.protocols import Clock, Entry
 from storage.journal.arrivals import Arrivals
 from storage.journal.cipher import JournalCipher
 from storage.journal.committer import Committer, Transaction, Value, fetch, translated
+from storage.journal.leases import Leases
 from storage.journal.rows import EntryRow, StreamRow, to_ms
 from storage.journal.statements import MIGRATIONS
 
@@ -50,18 +51,26 @@ class JournalCore:
         self._clock = clock
         self._arrivals = Arrivals(cipher, blind_key)
         self._committer = Committer(writer)
-        self._leased: set[int] = set()
-        self._fetching: set[int] = set()
+        self._leased = Leases()
+        self._fetching = Leases()
         self._arrived = {state: asyncio.Event() for state in EntryState}
         self._streams: dict[tuple[str, str], StreamRow] = {}
         self._opening = asyncio.Lock()
+        self._closed = False
 
     async def _rows(self, name: str, shape: type[T], *parameters: Value) -> list[T]:
         """Committed rows, as values."""
+        return await self._read(name, shape, parameters)
+
+    async def _read(
+        self, name: str, shape: type[T], parameters: Sequence[Value] | Mapping[str, Value]
+    ) -> list[T]:
+        if self._closed:
+            raise JournalUnavailableError("The journal is closed.")
         try:
             return await fetch(self._reader, name, shape, parameters)
         except sqlite3.Error as error:
-            raise _known(error) from error
+            raise translated(error) from error
 
     async def _load_streams(self) -> None:
         rows = await self._rows("stream_all_open", StreamRow)
@@ -97,6 +106,7 @@ class JournalCore:
     async def aclose(self) -> None:
         """Finish what was begun and close the file."""
         await self._committer.aclose()
+        self._closed = True
         await self._reader.close()
         await self._writer.close()
 
@@ -106,21 +116,18 @@ def as_json(values: Sequence[int] | Sequence[str]) -> str:
     return msgspec.json.encode(values).decode()
 
 
-def _known(error: sqlite3.Error) -> Exception:
-    known = translated(error)
-    assert isinstance(known, Exception)  # noqa: S101 - an sqlite3.Error in, an Exception out
-    return known
+async def connect(path: Path, *, read_only: bool = False) -> aiosqlite.Connection:
+    """A connection with durable commits: WAL, FULL, and freed pages overwritten.
 
-
-async def connect(path: Path) -> aiosqlite.Connection:
-    """A connection with durable commits: WAL, FULL, and freed pages overwritten."""
+    ``read_only``: not a byte of the database is changed through it.
+    """
     try:
         connection = await aiosqlite.connect(path, isolation_level=None)
     except sqlite3.Error as error:
         raise JournalUnavailableError(f"The journal {path} cannot be opened: {error}.") from None
     try:
         for pragma in (
-            "journal_mode = WAL",
+            "query_only = ON" if read_only else "journal_mode = WAL",
             "synchronous = FULL",
             "secure_delete = ON",
             "foreign_keys = ON",
@@ -192,13 +199,16 @@ async def check_key(connection: aiosqlite.Connection, cipher: JournalCipher) -> 
 
     Raises:
         JournalKeyError: the key is not this journal's.
+        JournalUnavailableError: a new journal cannot be marked.
     """
-    found = await fetch(connection, "meta_get", bytes, ("key_check",))
-    if not found:
-        sealed = cipher.seal_bytes(KEY_CHECK, column="key_check", row=b"")
-        transaction = Transaction(connection)
-        await transaction.run("meta_set", "key_check", sealed)
-        return
+    try:
+        found = await fetch(connection, "meta_get", bytes, ("key_check",))
+        if not found:
+            sealed = cipher.seal_bytes(KEY_CHECK, column="key_check", row=b"")
+            await Transaction(connection).run("meta_set", "key_check", sealed)
+            return
+    except sqlite3.Error as error:
+        raise translated(error) from error
     try:
         cipher.open_bytes(found[0], column="key_check", row=b"")
     except JournalKeyError:

@@ -22,9 +22,11 @@ from storage.journal.rows import (
     FileRow,
     MediaRow,
     StreamRow,
+    sayable,
     to_ms,
 )
 
+TOO_LATE = "it came after its stream was closed"
 BEFORE_SEAL = frozenset({EntryState.RECEIVED, EntryState.JUDGED})
 
 
@@ -38,13 +40,12 @@ class DownloadVerbs(JournalCore):
 
     async def claim_download(self, *, now: datetime) -> DownloadOrder | None:
         """Lease the order that is due first."""
-        held = frozenset(self._fetching)
-        rows = await self._rows("download_due", DueDownloadRow, to_ms(now), len(held) + 1)
-        for row in rows:
-            if row.id not in held and row.id not in self._fetching:
-                self._fetching.add(row.id)
-                return row.order(self._cipher)
-        return None
+        with self._fetching.looking() as taken:
+            rows = await self._rows("download_due", DueDownloadRow, to_ms(now), len(taken) + 1)
+            free = next((row for row in rows if row.id not in taken), None)
+            if free is not None:
+                self._fetching.take([free.id])
+        return free.order(self._cipher) if free is not None else None
 
     async def downloaded(self, order: DownloadOrder, file: SpooledFile, *, at: datetime) -> bool:
         """The file is in the spool. Crash before: it is fetched again, the old file removed."""
@@ -53,7 +54,10 @@ class DownloadVerbs(JournalCore):
             places = await transaction.rows("entry_place", EntryPlace, order.seq)
             if not places or places[0].payload is None:
                 return False
-            place = places[0]
+            (place,) = places
+            if place.closed and EntryState(place.state) not in BEFORE_SEAL:
+                await self._give_up(transaction, order, TOO_LATE, place, at)
+                return False
             sealed = self._cipher.seal(file, column="file", row=place.ident)
             if not await transaction.run("download_done", sealed, order.id):
                 return False
@@ -66,7 +70,7 @@ class DownloadVerbs(JournalCore):
         try:
             wanted = await self._committer.run(work)
         finally:
-            self._fetching.discard(order.id)
+            self._fetching.give_back([order.id])
         self._signal(EntryState.RECEIVED, EntryState.JUDGED)
         return wanted
 
@@ -103,27 +107,37 @@ class DownloadVerbs(JournalCore):
 
         async def work(transaction: Transaction) -> None:
             if next_try is not None:
-                await transaction.run("download_retry", why[:500], to_ms(next_try), order.id)
+                error = sayable(why[:500])
+                await transaction.run("download_retry", error, to_ms(next_try), order.id)
                 return
-            if not await transaction.run("download_give_up", why[:500], order.id):
-                return
-            (place,) = await transaction.rows("entry_place", EntryPlace, order.seq)
-            (row,) = await transaction.rows("stream_some", StreamRow, as_json([place.sid]))
-            loss = Loss(
-                group_id=order.group_id, why="media_not_obtained", detail=_detail(order, why)
-            )
-            await self._arrivals.write_gap(transaction, row, loss, at_ms=to_ms(at), after=place.n)
-            await transaction.run("entry_wake", order.seq)
+            for place in await transaction.rows("entry_place", EntryPlace, order.seq):
+                await self._give_up(transaction, order, why, place, at)
 
         try:
             await self._committer.run(work)
         finally:
-            self._fetching.discard(order.id)
-        self._signal(EntryState.JUDGED)
+            self._fetching.give_back([order.id])
+        self._signal(EntryState.RECEIVED, EntryState.JUDGED)
+
+    async def _give_up(
+        self,
+        transaction: Transaction,
+        order: DownloadOrder,
+        why: str,
+        place: EntryPlace,
+        at: datetime,
+    ) -> None:
+        """The attachment is lost: a gap where its message stands, which waits for it no longer."""
+        if not await transaction.run("download_give_up", sayable(why[:500]), order.id):
+            return
+        (row,) = await transaction.rows("stream_some", StreamRow, as_json([place.sid]))
+        loss = Loss(group_id=order.group_id, why="media_not_obtained", detail=_detail(order, why))
+        await self._arrivals.write_gap(transaction, row, loss, at_ms=to_ms(at), after=place.n)
+        await transaction.run("entry_wake", order.seq)
 
     def release_download(self, order: DownloadOrder) -> None:
         """Give an order back untouched."""
-        self._fetching.discard(order.id)
+        self._fetching.give_back([order.id])
 
     async def spooled(self) -> frozenset[str]:
         """Spool files an entry still needs."""

@@ -1,24 +1,20 @@
-"""Verbs on entries: append, claim, and the moves of the state table."""
+"""Verbs on entries: claims, the moves of the state table, and what reads them."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 
 from bridge import keys
-from bridge.canonical import Leaf, act_bytes
-from bridge.canonical.json import base64url_text
+from bridge.canonical import Leaf
 from bridge.lifecycle import TRANSITIONS, EntryState, Trigger, next_state
-from bridge.model import Batch, Cursor, Event, Loss, Verdict
-from bridge.protocols import Appended, Entry, PlacementKind, Sealing, StoredProof
-from storage.journal.arrivals import PreparedBatch, PreparedEvent
-from storage.journal.committer import Transaction, Value, fetch
+from bridge.model import Verdict
+from bridge.protocols import Entry, Sealing, StoredProof
+from storage.journal.committer import Transaction
 from storage.journal.core import JournalCore, as_json
-from storage.journal.rows import EntryPlace, FileRow, GroupRow, StreamRow, to_ms
-
-YIELD_EVERY = 200
-"""Events prepared before the event loop gets a turn: a batch of thousands must not stall it."""
+from storage.journal.rows import EntryPlace, FileRow, VerdictRow, sayable, to_ms
 
 
 def _from(trigger: Trigger) -> str:
@@ -35,147 +31,67 @@ def _after(trigger: Trigger) -> str:
 class EntryVerbs(JournalCore):
     """See :class:`bridge.protocols.Journal`."""
 
-    async def cursor(self, connector: str) -> Cursor | None:
-        """Where ``connector`` stands."""
-        rows = await self._rows("place_get", bytes, connector)
-        return Cursor(rows[0]) if rows else None
-
-    async def append(self, batch: Batch) -> Appended:
-        """Commit a batch. Crash before the commit: nothing of it, and it is delivered again."""
-        opened = [
-            await self._open_stream(batch.connector, group_id)
-            for group_id in _groups_of(batch)
-            if (batch.connector, group_id) not in self._streams
-        ]
-        prepared = PreparedBatch(
-            batch=batch, at_ms=self._now_ms(), events=await self._prepare(batch)
-        )
-        prepared.losses = [
-            (self._streams[batch.connector, loss.group_id], loss) for loss in batch.losses
-        ]
-
-        async def work(transaction: Transaction) -> Appended:
-            (appended,) = await self._arrivals.write(transaction, [prepared])
-            return appended
-
-        appended = await self._committer.run(work)
-        self._signal(EntryState.RECEIVED)
-        if batch.sightings:
-            await self._load_streams()
-        return Appended(
-            new=appended.new, repeated=appended.repeated, opened=tuple(g for g in opened if g)
-        )
-
-    async def _prepare(self, batch: Batch) -> list[PreparedEvent]:
-        prepared = []
-        for i, event in enumerate(batch.events):
-            if i % YIELD_EVERY == YIELD_EVERY - 1:
-                await asyncio.sleep(0)
-            stream = self._streams[batch.connector, event.group_id]
-            prepared.append(self._arrivals.prepare(event, stream))
-        return prepared
-
-    async def _open_stream(self, connector: str, group_id: str) -> str | None:
-        """Begin a group's stream and queue its ``open`` act.
-
-        A transaction of its own: a crash after it leaves a stream without events, which the
-        repeated delivery then fills.
-        """
-        async with self._opening:
-            if (connector, group_id) in self._streams:
-                return None
-            rows = await self._rows("register_one", GroupRow, connector, group_id)
-            if not rows:
-                raise RuntimeError(f"connector {connector} delivered a group that is not listed")
-            group = rows[0].group()
-            stream_key = self._random(32)
-            stream = keys.stream_id(stream_key, group.platform, group_id)
-            gid = keys.group_gid(self._blind_key, group.platform, group_id)
-            now = self._clock.now()
-            act = act_bytes(
-                salt=self._random(32),
-                kind="open",
-                at=now,
-                by="bridge",
-                details={
-                    "stream": stream,
-                    "stream_key": base64url_text(stream_key),
-                    "gid": gid,
-                    "platform": group.platform,
-                    "group": {"id": group_id} | ({"name": group.name} if group.name else {}),
-                },
-            )
-            sealed = self._cipher.seal_bytes(stream_key, column="stream_key", row=stream.encode())
-
-            async def work(transaction: Transaction) -> None:
-                await transaction.rows(
-                    "stream_insert", int, stream, connector, group_id, gid, sealed, to_ms(now)
-                )
-                await transaction.run(
-                    "placement_insert",
-                    PlacementKind.OPEN.value,
-                    f"acts/{now:%Y/%m/%d}",
-                    "acts",
-                    self._cipher.seal_bytes(act, column="placement", row=b""),
-                    connector,
-                    group_id,
-                    to_ms(now),
-                    stream,
-                    None,
-                )
-
-            await self._committer.run(work)
-            await self._load_streams()
-            return group_id
-
     async def claim(
         self, state: EntryState, *, now: datetime, limit: int, feasible: datetime | None = None
     ) -> tuple[Entry, ...]:
-        """Lease due entries. Leases are read before and after, so a move in between is seen."""
-        before = frozenset(self._leased)
-        parameters: dict[str, Value] = {
-            "state": state.value,
-            "now": to_ms(now),
-            "feasible": to_ms(feasible or now),
-            "limit": limit + len(before),
-        }
-        stem = "entry_store" if state is EntryState.SEALED else "entry_due"
+        """Lease due entries. A crash frees them."""
+        # What comes from here on may be missing below: it must wake whoever waits after this.
+        self._arrived[state].clear()
         chosen: list[int] = []
-        for lane in ("feasible", "hopeless"):
-            found = await self._due(f"{stem}_{lane}", parameters)
-            free = (seq for seq in found if seq not in before and seq not in self._leased)
-            chosen += list(free)[: limit - len(chosen)]
-            self._leased.update(chosen)
-            if len(chosen) >= limit:
-                break
+        found: dict[int, Entry] = {}
         try:
-            return await self._entries(chosen)
+            await self._choose(chosen, state, now=now, feasible=feasible or now, limit=limit)
+            found = {entry.seq: entry for entry in await self._entries(chosen)}
         except BaseException:
             self.release(chosen)
+            self._signal(state)
             raise
+        if len(chosen) >= limit:
+            self._signal(state)
+        self.release([seq for seq in chosen if seq not in found])
+        return tuple(found[seq] for seq in chosen if seq in found)
+
+    async def _choose(
+        self, chosen: list[int], state: EntryState, *, now: datetime, feasible: datetime, limit: int
+    ) -> None:
+        """Add leased entries to ``chosen``: the feasible ones, then the hopeless ones."""
+        stem = "entry_store" if state is EntryState.SEALED else "entry_due"
+        for lane in ("feasible", "hopeless"):
+            with self._leased.looking() as taken:
+                found = await self._read(
+                    f"{stem}_{lane}",
+                    int,
+                    {
+                        "state": state.value,
+                        "now": to_ms(now),
+                        "feasible": to_ms(feasible),
+                        "limit": limit + len(taken),
+                    },
+                )
+                free = [seq for seq in found if seq not in taken][: limit - len(chosen)]
+                self._leased.take(free)
+            chosen += free
+            if len(chosen) >= limit:
+                return
 
     def release(self, seqs: Sequence[int]) -> None:
         """Give leases back untouched."""
-        self._leased.difference_update(seqs)
+        self._leased.give_back(seqs)
 
     async def work(self, state: EntryState, *, seconds: float) -> None:
-        """Wait for something to claim."""
-        arrived = self._arrived[state]
-        try:
+        """Wait for something to claim. Only a claim clears the sign: it sees what came so far."""
+        with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await arrived.wait()
-        except TimeoutError:
-            return
-        arrived.clear()
+                await self._arrived[state].wait()
 
     async def judge(self, verdicts: Sequence[tuple[int, Verdict]]) -> None:
         """Move received entries to judged. Crash before: they are classified again, the same."""
-        idents = {entry.seq: entry for entry in await self._places([seq for seq, _ in verdicts])}
+        idents = await self._idents([seq for seq, _ in verdicts])
         rows = [
             (
                 _after(Trigger.JUDGE),
                 verdict.outcome.value,
-                self._cipher.seal(verdict, column="verdict", row=idents[seq].ident),
+                self._cipher.seal(verdict, column="verdict", row=idents[seq]),
                 seq,
                 _from(Trigger.JUDGE),
             )
@@ -192,6 +108,8 @@ class EntryVerbs(JournalCore):
 
     async def seal(self, sealings: Sequence[Sealing]) -> None:
         """Fix bytes and write seen leaves. Crash before: sealed again with a new salt."""
+        for sealing in sealings:
+            next_state(EntryState.JUDGED, sealing.trigger)  # misuse is refused, not passed over
 
         async def work(transaction: Transaction) -> None:
             for sealing in sealings:
@@ -202,16 +120,18 @@ class EntryVerbs(JournalCore):
         self._signal(EntryState.SEALED, EntryState.DISCARDED)
 
     async def _seal_one(self, transaction: Transaction, sealing: Sealing) -> None:
-        (place,) = await transaction.rows("entry_place", EntryPlace, sealing.seq)
-        if place.state != _from(sealing.trigger):
+        places = await transaction.rows("entry_place", EntryPlace, sealing.seq)
+        if not places or places[0].state != EntryState.JUDGED:
             return
+        (place,) = places
+        after = next_state(EntryState.JUDGED, sealing.trigger)
         (spooled,) = await transaction.rows("download_spooled_count", int, sealing.seq)
         if spooled != sealing.media:
             return
         (index,) = await transaction.add_leaves([sealing.leaf])
         await transaction.run(
             "entry_seal",
-            next_state(EntryState(place.state), sealing.trigger).value,
+            after.value,
             self._cipher.seal_bytes(sealing.record.body, column="record", row=place.ident),
             sealing.record.digest.value,
             sealing.record.key,
@@ -244,10 +164,10 @@ class EntryVerbs(JournalCore):
         self, seq: int, verdict: Verdict, *, key: str, safe_by: datetime, leaf: Leaf
     ) -> bool:
         """Move a discard to sealed. Crash before: the next message that needs it asks again."""
-        places = await self._places([seq])
-        if not places:
+        idents = await self._idents([seq])
+        if seq not in idents:
             return False
-        sealed = self._cipher.seal(verdict, column="verdict", row=places[0].ident)
+        sealed = self._cipher.seal(verdict, column="verdict", row=idents[seq])
 
         async def work(transaction: Transaction) -> bool:
             changed = await transaction.run(
@@ -272,7 +192,7 @@ class EntryVerbs(JournalCore):
         """Count a failure."""
 
         async def work(transaction: Transaction) -> None:
-            await transaction.run("entry_fail", error[:500], to_ms(next_try), seq)
+            await transaction.run("entry_fail", sayable(error[:500]), to_ms(next_try), seq)
 
         await self._committer.run(work)
         self.release([seq])
@@ -310,48 +230,37 @@ class EntryVerbs(JournalCore):
         found = await self._rows("entry_roster", tuple[int | None], sid, n)
         return found[0][0]
 
-    async def record_gap(self, connector: str, loss: Loss, *, at: datetime) -> None:
-        """A gap that no batch carries."""
-        if (connector, loss.group_id) not in self._streams:
-            await self._open_stream(connector, loss.group_id)
-        stream: StreamRow = self._streams[connector, loss.group_id]
-
-        async def work(transaction: Transaction) -> None:
-            await self._arrivals.write_gap(transaction, stream, loss, at_ms=to_ms(at))
-
-        await self._committer.run(work)
-
     async def forget(self, *, discarded_before: datetime, limit: int) -> tuple[str, ...]:
         """Destroy old discards, then truncate the write-ahead log.
 
         Crash between the two: the bytes are out of the database and the log is truncated by the
         next Forget, which runs at every start.
         """
-        seqs = await self._rows("entry_forgettable", int, to_ms(discarded_before), limit)
-        names: tuple[str, ...] = ()
-        if seqs:
-            files = await self._rows("download_files_in", FileRow, as_json(seqs))
-            names = tuple(file.name(self._cipher) for file in files)
 
-            async def work(transaction: Transaction) -> None:
-                for seq in seqs:
-                    await transaction.run("download_delete", seq)
-                    await transaction.run(
-                        "entry_destroy", EntryState.DESTROYED.value, seq, EntryState.DISCARDED.value
-                    )
+        async def work(transaction: Transaction) -> list[str]:
+            before = to_ms(discarded_before)
+            names: list[str] = []
+            for seq in await transaction.rows("entry_forgettable", int, before, limit):
+                names += await self._destroy(transaction, seq)
+            return names
 
-            await self._committer.run(work)
+        names = await self._committer.run(work)
         await self._committer.truncate()
-        return names
+        return tuple(names)
 
-    async def _places(self, seqs: Sequence[int]) -> list[EntryPlace]:
-        return await self._rows("entry_places", EntryPlace, as_json(seqs))
+    async def _destroy(self, transaction: Transaction, seq: int) -> list[str]:
+        """Destroy one discard; its verdict stays without the words it read."""
+        (row,) = await transaction.rows("entry_verdict", VerdictRow, seq)
+        files = await transaction.rows("download_files_in", FileRow, as_json([seq]))
+        await transaction.run("download_delete", seq)
+        await transaction.run(
+            "entry_destroy",
+            next_state(EntryState.DISCARDED, Trigger.DESTROY).value,
+            row.wordless(self._cipher),
+            seq,
+            EntryState.DISCARDED.value,
+        )
+        return [file.name(self._cipher) for file in files]
 
-    async def _due(self, name: str, parameters: dict[str, Value]) -> list[int]:
-        return await fetch(self._reader, name, int, parameters)
-
-
-def _groups_of(batch: Batch) -> list[str]:
-    """The groups whose stream this batch needs, once each."""
-    events: list[Event | Loss] = [*batch.events, *batch.losses]
-    return list(dict.fromkeys(item.group_id for item in events))
+    async def _idents(self, seqs: Sequence[int]) -> dict[int, bytes]:
+        return dict(await self._rows("entry_idents", tuple[int, bytes], as_json(seqs)))

@@ -65,6 +65,8 @@ class PlacementVerbs(JournalCore):
         """The store has it. Crash before: the PUT is repeated and answers 412 with our bytes."""
 
         async def work(transaction: Transaction) -> None:
+            if not await transaction.rows("placement_open", int, placement.id):
+                return  # every document has exactly one leaf
             (index,) = await transaction.add_leaves([leaf])
             await transaction.run("placement_place", number, index, placement.id)
 

@@ -55,7 +55,7 @@ UPDATE stream SET closed_at = ? WHERE sid = ? AND closed_at IS NULL
 SELECT sid FROM stream WHERE id = ?
 
 -- name: stream_next_n
-SELECT sid, next_n FROM stream WHERE sid IN (SELECT value FROM json_each(?))
+SELECT sid, next_n, closed_at IS NOT NULL FROM stream WHERE sid IN (SELECT value FROM json_each(?))
 
 -- name: stream_last
 SELECT next_n FROM stream WHERE sid = ?
@@ -73,25 +73,30 @@ SELECT COALESCE(MAX(seq), 0) + 1 FROM entry
 INSERT INTO entry (seq, sid, n, ident, kind, received_at, safe_by, expires_at, state, payload_sealed)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'received', ?)
 
+-- The index of work is partial: its own condition must stand in a statement that is to use it.
+
 -- name: entry_due_feasible
 SELECT seq FROM entry
-WHERE state = :state AND next_try <= :now AND (expires_at IS NULL OR expires_at >= :feasible)
+WHERE state = :state AND state IN ('received', 'judged', 'sealed') AND next_try <= :now
+  AND (expires_at IS NULL OR expires_at >= :feasible)
 ORDER BY safe_by LIMIT :limit
 
 -- name: entry_due_hopeless
 SELECT seq FROM entry
-WHERE state = :state AND next_try <= :now AND expires_at < :feasible
+WHERE state = :state AND state IN ('received', 'judged', 'sealed') AND next_try <= :now
+  AND expires_at < :feasible
 ORDER BY safe_by LIMIT :limit
 
 -- name: entry_store_feasible
 SELECT e.seq FROM entry e JOIN stream s USING (sid) JOIN register r USING (connector, group_id)
-WHERE e.state = :state AND e.next_try <= :now AND r.notice != 'due'
-  AND (e.expires_at IS NULL OR e.expires_at >= :feasible)
+WHERE e.state = :state AND e.state IN ('received', 'judged', 'sealed') AND e.next_try <= :now
+  AND r.notice != 'due' AND (e.expires_at IS NULL OR e.expires_at >= :feasible)
 ORDER BY e.safe_by LIMIT :limit
 
 -- name: entry_store_hopeless
 SELECT e.seq FROM entry e JOIN stream s USING (sid) JOIN register r USING (connector, group_id)
-WHERE e.state = :state AND e.next_try <= :now AND r.notice != 'due' AND e.expires_at < :feasible
+WHERE e.state = :state AND e.state IN ('received', 'judged', 'sealed') AND e.next_try <= :now
+  AND r.notice != 'due' AND e.expires_at < :feasible
 ORDER BY e.safe_by LIMIT :limit
 
 -- name: entry_some
@@ -121,12 +126,11 @@ UPDATE entry SET state = ?, record_sealed = ?, digest = ?, key = ?, seen_leaf = 
 WHERE seq = ? AND state = ?
 
 -- name: entry_place
-SELECT e.seq, e.sid, s.id, e.n, e.state, e.payload_sealed, e.ident, e.received_at
+SELECT e.seq, e.sid, e.n, e.state, e.payload_sealed, e.ident, s.closed_at IS NOT NULL
 FROM entry e JOIN stream s USING (sid) WHERE e.seq = ?
 
--- name: entry_places
-SELECT e.seq, e.sid, s.id, e.n, e.state, NULL, e.ident, e.received_at
-FROM entry e JOIN stream s USING (sid) WHERE e.seq IN (SELECT value FROM json_each(?))
+-- name: entry_idents
+SELECT seq, ident FROM entry WHERE seq IN (SELECT value FROM json_each(?))
 
 -- name: entry_store
 UPDATE entry SET state = ?, stored_at = ?, late_ms = ?, attempts = 0, next_try = 0, error = NULL
@@ -138,7 +142,8 @@ UPDATE entry SET state = ?, outcome = ?, verdict_sealed = ?, key = ?, safe_by = 
 WHERE seq = ? AND state = ?
 
 -- name: entry_fail
-UPDATE entry SET attempts = attempts + 1, error = ?, next_try = ? WHERE seq = ?
+UPDATE entry SET attempts = attempts + 1, error = ?, next_try = ?
+WHERE seq = ? AND state IN ('received', 'judged', 'sealed')
 
 -- name: entry_wake
 UPDATE entry SET next_try = 0
@@ -155,8 +160,12 @@ UPDATE entry SET manifest_due = 0 WHERE seq = ?
 SELECT seq FROM entry WHERE state = 'discarded' AND received_at < ? ORDER BY received_at LIMIT ?
 
 -- name: entry_destroy
-UPDATE entry SET state = ?, payload_sealed = NULL, verdict_sealed = NULL, record_sealed = NULL
+UPDATE entry SET state = ?, payload_sealed = NULL, verdict_sealed = ?, record_sealed = NULL,
+    manifest_due = 0
 WHERE seq = ? AND state = ?
+
+-- name: entry_verdict
+SELECT verdict_sealed, ident FROM entry WHERE seq = ?
 
 -- name: download_insert
 INSERT INTO download (seq, i, state, due, attachment_sealed) VALUES (?, ?, 'waiting', ?, ?)
@@ -218,6 +227,9 @@ SELECT p.id, p.kind, p.folder, p.body_sealed, p.connector, p.group_id, p.at, p.s
         WHERE q.series = p.series AND q.number IS NOT NULL)
 FROM placement p JOIN register r USING (connector, group_id)
 WHERE p.leaf IS NULL AND (r.notice != 'due' OR p.kind = 'step') ORDER BY p.id LIMIT ?
+
+-- name: placement_open
+SELECT id FROM placement WHERE id = ? AND leaf IS NULL
 
 -- name: placement_place
 UPDATE placement SET number = ?, leaf = ? WHERE id = ? AND leaf IS NULL

@@ -71,6 +71,8 @@ class RegisterVerbs(PlacementVerbs):
             (row,) = await transaction.rows(
                 "register_one", GroupRow, group.connector, group.group_id
             )
+            if row.notice != NoticeState.DUE:
+                return  # the repeat of one whose caller did not see it happen
             settled = replace(
                 row.group(), notice=notice, note=row.note or note, notices=row.notices + 1
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -15,6 +16,7 @@ from bridge.model import (
     GroupState,
     NoticeState,
     Presence,
+    Reason,
     SealedRecord,
     SpooledFile,
     Stream,
@@ -35,6 +37,11 @@ def to_ms(moment: datetime) -> int:
 def from_ms(value: int) -> datetime:
     """The moment ``value`` milliseconds after 1970."""
     return EPOCH + value * _MILLISECOND
+
+
+def sayable(text: str) -> str:
+    """``text`` as SQL can hold it: platforms send lone surrogates, UTF-8 has none."""
+    return text.encode("utf-8", "replace").decode()
 
 
 class GroupRow(msgspec.Struct, array_like=True, frozen=True):
@@ -75,11 +82,11 @@ def group_values(group: Group) -> tuple[int | str | None, ...]:
         group.connector,
         group.platform,
         group.group_id,
-        group.name,
+        None if group.name is None else sayable(group.name),
         group.state.value,
         group.notice.value,
         group.presence.value if group.presence else None,
-        group.note,
+        sayable(group.note),
         int(group.capture_all),
         int(group.listed),
         group.notices,
@@ -162,6 +169,22 @@ class EntryRow(msgspec.Struct, array_like=True, frozen=True):
             digest=Digest(value=self.digest),
             key=self.key,
         )
+
+
+class VerdictRow(msgspec.Struct, array_like=True, frozen=True):
+    """A verdict with the row it is bound to."""
+
+    verdict: bytes | None
+    ident: bytes
+
+    def wordless(self, cipher: JournalCipher) -> bytes | None:
+        """The verdict, sealed again, without anything that came from a message."""
+        if self.verdict is None:
+            return None
+        verdict = cipher.open(self.verdict, Verdict, column="verdict", row=self.ident)
+        reasons = tuple(Reason(code=reason.code, rule=reason.rule) for reason in verdict.reasons)
+        bare = replace(verdict, reasons=reasons, markings=(), context=())
+        return cipher.seal(bare, column="verdict", row=self.ident)
 
 
 class DueDownloadRow(msgspec.Struct, array_like=True, frozen=True):
@@ -253,12 +276,11 @@ class EntryPlace(msgspec.Struct, array_like=True, frozen=True):
 
     seq: int
     sid: int
-    stream: str
     n: int
     state: str
     payload: bytes | None
     ident: bytes
-    received_at: int
+    closed: int
 
 
 class TallyRow(msgspec.Struct, array_like=True, frozen=True):

@@ -15,9 +15,10 @@ from storage.journal.core import check_key, connect, migrate, require_current
 from storage.journal.downloads import DownloadVerbs
 from storage.journal.entries import EntryVerbs
 from storage.journal.register import RegisterVerbs
+from storage.journal.streams import StreamVerbs
 
 
-class SqliteJournal(EntryVerbs, DownloadVerbs, RegisterVerbs):
+class SqliteJournal(StreamVerbs, EntryVerbs, DownloadVerbs, RegisterVerbs):
     """See :class:`bridge.protocols.Journal` for what each verb promises."""
 
     @classmethod
@@ -82,13 +83,11 @@ class SqliteJournal(EntryVerbs, DownloadVerbs, RegisterVerbs):
         read_only: bool,
     ) -> SqliteJournal:
         cipher = JournalCipher(key, random_bytes)
-        writer = await connect(path)
+        writer = await connect(path, read_only=read_only)
         try:
             await prepare(writer, path)
             await check_key(writer, cipher)
-            reader = await connect(path)
-            if read_only:
-                await writer.execute("PRAGMA query_only = ON")
+            reader = await connect(path, read_only=True)
         except BaseException:
             await writer.close()
             raise

@@ -33,8 +33,8 @@ _SETTLES_NOTHING = frozenset(
     }
 )
 _HINTS = {
-    "AccessDenied": "Give the credentials s3:PutObject, s3:GetObject, s3:ListBucket,"
-    " s3:ListBucketVersions, s3:GetBucketVersioning and, with a lock_mode,"
+    "AccessDenied": "Give the credentials s3:PutObject, s3:GetObject, s3:GetObjectVersion,"
+    " s3:ListBucket, s3:ListBucketVersions, s3:GetBucketVersioning and, with a lock_mode,"
     " s3:PutObjectRetention and s3:GetObjectRetention.",
     "InvalidAccessKeyId": "Check the access key in [store] credentials_file.",
     "NoSuchBucket": "Create the bucket, or correct [store] url.",

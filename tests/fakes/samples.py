@@ -89,7 +89,7 @@ def event(
         upstream=upstream,
         method=method,
         missing=missing,
-        raw=f'{{"event_id":"{upstream_id}"}}'.encode() if raw is None else raw,
+        raw=f'{{"event_id":"{upstream_id}"}}'.encode(errors="replace") if raw is None else raw,
     )
 
 

@@ -1,0 +1,61 @@
+"""A classifier that says what it was told to."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from bridge.model import Context, Outcome, Utterance, Verdict
+from bridge.protocols import Classifier
+from tests.fakes import samples
+
+
+class ScriptedClassifier:
+    """Verdicts by upstream id, else ``default``. An exception in place of a verdict is raised.
+
+    ``asked`` holds what was asked, in order. ``gate``, where set, holds the worker thread until
+    the test sets it; ``begun`` is set when a classification begins. It is pure: the same
+    utterance is given the same verdict, however often it is asked.
+    """
+
+    policy = "scripted@1"
+    model = "script-1"
+
+    def __init__(self, default: Verdict | None = None) -> None:
+        self.default = default or self.verdict()
+        self.verdicts: dict[str, Verdict | Exception] = {}
+        self.asked: list[tuple[Utterance, Context]] = []
+        self.gate: threading.Event | None = None
+        self.begun = threading.Event()
+
+    def verdict(
+        self,
+        outcome: Outcome = Outcome.CAPTURE,
+        *,
+        context: tuple[str, ...] = (),
+        restricted: bool = False,
+    ) -> Verdict:
+        """A verdict under this classifier's policy and model."""
+        return samples.verdict(
+            outcome,
+            context=context,
+            restricted=restricted,
+            policy=self.policy,
+            model=self.model,
+        )
+
+    def classify(self, utterance: Utterance, context: Context) -> Verdict:
+        """See the class."""
+        assert threading.current_thread() is not threading.main_thread(), "not in a worker thread"
+        self.asked.append((utterance, context))
+        self.begun.set()
+        if self.gate is not None:
+            self.gate.wait()
+        verdict = self.verdicts.get(utterance.upstream_id, self.default)
+        if isinstance(verdict, Exception):
+            raise verdict
+        return verdict
+
+
+if TYPE_CHECKING:
+    _: type[Classifier] = ScriptedClassifier

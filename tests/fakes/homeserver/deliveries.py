@@ -1,0 +1,203 @@
+"""What one account is given of the rooms: sync responses, pages of history, states."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from tests.fakes.homeserver.rooms import RefusedError, Room, Stored, World
+
+MOST = 100
+"""Events of a timeline or a page at most, whatever a client asks for."""
+
+
+class _Timeline(msgspec.Struct):
+    limit: int = 10
+
+
+class _RoomFilter(msgspec.Struct):
+    rooms: list[str] | None = None
+    not_rooms: list[str] = []
+    timeline: _Timeline = msgspec.field(default_factory=_Timeline)
+    include_leave: bool = False
+
+
+class Filter(msgspec.Struct):
+    """The part of a sync filter that the fake heeds."""
+
+    room: _RoomFilter = msgspec.field(default_factory=_RoomFilter)
+
+    def has(self, room_id: str) -> bool:
+        """Whether a room is asked for."""
+        wanted = self.room.rooms is None or room_id in self.room.rooms
+        return wanted and room_id not in self.room.not_rooms
+
+
+@dataclass(slots=True, kw_only=True)
+class Oddities:
+    """What the server may do that servers do now and then."""
+
+    omit_prev_batch: bool = False
+    reverse_timelines: bool = False
+    replay: int = 0
+    """So many positions are delivered again, whatever ``since`` says."""
+
+
+def token(position: int) -> str:
+    """A stream token."""
+    return f"s{position}"
+
+
+def position_of(text: str, world: World) -> int:
+    """The position a token names.
+
+    Raises:
+        RefusedError: it is none of ours, or lies ahead.
+    """
+    digits = text.removeprefix("s")
+    if not digits.isdecimal() or int(digits) > world.position:
+        raise RefusedError(400, "M_INVALID_PARAM")
+    return int(digits)
+
+
+class Deliveries:
+    """The rooms as ``user_id`` sees them."""
+
+    def __init__(self, world: World, user_id: str) -> None:
+        self._world = world
+        self._user_id = user_id
+        self.oddities = Oddities()
+
+    def sync(self, since: int | None, wanted: Filter) -> tuple[bytes, bool]:
+        """A response, and whether it tells of anything."""
+        now = self._world.position
+        if since is not None:
+            since = max(since - self.oddities.replay, 0)
+        sections: dict[str, dict[str, bytes]] = {"join": {}, "invite": {}, "leave": {}}
+        limit = min(wanted.room.timeline.limit, MOST)
+        for room in self._world.rooms.values():
+            if wanted.has(room.room_id):
+                found = self._section(room, since, limit)
+                if found is not None:
+                    sections[found[0]][room.room_id] = found[1]
+        rooms = {name: _table(rooms) for name, rooms in sections.items() if rooms}
+        body = _table({"next_batch": _text(token(now)), "rooms": _table(rooms)})
+        return body, bool(rooms)
+
+    def messages(self, room_id: str, after: int, until: int, limit: int) -> bytes:
+        """A page of history, forwards."""
+        room = self._room(room_id)
+        moves = room.moves(self._user_id)
+        if room.membership(self._user_id) != "join":
+            until = min(until, moves[-1].position)
+        chunk = room.between(after, until)[: min(limit, MOST)]
+        page = {"chunk": _list(chunk), "start": _text(token(after))}
+        if chunk:
+            page["end"] = _text(token(chunk[-1].position))
+        return _table(page)
+
+    def context(self, room_id: str, event_id: str) -> bytes:
+        """An event with the tokens before and after it."""
+        for event in self._room(room_id).events:
+            if event.event_id == event_id:
+                return _table(
+                    {
+                        "event": event.raw,
+                        "start": _text(token(event.position - 1)),
+                        "end": _text(token(event.position)),
+                    }
+                )
+        raise RefusedError(404, "M_NOT_FOUND")
+
+    def state(self, room_id: str) -> bytes:
+        """The full state; of a room we left, as it was then."""
+        room = self._room(room_id)
+        at = room.last
+        if room.membership(self._user_id) != "join":
+            at = room.moves(self._user_id)[-1].position
+        return _list(list(room.state(at).values()))
+
+    def _room(self, room_id: str) -> Room:
+        room = self._world.rooms.get(room_id)
+        joined = room is not None and any(
+            move.content["membership"] == "join" for move in room.moves(self._user_id)
+        )
+        if room is None or not joined:
+            raise RefusedError(403, "M_FORBIDDEN")
+        return room
+
+    def _section(self, room: Room, since: int | None, limit: int) -> tuple[str, bytes] | None:
+        moves = room.moves(self._user_id)
+        recent = [move for move in moves if move.position > (since or 0)]
+        membership = room.membership(self._user_id)
+        if membership == "join":
+            stayed = since is not None and room.membership(self._user_id, since) == "join"
+            if stayed and all(move.content["membership"] == "join" for move in recent):
+                return self._news(room, since or 0, limit)
+            return "join", self._whole(room, limit, newly=since is not None)
+        if not recent:
+            return None
+        if membership == "invite":
+            invited = [e for e in room.state(room.last).values() if _is_stripped(e, self._user_id)]
+            return "invite", _table({"invite_state": _table({"events": _list(invited)})})
+        if since is None:
+            return None
+        if room.membership(self._user_id, since) != "join" and len(recent) == 1:
+            return "leave", self._timeline(recent, limit, state=())
+        return "leave", self._timeline(room.between(since, moves[-1].position), limit, state=())
+
+    def _news(self, room: Room, since: int, limit: int) -> tuple[str, bytes] | None:
+        events = room.between(since, self._world.position)
+        if not events:
+            return None
+        shown = events[-limit:]
+        before = room.state(since)
+        state = [
+            event
+            for key, event in room.state(shown[0].position - 1).items()
+            if before.get(key) is not event
+        ]
+        return "join", self._timeline(events, limit, state=state)
+
+    def _whole(self, room: Room, limit: int, *, newly: bool) -> bytes:
+        """A room that the account has just entered, or that is synced for the first time."""
+        shown = room.events[-limit:]
+        state = list(room.state(shown[0].position - 1).values())
+        return self._timeline(room.events, limit, state=state, limited=newly)
+
+    def _timeline(
+        self,
+        events: Sequence[Stored],
+        limit: int,
+        *,
+        state: Sequence[Stored],
+        limited: bool = False,
+    ) -> bytes:
+        shown = events[-limit:]
+        timeline = {
+            "events": _list(shown[::-1] if self.oddities.reverse_timelines else shown),
+            "limited": b"true" if limited or len(events) > limit else b"false",
+        }
+        if not self.oddities.omit_prev_batch:
+            timeline["prev_batch"] = _text(token(shown[0].position - 1))
+        return _table({"state": _table({"events": _list(state)}), "timeline": _table(timeline)})
+
+
+def _is_stripped(event: Stored, user_id: str) -> bool:
+    key = event.state_key
+    return event.kind in {"m.room.name", "m.room.create", "m.room.encryption"} or key == user_id
+
+
+def _table(members: Mapping[str, bytes]) -> bytes:
+    return b"{" + b",".join(_text(key) + b":" + value for key, value in members.items()) + b"}"
+
+
+def _list(events: Sequence[Stored]) -> bytes:
+    return b"[" + b",".join(event.raw for event in events) + b"]"
+
+
+def _text(text: str) -> bytes:
+    return json.dumps(text).encode()

@@ -1,0 +1,230 @@
+"""Verbs on entries: claims, the moves of the state table, and what reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import islice
+
+from bridge import deadlines, keys
+from bridge.canonical import Leaf
+from bridge.lifecycle import EntryState, Trigger, next_state
+from bridge.model import EventKind, NoticeState, SealedRecord, Verdict
+from bridge.protocols import DownloadState, Entry, Sealing, StoredProof
+from tests.fakes.journal.core import AT_WORK, MemoryCore
+from tests.fakes.journal.rows import LONG_AGO, EntryRow, to_millisecond
+
+ARRIVED = frozenset({DownloadState.SPOOLED, DownloadState.STORED})
+ROSTERS = frozenset({EventKind.ROSTER, EventKind.MEMBERSHIP})
+
+
+class EntryVerbs(MemoryCore):
+    """See :class:`bridge.protocols.Journal`."""
+
+    async def claim(
+        self, state: EntryState, *, now: datetime, limit: int, feasible: datetime | None = None
+    ) -> tuple[Entry, ...]:
+        """Lease due entries: the feasible ones first, each lane by ``safe_by``."""
+        self._require_open()
+        self._arrived[state].clear()
+        horizon = to_millisecond(feasible or now)
+        due = [
+            row
+            for row in self._at_work.values()
+            if row.state is state
+            and row.seq not in self._leased
+            and row.next_try <= to_millisecond(now)
+            and (state is not EntryState.SEALED or self._told(row))
+        ]
+
+        def urgency(row: EntryRow) -> tuple[bool, datetime, int]:
+            hopeless = row.expires_at is not None and row.expires_at < horizon
+            return (hopeless, row.safe_by, row.seq)
+
+        chosen = sorted(due, key=urgency)[:limit]
+        assert all(row.event is not None for row in chosen)
+        self._leased.update(row.seq for row in chosen)
+        if len(chosen) == limit:
+            self._signal(state)
+        found = tuple(self._values(chosen))
+        try:
+            await self._turn()
+        except BaseException:
+            self.release([row.seq for row in chosen])
+            self._signal(state)
+            raise
+        return found
+
+    def _told(self, row: EntryRow) -> bool:
+        group = self._register[row.stream.connector, row.stream.group_id]
+        return group.notice is not NoticeState.DUE
+
+    def release(self, seqs: Sequence[int]) -> None:
+        """Give leases back."""
+        self._leased.difference_update(seqs)
+
+    async def judge(self, verdicts: Sequence[tuple[int, Verdict]]) -> None:
+        """Move received entries to judged; those with waiting media rest for a while."""
+        self._require_open()
+        for seq, verdict in verdicts:
+            row = self._move(self._rows.get(seq), Trigger.JUDGE)
+            if row is not None:
+                row.verdict = verdict
+                row.try_again_at(self._media_wait(row))
+        self.release([seq for seq, _ in verdicts])
+        self._signal(EntryState.JUDGED)
+        await self._turn()
+
+    def _media_wait(self, row: EntryRow) -> datetime:
+        waiting = any(
+            order.entry is row and order.state is DownloadState.WAITING
+            for order in self._orders.values()
+        )
+        if not waiting:
+            return LONG_AGO
+        return to_millisecond(
+            deadlines.wait_for_media_until(received_at=row.received_at, safe_by=row.safe_by)
+        )
+
+    async def seal(self, sealings: Sequence[Sealing]) -> None:
+        """Fix bytes and write seen leaves."""
+        self._require_open()
+        for sealing in sealings:
+            next_state(EntryState.JUDGED, sealing.trigger)
+        for sealing in sealings:
+            self._seal_one(sealing)
+        self.release([sealing.seq for sealing in sealings])
+        self._signal(EntryState.SEALED, EntryState.DISCARDED)
+        await self._turn()
+
+    def _seal_one(self, sealing: Sealing) -> None:
+        arrived = sum(
+            order.entry.seq == sealing.seq and order.state in ARRIVED
+            for order in self._orders.values()
+        )
+        if arrived != sealing.media:
+            return
+        row = self._move(self._rows.get(sealing.seq), sealing.trigger)
+        if row is not None:
+            row.record = sealing.record
+            row.seen_leaf = self._add_leaf(sealing.leaf)
+            row.manifest_due = True
+            row.try_again_at(LONG_AGO)
+
+    async def store(self, proofs: Sequence[StoredProof]) -> None:
+        """Write the receipts."""
+        self._require_open()
+        for proof in proofs:
+            row = self._move(self._rows.get(proof.seq), Trigger.STORE)
+            if row is None:
+                continue
+            row.stored_at = to_millisecond(proof.at)
+            row.late_ms = proof.late_ms
+            row.try_again_at(LONG_AGO)
+            self._add_leaf(proof.stored)
+            if proof.late is not None:
+                self._add_leaf(proof.late)
+        self.release([proof.seq for proof in proofs])
+        await self._turn()
+
+    async def promote(
+        self, seq: int, verdict: Verdict, *, key: str, safe_by: datetime, leaf: Leaf
+    ) -> bool:
+        """Move a discard to sealed under a new key."""
+        self._require_open()
+        row = self._move(self._rows.get(seq), Trigger.PROMOTE)
+        if row is not None:
+            assert row.record is not None
+            row.verdict = verdict
+            row.record = SealedRecord(body=row.record.body, digest=row.record.digest, key=key)
+            row.safe_by = to_millisecond(safe_by)
+            row.expires_at = None
+            row.manifest_due = True
+            row.try_again_at(LONG_AGO)
+            self._add_leaf(leaf)
+        self._signal(EntryState.SEALED)
+        await self._turn()
+        return row is not None
+
+    async def fail(self, seq: int, *, error: str, next_try: datetime) -> None:
+        """Count a failure."""
+        self._require_open()
+        row = self._rows.get(seq)
+        if row is not None and row.state in AT_WORK:
+            row.attempts += 1
+            row.next_try = to_millisecond(next_try)
+        self.release([seq])
+        await self._turn()
+
+    async def entry(self, seq: int) -> Entry | None:
+        """One entry."""
+        return await self._one(self._rows.get(seq))
+
+    async def find(self, stream: str, upstream_id: str) -> Entry | None:
+        """By upstream id, without revision."""
+        ident = keys.identity(self._blind_key, stream, upstream_id, None)
+        return await self._one(self._idents.get((stream, ident)))
+
+    async def _one(self, row: EntryRow | None) -> Entry | None:
+        self._require_open()
+        found = self._values([row] if row is not None else [])
+        await self._turn()
+        return found[0] if found else None
+
+    async def recent(self, stream: str, *, before: int, limit: int) -> tuple[Entry, ...]:
+        """The last entries with content, oldest first."""
+        self._require_open()
+        rows = [
+            row
+            for row in self._rows.values()
+            if row.stream.id == stream and row.n < before and row.event is not None
+        ]
+        found = tuple(self._values(rows[max(len(rows) - limit, 0) :]))
+        await self._turn()
+        return found
+
+    async def roster_before(self, stream: str, n: int) -> int | None:
+        """The latest roster or membership event."""
+        self._require_open()
+        numbers = [
+            row.n
+            for row in self._rows.values()
+            if row.stream.id == stream and row.n <= n and row.kind in ROSTERS
+        ]
+        await self._turn()
+        return max(numbers, default=None)
+
+    async def manifest_due(self, *, limit: int) -> tuple[Entry, ...]:
+        """Entries no manifest part names yet."""
+        self._require_open()
+        rows = islice((row for row in self._rows.values() if row.manifest_due), limit)
+        found = tuple(self._values(rows))
+        await self._turn()
+        return found
+
+    async def forget(self, *, discarded_before: datetime, limit: int) -> tuple[str, ...]:
+        """Destroy old discards with their orders."""
+        self._require_open()
+        old = [
+            row
+            for row in self._rows.values()
+            if row.state is EntryState.DISCARDED
+            and row.received_at < to_millisecond(discarded_before)
+        ]
+        names: list[str] = []
+        for row in sorted(old, key=lambda row: row.received_at)[:limit]:
+            assert self._move(row, Trigger.DESTROY) is row
+            row.destroy()
+            gone = [order for order in self._orders.values() if order.entry is row]
+            names += [order.file.name for order in gone if order.file is not None]
+            for order in gone:
+                del self._orders[order.id]
+        await self._turn()
+        return tuple(names)
+
+    async def pending(self) -> int:
+        """Entries on their way."""
+        self._require_open()
+        found = len(self._at_work)
+        await self._turn()
+        return found

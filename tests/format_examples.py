@@ -1,0 +1,254 @@
+"""The examples of ``docs/formats.md``, made by the code that makes the real ones.
+
+One message is followed from its record over its leaves to its manifest row, so that the digests
+on the page fit together.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from functools import cache
+
+import msgspec
+
+from bridge import keys
+from bridge.app.report import GroupReport, JournalReport, LogReport, StatusReport, Totals
+from bridge.canonical import (
+    CaptureTool,
+    Leaf,
+    ManifestRow,
+    RecordFrame,
+    act_bytes,
+    manifest_bytes,
+    record_bytes,
+)
+from bridge.canonical.json import Json, base64url_text
+from bridge.model import (
+    Digest,
+    Event,
+    EventKind,
+    Outcome,
+    Reason,
+    Relation,
+    RelationType,
+    Sender,
+    Timer,
+    Verdict,
+)
+
+TENANT = "mydept"
+ROOM = "!abcdefgh:example.org"
+NAME = "Flood response"
+BLIND_KEY = bytes(range(32))
+STREAM_KEY = bytes(range(32, 64))
+SALT = bytes(range(64, 96))
+SENT = datetime(2026, 3, 2, 9, 15, 30, 250000, tzinfo=UTC)
+SEEN = SENT + timedelta(milliseconds=400)
+KEPT_UNTIL = datetime(2033, 3, 2, tzinfo=UTC)
+N = 7
+SEEN_LEAF = 12
+
+STREAM = keys.stream_id(STREAM_KEY, "matrix", ROOM)
+GID = keys.group_gid(BLIND_KEY, "matrix", ROOM)
+
+EVENT = Event(
+    group_id=ROOM,
+    upstream_id="$Rn2kXh0QyVb4sUe9cJwLtPz1oGm6dTfA8iKx3uBqWvE",
+    kind=EventKind.MESSAGE,
+    sender=Sender(id="@t.whitfield:example.org", display_name="Tom Whitfield"),
+    sent_at=SENT,
+    observed_at=SEEN,
+    body="The Minister has agreed to option B.",
+    relates_to=Relation(
+        type=RelationType.REPLY, upstream_id="$Wq5tYc7ZrHd2mNa0vFxKpEs8jLb4uGiO6hTz9kQyRnB"
+    ),
+    timer=Timer(seconds=30.0, basis="m.room.retention"),
+    upstream=(("type", "m.room.message"),),
+    raw=b'{"type":"m.room.message"}',
+)
+
+VERDICT = Verdict(
+    outcome=Outcome.CAPTURE,
+    score=0.9,
+    reasons=(Reason(code="DECISION", rule="agreed-option", start=4, end=35),),
+    policy="uk-nccc@2023.1",
+    model="rules-1",
+    context=(EVENT.relates_to.upstream_id if EVENT.relates_to else "",),
+)
+
+RECORD = record_bytes(
+    EVENT,
+    RecordFrame(
+        salt=SALT,
+        stream=STREAM,
+        n=N,
+        platform="matrix",
+        group_name=NAME,
+        target_n=5,
+        roster_n=0,
+        media=(),
+        tool=CaptureTool(connector="matrix", version="0.1.0"),
+    ),
+)
+
+PLACE = keys.RecordName(
+    platform="matrix",
+    gid=GID,
+    filed_at=keys.filed_at(sent_at=SENT, observed_at=SEEN),
+    n=N,
+    id16=keys.identity(BLIND_KEY, STREAM, EVENT.upstream_id, None)[:8].hex(),
+)
+KEY = PLACE.record(keys.RECORDS)
+
+MANIFEST = manifest_bytes(
+    gid=GID,
+    group_id=ROOM,
+    group_name=NAME,
+    rows=(
+        ManifestRow(
+            n=N,
+            stream=STREAM,
+            leaf=SEEN_LEAF,
+            digest=Digest.of(RECORD),
+            sent_at=SENT,
+            verdict=VERDICT,
+            context=(5,),
+            key=KEY,
+            sender=EVENT.sender,
+        ),
+    ),
+)
+
+STEP = act_bytes(
+    salt=SALT,
+    kind="step",
+    at=SEEN,
+    by="settings file",
+    details={
+        "connector": "matrix",
+        "platform": "matrix",
+        "group": {"id": ROOM, "name": NAME},
+        "step": "approve",
+        "why": "listed in the file",
+    },
+)
+
+OPEN = act_bytes(
+    salt=SALT,
+    kind="open",
+    at=SEEN,
+    by="bridge",
+    details={
+        "stream": STREAM,
+        "stream_key": base64url_text(STREAM_KEY),
+        "gid": GID,
+        "platform": "matrix",
+        "group": {"id": ROOM, "name": NAME},
+    },
+)
+
+CLOSE = act_bytes(
+    salt=SALT, kind="close", at=SEEN, by="bridge", details={"stream": STREAM, "total": 8}
+)
+
+
+def _later(seconds: int) -> datetime:
+    return SEEN + timedelta(seconds=seconds)
+
+
+LEAVES: Mapping[str, Leaf] = {
+    "seen": Leaf.seen(at=_later(1), stream=STREAM, n=N, digest=Digest.of(RECORD), verdict=VERDICT),
+    "stored": Leaf.stored(
+        at=_later(2),
+        ref=SEEN_LEAF,
+        digest=Digest.of(RECORD),
+        key=keys.absolute(TENANT, KEY),
+        retain_until=KEPT_UNTIL,
+    ),
+    "decision": Leaf.decision(at=_later(3), ref=SEEN_LEAF, verdict=VERDICT, by="policy"),
+    "gap": Leaf.gap(
+        at=_later(4),
+        stream=STREAM,
+        after=N,
+        why="history_refused",
+        since=None,
+        until=_later(4),
+    ),
+    "late": Leaf.late(at=_later(5), ref=SEEN_LEAF, late_ms=1250),
+    "step": Leaf.placed(
+        kind="step",
+        at=_later(6),
+        key=keys.absolute(TENANT, keys.act_key(SEEN, 0)),
+        digest=Digest.of(STEP),
+    ),
+    "close": Leaf.placed(
+        kind="close",
+        at=_later(7),
+        key=keys.absolute(TENANT, keys.act_key(SEEN, 3)),
+        digest=Digest.of(CLOSE),
+        stream=STREAM,
+        total=8,
+    ),
+}
+
+_COUNTS = {
+    "seen": 8,
+    "captured": 3,
+    "review": 1,
+    "discarded": 4,
+    "undecided": 0,
+    "stored": 4,
+    "gaps": 0,
+    "late": 0,
+}
+
+STATUS = StatusReport(
+    groups=[
+        GroupReport(
+            connector="matrix",
+            id=ROOM,
+            name=NAME,
+            state="active",
+            last_event_at="2026-03-02T09:15:30.650Z",
+            notice="posted",
+            note="",
+            **_COUNTS,
+        )
+    ],
+    totals=Totals(unlisted=0, **_COUNTS),
+    journal=JournalReport(entries_by_state={"discarded": 4, "stored": 4}, unsplit=0),
+    downloads={},
+    log=LogReport(size=19),
+    overdue=0,
+    alarms=[],
+    version="0.1.0",
+)
+
+
+@cache
+def examples() -> Mapping[str, Json]:
+    """Every JSON example of the page, by the word after ``json`` on its fence."""
+    made: dict[str, Json] = {
+        "record": json.loads(RECORD),
+        "manifest": json.loads(MANIFEST),
+        "act-step": json.loads(STEP),
+        "act-open": json.loads(OPEN),
+        "act-close": json.loads(CLOSE),
+        "status": json.loads(msgspec.json.encode(STATUS)),
+    }
+    return made | {f"leaf-{kind}": json.loads(leaf.body) for kind, leaf in LEAVES.items()}
+
+
+def facts() -> Mapping[str, str]:
+    """What the page's text and tables say of the example."""
+    return {
+        "stream": STREAM,
+        "gid": GID,
+        "record key": keys.absolute(TENANT, KEY),
+        "media key": keys.absolute(TENANT, PLACE.media(keys.RECORDS, 0)),
+        "manifest key": keys.absolute(TENANT, keys.manifest_key(GID, PLACE.day, 0)),
+        "act key": keys.absolute(TENANT, keys.act_key(SEEN, 0)),
+        "record digest": Digest.of(RECORD).hex,
+    }

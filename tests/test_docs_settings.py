@@ -1,0 +1,62 @@
+"""The settings on the pages are the settings of the program."""
+
+from __future__ import annotations
+
+import re
+
+from config.scaffold import example
+from config.sections import SINGLE
+from config.settings import parse
+from config.tables import REPEATED, TABLES
+from tests.pages import ROOT, page, pages, section, sources, table_cells
+
+SETTING = re.compile(r"(?<![\[\w])\[{1,2}([a-z]+)\]{1,2} ([a-z_]+)\b")
+REFUSED = "telegram"
+"""A table with which this version does not start."""
+
+
+def _heading(name: str) -> str:
+    return f"`[[{name}]]`" if name in REPEATED else f"`[{name}]`"
+
+
+def test_every_setting_is_documented_and_no_other() -> None:
+    """The settings page has each table of the settings, and in it each of its keys."""
+    headings = [_heading(name) for name in TABLES]
+    assert page("docs/settings.md").headings() == ["Settings", *headings]
+    for name, table in TABLES.items():
+        listed = table_cells(section("docs/settings.md", _heading(name)))
+        assert listed == list(table.model_fields), name
+
+
+def test_settings_named_on_other_pages_exist() -> None:
+    """A setting that a page names as ``[table] key`` is one."""
+    for each in pages():
+        for table, key in SETTING.findall("\n".join(each.spans())):
+            assert table in TABLES, f"{each.name}: [{table}]"
+            assert key in TABLES[table].model_fields, f"{each.name}: [{table}] {key}"
+
+
+def test_settings_are_marked_as_not_yet_while_nothing_reads_them() -> None:
+    """A setting has its mark exactly as long as the program does not read it."""
+    program = "\n".join(text for name, text in sources().items() if name.startswith("bridge/app/"))
+    derived = sources()["config/settings.py"] + sources()["config/sections.py"]
+    for name in TABLES.keys() - {REFUSED}:
+        for line in section("docs/settings.md", _heading(name)).splitlines():
+            if not line.startswith("| `"):
+                continue
+            key = line.split("`")[1]
+            if "*Not yet.*" not in line:
+                assert re.search(rf"\.{key}\b", program + derived), f"[{name}] {key}"
+            elif name in SINGLE:
+                assert f"settings.{name}.{key}" not in program, f"[{name}] {key}"
+            else:
+                assert not re.search(rf"\.{key}\b", program), f"[[{name}]] {key}"
+
+
+def test_the_toml_of_the_pages_is_a_valid_file() -> None:
+    """What the README and the operator's manual tell to write, the settings take."""
+    started = "\n".join(b for kind, b in page("README.md").blocks() if kind == "toml")
+    settings = parse(example() + started, ROOT / "muniment.toml", {})
+    assert [group.connector for group in settings.groups] == [settings.matrix[0].name]
+    (bucket,) = (b for kind, b in page("docs/operations.md").blocks() if kind == "toml")
+    assert parse(bucket, ROOT / "muniment.toml", {}).store.lock == "governance"
