@@ -183,7 +183,7 @@ async def _killed(subject: Subject, load: Load) -> None:
     await subject.start(load, wait=False)
     async with asyncio.timeout(60):
         # Another process: nothing here can be told of its progress.
-        while await subject.finished() < _KILLED_AFTER:  # noqa: ASYNC110
+        while await subject.finished() < _KILLED_AFTER:
             await asyncio.sleep(0.01)
     await subject.kill()
 

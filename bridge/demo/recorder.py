@@ -38,6 +38,7 @@ class GroupStatus(msgspec.Struct):
     notice: str
     seen: int = 0
     undecided: int = 0
+    stored: int = 0
     gaps: int = 0
 
 

@@ -1,0 +1,129 @@
+"""Every figure that the project claims, measured anew and written to ``benchmarks/results.md``.
+
+Run by ``make show``. Each part is a script of its own that can be run alone. Timings are of one
+machine and one run; the ratios and the counts are what to compare.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+SYNAPSE = ".synapse/bin/python"
+RESULTS = Path(__file__).with_name("results.md")
+
+
+class LossRow(msgspec.Struct):
+    """One row of the loss table."""
+
+    case: str
+    title: str
+    subject: str
+    sent: int
+    rate: float
+    kept: dict[str, int]
+    lost: int
+    delay_seconds: dict[str, dict[str, float]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A script and how its figures are told."""
+
+    title: str
+    command: tuple[str, ...]
+
+
+LOSS = Part(title="Loss", command=("benchmarks.loss", "--synapse", SYNAPSE))
+TOLD = (
+    Part(title="Client CPU per plain event", command=("benchmarks.cpu",)),
+    Part(
+        title="Resident memory of `muniment run`",
+        command=("benchmarks.memory", "--synapse", SYNAPSE),
+    ),
+    Part(
+        title="Fixity, read by a tool that is not ours",
+        command=("benchmarks.s3_tool", "--synapse", SYNAPSE),
+    ),
+)
+
+
+def run(part: Part, *more: str) -> tuple[int, str]:
+    """Run a script; its exit code and what it prints."""
+    done = subprocess.run(
+        [sys.executable, "-m", *part.command, *more],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout.strip()
+
+
+def loss_section(folder: Path) -> tuple[int, list[str]]:
+    """The loss table and the latencies of the row in which both listen at once."""
+    document = folder / "loss.json"
+    code, _ = run(LOSS, "--json", str(document))
+    rows = msgspec.json.decode(document.read_bytes(), type=list[LossRow])
+    lines = [
+        "## Messages kept, of the same traffic against one Synapse",
+        "",
+        "| case | sent | rate | plain matrix-nio bot | muniment (journalled, stored) |",
+        "|---|---|---|---|---|",
+    ]
+    for case in dict.fromkeys(row.case for row in rows):
+        lines.append(_loss_line([row for row in rows if row.case == case]))
+    lines += ["", *_delays([row for row in rows if row.case in {"a", "g"}])]
+    return code, lines
+
+
+def _loss_line(rows: Sequence[LossRow]) -> str:
+    bot, ours = rows
+    kept = ", ".join(f"{count}" for count in ours.kept.values())
+    rates = f"{bot.rate:.0f}/s, {ours.rate:.0f}/s"
+    return (
+        f"| ({bot.case}) {bot.title} | {bot.sent} | {rates} | {min(bot.kept.values())} | {kept} |"
+    )
+
+
+def _delays(rows: Sequence[LossRow]) -> list[str]:
+    lines = ["Seconds from the server's timestamp, median and 95 %:", ""]
+    for row in rows:
+        for stage, delay in row.delay_seconds.items():
+            lines.append(
+                f"- ({row.case}) {row.subject}, {stage}: {delay['p50']:.3f} / {delay['p95']:.3f}"
+            )
+    return lines
+
+
+def main() -> None:
+    """Measure everything; exit 1 if a part failed."""
+    lines = [
+        "# Results",
+        "",
+        "Written by `make show`; each section names the script that made it. One run on "
+        f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}.",
+        "",
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        worst, section = loss_section(Path(folder))
+    lines += [*section, "", "Script: `benchmarks/loss.py`.", ""]
+    for part in TOLD:
+        code, said = run(part)
+        worst = max(worst, code)
+        script = part.command[0].replace(".", "/")
+        lines += [f"## {part.title}", "", said, "", f"Script: `{script}.py`.", ""]
+    RESULTS.write_text("\n".join(lines), encoding="utf-8")
+    print(f"Wrote {RESULTS}.")
+    sys.exit(worst)
+
+
+if __name__ == "__main__":
+    main()
