@@ -78,8 +78,10 @@ def loss_section(folder: Path) -> tuple[int, list[str]]:
         "| case | sent | rate | plain matrix-nio bot | muniment (journalled, stored) |",
         "|---|---|---|---|---|",
     ]
-    for case in dict.fromkeys(row.case for row in rows):
-        lines.append(_loss_line([row for row in rows if row.case == case]))
+    lines += [
+        _loss_line([row for row in rows if row.case == case])
+        for case in dict.fromkeys(row.case for row in rows)
+    ]
     lines += ["", *_delays([row for row in rows if row.case in {"a", "g"}])]
     return code, lines
 
@@ -95,11 +97,11 @@ def _loss_line(rows: Sequence[LossRow]) -> str:
 
 def _delays(rows: Sequence[LossRow]) -> list[str]:
     lines = ["Seconds from the server's timestamp, median and 95 %:", ""]
-    for row in rows:
-        for stage, delay in row.delay_seconds.items():
-            lines.append(
-                f"- ({row.case}) {row.subject}, {stage}: {delay['p50']:.3f} / {delay['p95']:.3f}"
-            )
+    lines += [
+        f"- ({row.case}) {row.subject}, {stage}: {delay['p50']:.3f} / {delay['p95']:.3f}"
+        for row in rows
+        for stage, delay in row.delay_seconds.items()
+    ]
     return lines
 
 
@@ -108,8 +110,8 @@ def main() -> None:
     lines = [
         "# Results",
         "",
-        "Written by `make show`; each section names the script that made it. One run on "
-        f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}.",
+        "Written by `make show`; each section names the script that made it.",
+        f"One run on {os.cpu_count()} cores, Python {platform.python_version()}.",
         "",
     ]
     with tempfile.TemporaryDirectory() as folder:

@@ -110,9 +110,10 @@ class Admission:
         for step in await self._office.steps(await self._journal.office_taken()):
             if not await self._take(step):
                 break  # the group moved meanwhile; this step comes first again in the next round
+        # Before any join: what a group says from then on must not pass as that of a stranger.
+        await self._tell_connectors()
         for group in await self._journal.groups():
             await self._attend(group)
-        await self._tell_connectors()
 
     async def _tell_connectors(self) -> None:
         groups = await self._journal.groups()
@@ -177,6 +178,7 @@ class Admission:
         if pauses or resumes:
             await self._note_pause(after, ends=resumes)
         done = await self._journal.set_group(after, expect=was, acts=acts, office_step=office_step)
+        await self._tell_connectors()
         if done and pauses:
             await self._say(after, "Recording of this group is paused from now on.", "pause")
         if done and resumes:

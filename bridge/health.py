@@ -101,7 +101,7 @@ def read_health(file: Path, *, now: datetime) -> Health | None:
     try:
         health = msgspec.json.decode(file.read_bytes(), type=Health)
         age = now - datetime.fromisoformat(health.at)
-    except (OSError, ValueError, msgspec.MsgspecError):
+    except (OSError, ValueError, TypeError, msgspec.MsgspecError):
         return None
     return health if age < STALE else None
 

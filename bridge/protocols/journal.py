@@ -176,7 +176,7 @@ class Journal(Protocol):
     """Durable, ordered, single-writer. Raises :class:`bridge.errors.JournalError` and nothing else.
 
     Every verb that writes is one transaction, durable on return. A verb whose caller is
-    cancelled still happens; who must know reads again. Moves are compare-and-set: one that finds
+    cancelled has happened or not; who must know reads again. Moves are compare-and-set: one that finds
     the entry elsewhere changes nothing and is left out of the answer.
     """
 
@@ -186,7 +186,7 @@ class Journal(Protocol):
     async def append(self, batch: Batch) -> Appended:
         """Commit a batch: events, numbers, deadlines, download orders, losses, sightings, cursor.
 
-        Numbers are gapless per stream. An event already there, by (stream, upstream id,
+        Losses come before the batch's own events. Numbers are gapless per stream. An event already there, by (stream, upstream id,
         revision), is counted as repeated and changes nothing. A group's first event opens its
         stream and queues the ``open`` act.
         """
@@ -273,7 +273,10 @@ class Journal(Protocol):
         """Fix a document for placing; ``rows`` are the entries a manifest part now names."""
 
     async def placements(self, *, limit: int) -> tuple[Placement, ...]:
-        """Documents waiting for their place, oldest first, of groups whose notice is settled."""
+        """Documents waiting for their place, oldest first, of groups whose notice is settled.
+
+        ``step`` acts, which hold nothing that was said in a group, do not wait for the notice.
+        """
 
     async def place(self, placement: Placement, *, number: int, leaf: Leaf) -> None:
         """The store has the document under ``number``: write its leaf."""
@@ -303,7 +306,10 @@ class Journal(Protocol):
     async def settle_notice(
         self, group: Group, *, notice: NoticeState, note: str, act: Placement
     ) -> None:
-        """Journal the notice's event id or its refusal; storing may begin."""
+        """Journal the notice's event id or its refusal; storing may begin.
+
+        Of a notice that is not due any more nothing changes.
+        """
 
     async def close_stream(self, group: Group, *, at: datetime) -> None:
         """End the group's stream with its total; a later event would open a new one."""

@@ -22,7 +22,7 @@ from connectors.matrix.envelope import SyncEnvelope, split_sync
 from connectors.matrix.fields import decode, text
 from connectors.matrix.history import History
 from connectors.matrix.http import MEDIA, MatrixHttp, path
-from connectors.matrix.place import OTHERS, Place, read_place, write_place
+from connectors.matrix.place import OTHERS, Place, heard, read_place, write_place
 from connectors.matrix.slices import Slices
 
 PLATFORM = "matrix"
@@ -124,7 +124,8 @@ class MatrixConnector:
             self._slices.begin()
             raise
         delivery = self._read(envelope, place)
-        delivery.place = msgspec.structs.replace(delivery.place, since=envelope.next_batch)
+        place = heard(delivery.place, *delivery.place.begun)
+        delivery.place = msgspec.structs.replace(place, since=envelope.next_batch)
         return delivery
 
     async def join(self, group_id: str) -> None:

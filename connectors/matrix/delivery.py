@@ -15,9 +15,9 @@ from bridge.model import CaptureMethod, Event, EventKind, Loss, Presence, Sighti
 from connectors.matrix.envelope import Events, JoinedRoom, SyncEnvelope
 from connectors.matrix.fields import decode, text
 from connectors.matrix.mapping import map_event
-from connectors.matrix.place import Backfill, Place
+from connectors.matrix.place import Backfill, Place, heard
 from connectors.matrix.room import RoomState
-from connectors.matrix.stay import own_leaver, own_membership, own_stay
+from connectors.matrix.stay import own_join, own_leaver, own_membership, own_stay
 
 ROSTER_EVERY = timedelta(days=1)
 _MS = timedelta(milliseconds=1)
@@ -64,6 +64,8 @@ class Reader:
         delivery = Delivery(place=place)
         self._sight(delivery, group_id, at)
         self._start(delivery, group_id)
+        begun = tuple(dict.fromkeys((*delivery.place.begun, group_id)))
+        delivery.place = msgspec.structs.replace(delivery.place, begun=begun)
         self._rosters(delivery, at, frozenset({group_id}))
         return delivery
 
@@ -95,7 +97,8 @@ class Reader:
         return [self._map(raw, room, group_id, at, CaptureMethod.BACKFILL) for raw in chunk]
 
     def _joined(self, delivery: Delivery, group_id: str, joined: JoinedRoom, at: datetime) -> None:
-        is_new = group_id not in delivery.place.recorded
+        is_recorded = group_id in delivery.place.recorded
+        is_new = not is_recorded or group_id in delivery.place.begun
         room = self.rooms.setdefault(group_id, RoomState())
         for raw in joined.state:
             room.apply(raw)
@@ -108,7 +111,7 @@ class Reader:
                 changed = changed or event.kind is EventKind.MEMBERSHIP
                 delivery.events.append(event)
         self._sight(delivery, group_id, at)
-        if is_new:
+        if not is_recorded:
             self._start(delivery, group_id)
         elif changed and group_id not in delivery.place.stale:
             stale = (*delivery.place.stale, group_id)
@@ -116,8 +119,7 @@ class Reader:
         if stay.begins_within:
             # What is left out is from before the join; of an earlier stay we saw no end.
             if not is_new and joined.limited and delivery.place.since is not None:
-                loss = Loss(group_id=group_id, why="removal_unseen", until=at)
-                delivery.losses.append(loss)
+                _lose(delivery, group_id, "removal_unseen", at)
         elif joined.limited:
             self._limited(delivery, group_id, joined, is_new=is_new, at=at)
 
@@ -133,20 +135,20 @@ class Reader:
         """Earlier events exist that this response left out: plan to fetch them."""
         since = delivery.place.since
         if joined.prev_batch is None or since is None:
-            first = _first_time(joined.timeline)
             why = "before_first_sync" if since is None else "limited_without_token"
-            delivery.losses.append(Loss(group_id=group_id, why=why, until=first or at))
-        elif is_new:
-            member = self.rooms[group_id].members.get(self._own_user)
-            join_event = text(decode(member.raw) or {}, "event_id") if member else None
-            if join_event is None:
-                loss = Loss(group_id=group_id, why="join_not_found", until=at)
-                delivery.losses.append(loss)
-                return
-            hole = Backfill(group_id=group_id, after=join_event, until=joined.prev_batch)
-            _plan(delivery, hole)
-        else:
-            _plan(delivery, Backfill(group_id=group_id, since=since, until=joined.prev_batch))
+            _lose(delivery, group_id, why, _first_time(joined.timeline) or at)
+            return
+        join = own_join(joined.state, self._own_user, is_new=is_new)
+        if join is not None and not is_new:
+            _lose(delivery, group_id, "removal_unseen", at)
+        hole = Backfill(
+            group_id=group_id,
+            since=since if join is None else "",
+            after=join or "",
+            until=joined.prev_batch,
+        )
+        backfills = (*delivery.place.backfills, hole)
+        delivery.place = msgspec.structs.replace(delivery.place, backfills=backfills)
 
     def _left(
         self,
@@ -161,15 +163,8 @@ class Reader:
         room = self.rooms.get(group_id, RoomState())
         for raw in (*left.state, *left.timeline):
             room.apply(raw)
-        if is_approved and group_id in delivery.place.recorded:
-            stay = own_stay(left.timeline, self._own_user, is_new=False)
-            delivery.events += [
-                self._map(raw, room, group_id, at, CaptureMethod.LIVE)
-                for raw, is_ours in zip(left.timeline, stay.ours, strict=True)
-                if is_ours
-            ]
-            if left.limited:
-                self._limited(delivery, group_id, left, is_new=False, at=at)
+        if is_approved:
+            self._last_of_stay(delivery, group_id, left, at)
         self._end(delivery, group_id)
         by = own_leaver((*left.state, *left.timeline), self._own_user)
         went = by == self._own_user
@@ -182,11 +177,29 @@ class Reader:
             )
         )
 
+    def _last_of_stay(
+        self, delivery: Delivery, group_id: str, left: JoinedRoom, at: datetime
+    ) -> None:
+        """What was said until we were out; the whole stay may have gone by since the last sync."""
+        is_new = group_id not in delivery.place.recorded
+        stay = own_stay(left.timeline, self._own_user, is_new=is_new)
+        if is_new and not stay.begins_within:
+            if left.limited:
+                _lose(delivery, group_id, "join_not_found", at)
+            return
+        room = self.rooms.get(group_id, RoomState())
+        delivery.events += [
+            self._map(raw, room, group_id, at, CaptureMethod.LIVE)
+            for raw, is_ours in zip(left.timeline, stay.ours, strict=True)
+            if is_ours
+        ]
+        if left.limited and not stay.begins_within:
+            self._limited(delivery, group_id, left, is_new=False, at=at)
+
     def _invited(self, delivery: Delivery, group_id: str, state: Events, at: datetime) -> None:
         """An invitation. To a group that is recorded: we were put out, unseen."""
         if group_id in delivery.place.recorded:
-            loss = Loss(group_id=group_id, why="removal_unseen", until=at)
-            delivery.losses.append(loss)
+            _lose(delivery, group_id, "removal_unseen", at)
             self._end(delivery, group_id)
         delivery.sightings.append(_invitation(group_id, state, self._own_user, at))
 
@@ -196,7 +209,8 @@ class Reader:
         self._foreign.discard(group_id)
         recorded = {g: t for g, t in delivery.place.recorded.items() if g != group_id}
         stale = tuple(g for g in delivery.place.stale if g != group_id)
-        delivery.place = msgspec.structs.replace(delivery.place, recorded=recorded, stale=stale)
+        place = heard(delivery.place, group_id)
+        delivery.place = msgspec.structs.replace(place, recorded=recorded, stale=stale)
 
     def _count(self, delivery: Delivery, group_id: str, joined: JoinedRoom, at: datetime) -> None:
         """A group that is not approved: nothing of it is kept, but the register lists it once."""
@@ -299,9 +313,8 @@ def _roster(group_id: str, room: RoomState, at: datetime) -> Event:
     )
 
 
-def _plan(delivery: Delivery, hole: Backfill) -> None:
-    backfills = (*delivery.place.backfills, hole)
-    delivery.place = msgspec.structs.replace(delivery.place, backfills=backfills)
+def _lose(delivery: Delivery, group_id: str, why: str, until: datetime) -> None:
+    delivery.losses.append(Loss(group_id=group_id, why=why, until=until))
 
 
 def _first_time(timeline: Events) -> datetime | None:

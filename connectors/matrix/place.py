@@ -33,14 +33,22 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where we stand.
 
     ``since`` is the sync token. ``recorded`` are the groups we are in and journal, with the time
-    of their last roster (milliseconds); ``stale`` those whose members changed since.
+    of their last roster (milliseconds); ``stale`` those whose members changed since. ``begun``
+    were found joined already: whether before ``since`` or after, the next response shows.
     """
 
     since: str | None = None
     recorded: dict[str, int] = {}
     stale: tuple[str, ...] = ()
+    begun: tuple[str, ...] = ()
     backfills: tuple[Backfill, ...] = ()
     slices: dict[str, Slice] = {}
+
+
+def heard(place: Place, *group_ids: str) -> Place:
+    """The place once a response has told of these groups."""
+    begun = tuple(g for g in place.begun if g not in group_ids)
+    return msgspec.structs.replace(place, begun=begun)
 
 
 _decoder = msgspec.json.Decoder(Place)

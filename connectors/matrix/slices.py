@@ -15,7 +15,7 @@ from bridge.model import Loss
 from bridge.protocols import Clock
 from connectors.matrix.delivery import Delivery
 from connectors.matrix.pauses import Pauses
-from connectors.matrix.place import OTHERS, Place, Slice
+from connectors.matrix.place import OTHERS, Place, Slice, heard
 
 ROUND_PAUSE = 1.0
 
@@ -63,7 +63,7 @@ class Slices:
 
         A slice that had failed goes on with a gap: what it left out is not known.
         """
-        place = delivery.place
+        place = heard(delivery.place, name)
         names = {*approved, OTHERS}
         turn = 1 + max((s.turn for s in place.slices.values()), default=0)
         slices = {**place.slices, name: Slice(since=token, turn=turn)}

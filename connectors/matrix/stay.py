@@ -47,6 +47,19 @@ def own_membership(raw: bytes, user_id: str) -> str | None:
     return None if event is None else text(table(event, "content"), "membership")
 
 
+def own_join(state: Events, user_id: str, *, is_new: bool) -> str | None:
+    """The id of the join that ``state`` tells of, where it lies within the response.
+
+    Of a group that is not new, a mere change of our name is none.
+    """
+    found = None
+    for raw in state:
+        event = _own(raw, user_id)
+        if event is not None and (is_new or _move(raw, user_id) == "join"):
+            found = text(event, "event_id")
+    return found
+
+
 def own_leaver(events: Events, user_id: str) -> str | None:
     """Who ended our membership: the sender of the event that says so."""
     by = None

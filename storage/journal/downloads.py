@@ -40,7 +40,7 @@ class DownloadVerbs(JournalCore):
 
     async def claim_download(self, *, now: datetime) -> DownloadOrder | None:
         """Lease the order that is due first."""
-        with self._fetching.looking() as taken:
+        async with self._fetching.choosing() as taken:
             rows = await self._rows("download_due", DueDownloadRow, to_ms(now), len(taken) + 1)
             free = next((row for row in rows if row.id not in taken), None)
             if free is not None:

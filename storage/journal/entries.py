@@ -57,7 +57,7 @@ class EntryVerbs(JournalCore):
         """Add leased entries to ``chosen``: the feasible ones, then the hopeless ones."""
         stem = "entry_store" if state is EntryState.SEALED else "entry_due"
         for lane in ("feasible", "hopeless"):
-            with self._leased.looking() as taken:
+            async with self._leased.choosing() as taken:
                 found = await self._read(
                     f"{stem}_{lane}",
                     int,

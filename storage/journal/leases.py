@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 
 
 class Leases:
@@ -11,28 +12,25 @@ class Leases:
 
     def __init__(self) -> None:
         self._held: set[int] = set()
-        self._looking: list[set[int]] = []
+        self._taken: set[int] = set()
+        self._one_at_a_time = asyncio.Lock()
 
-    @contextmanager
-    def looking(self) -> Iterator[set[int]]:
-        """What was held at any moment while the caller looks: none of it may be taken.
+    @asynccontextmanager
+    async def choosing(self) -> AsyncIterator[set[int]]:
+        """What was held at any moment while the caller chooses: none of it may be taken.
 
-        A row read while its holder moved it and gave it back would else be taken once more.
+        A row that was read while its holder moved it and gave it back would else be taken once
+        more. One at a time: callers that read together would all choose the same few.
         """
-        taken = set(self._held)
-        self._looking.append(taken)
-        try:
-            yield taken
-        finally:
-            # By identity: two lookers may hold equal sets.
-            self._looking = [each for each in self._looking if each is not taken]
+        async with self._one_at_a_time:
+            self._taken = set(self._held)
+            yield self._taken
 
     def take(self, numbers: Iterable[int]) -> None:
-        """Hold these."""
-        chosen = list(numbers)
-        self._held.update(chosen)
-        for taken in self._looking:
-            taken.update(chosen)
+        """Hold these, chosen under :meth:`choosing`."""
+        chosen = set(numbers)
+        self._held |= chosen
+        self._taken |= chosen
 
     def give_back(self, numbers: Iterable[int]) -> None:
         """Hold these no longer."""

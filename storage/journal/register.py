@@ -68,9 +68,10 @@ class RegisterVerbs(PlacementVerbs):
         """The notice is out or refused. Crash before: it is posted again under the same key."""
 
         async def work(transaction: Transaction) -> None:
-            (row,) = await transaction.rows(
-                "register_one", GroupRow, group.connector, group.group_id
-            )
+            rows = await transaction.rows("register_one", GroupRow, group.connector, group.group_id)
+            if not rows:
+                raise RuntimeError("a notice needs a listed group")
+            (row,) = rows
             if row.notice != NoticeState.DUE:
                 return  # the repeat of one whose caller did not see it happen
             settled = replace(

@@ -1,5 +1,5 @@
 -- The journal. Times are milliseconds since 1970 in UTC. Columns named *_sealed are AES-256-GCM
--- under the journal key; everything a person wrote is in one of them.
+-- under the journal key; every message is in one of them. Names of groups are not sealed.
 
 CREATE TABLE meta (
     name  TEXT PRIMARY KEY,

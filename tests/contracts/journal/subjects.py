@@ -57,7 +57,9 @@ class LeafFields(msgspec.Struct, kw_only=True):
 class Backing(Protocol):
     """How one kind of journal is opened, read from outside, and taken away."""
 
-    journal: Journal
+    @property
+    def journal(self) -> Journal:
+        """The journal under test."""
 
     def leaves(self) -> list[Leaf]:
         """The log, in order."""
@@ -70,26 +72,36 @@ class MemoryBacking:
     """The fake."""
 
     def __init__(self, clock: FakeClock) -> None:
-        self.journal = MemoryJournal(clock=clock, random_bytes=seeded(), blind_key=BLIND_KEY)
+        self._memory = MemoryJournal(clock=clock, random_bytes=seeded(), blind_key=BLIND_KEY)
+
+    @property
+    def journal(self) -> Journal:
+        """The journal under test."""
+        return self._memory
 
     def leaves(self) -> list[Leaf]:
         """The log, after a look at what must always hold."""
-        self.journal.check()
-        return self.journal.leaves
+        self._memory.check()
+        return list(self._memory.leaves)
 
     async def restart(self) -> None:
         """Leases are gone."""
-        self.journal.check()
-        self.journal.crash()
+        self._memory.check()
+        self._memory.crash()
 
 
 class SqliteBacking:
     """The real one."""
 
     def __init__(self, path: Path, journal: SqliteJournal, clock: FakeClock) -> None:
-        self.journal = journal
+        self._sqlite = journal
         self._path = path
         self._clock = clock
+
+    @property
+    def journal(self) -> Journal:
+        """The journal under test."""
+        return self._sqlite
 
     @classmethod
     async def open(cls, path: Path, clock: FakeClock) -> SqliteBacking:
@@ -104,8 +116,8 @@ class SqliteBacking:
 
     async def restart(self) -> None:
         """Closed and opened again."""
-        await self.journal.aclose()
-        self.journal = await _opened(self._path, self._clock, seed=1)
+        await self._sqlite.aclose()
+        self._sqlite = await _opened(self._path, self._clock, seed=1)
 
 
 async def _opened(path: Path, clock: FakeClock, *, seed: int) -> SqliteJournal:

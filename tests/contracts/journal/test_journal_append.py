@@ -19,7 +19,6 @@ from tests.fakes.samples import (
     attachment,
     batch,
     event,
-    loss,
     sighting,
     spooled,
 )
@@ -235,53 +234,6 @@ async def test_names_are_blinded(subject: Subject) -> None:
     assert len(entry.stream.id) == len(entry.stream.gid) == 16
 
 
-async def test_a_loss_is_a_gap_leaf(subject: Subject) -> None:
-    """A loss stands in the log after the last event before it, ahead of its own delivery."""
-    await subject.journal.append(batch(event("$1")))
-    await subject.journal.append(batch(event("$2"), losses=[loss("limited")]))
-    (gap,) = subject.leaves("gap")
-    assert (gap.after, gap.why) == (0, "limited")
-
-
-async def test_a_loss_before_everything(subject: Subject) -> None:
-    """A loss opens the stream, and one before the first event stands after -1."""
-    appended = await subject.journal.append(batch(losses=[loss()]))
-    assert appended.opened == (GROUP_ID,)
-    (gap,) = subject.leaves("gap")
-    assert gap.after == -1
-
-
-async def test_a_gap_is_written_by_hand(subject: Subject) -> None:
-    """A gap that no batch carries stands after the last event, and opens a stream if needed."""
-    await subject.journal.record_gap(CONNECTOR, loss("paused", since=NOW, until=None), at=NOW)
-    await subject.received(event())
-    await subject.journal.record_gap(CONNECTOR, loss("paused", since=None, until=NOW), at=NOW)
-    assert [(gap.after, gap.why) for gap in subject.leaves("gap")] == [
-        (-1, "paused"),
-        (0, "paused"),
-    ]
-
-
-async def test_missing_content_is_a_gap(subject: Subject) -> None:
-    """An event whose content did not reach us is an entry, and a gap after itself."""
-    await subject.received(event("$1"), event("$2", missing="redacted_before"), event("$3"))
-    (gap,) = subject.leaves("gap")
-    assert (gap.after, gap.why) == (1, "redacted_before")
-
-
-async def test_gaps_are_counted(subject: Subject) -> None:
-    """Every gap counts for its group."""
-    await subject.journal.append(batch(event(missing="expired"), losses=[loss(), loss()]))
-    (tally,) = (await subject.journal.tally(now=NOW)).groups
-    assert tally.gaps == 3
-
-
-async def test_a_hostile_reason_is_still_a_gap(subject: Subject) -> None:
-    """A reason that UTF-8 cannot carry does not stop the delivery."""
-    await subject.journal.append(batch(event(missing="\ud800"), losses=[loss("x\ud800")]))
-    assert [gap.why for gap in subject.leaves("gap")] == ["x?", "?"]
-
-
 async def test_events_of_other_groups_are_only_counted(subject: Subject) -> None:
     """What is not listed is a number that grows."""
     await subject.journal.append(batch(unlisted=3))
@@ -362,3 +314,20 @@ async def test_a_file_for_a_destroyed_event_is_not_wanted(subject: Subject) -> N
     order = await subject.order()
     stranger = replace(order, id=order.id + 1000)
     assert not await subject.journal.downloaded(stranger, spooled(), at=NOW)
+
+
+async def test_a_close_within_a_long_append(subject: Subject) -> None:
+    """A stream that is closed while a long batch is made ready takes none of it: the next does."""
+    await subject.received(event("$first"))
+    long = [event(f"${i}") for i in range(450)]
+    appended, _ = await asyncio.gather(
+        subject.journal.append(batch(*long)),
+        subject.journal.close_stream(await subject.group(), at=NOW),
+    )
+    assert appended.new == 450
+    totals = [p.total for p in await subject.journal.placements(limit=9) if p.total is not None]
+    streams: dict[str, list[int]] = {}
+    for entry in await subject.claimed(RECEIVED):
+        streams.setdefault(entry.stream.id, []).append(entry.n)
+    assert [len(numbers) for numbers in streams.values()][: len(totals)] == totals
+    assert all(sorted(numbers) == list(range(len(numbers))) for numbers in streams.values())

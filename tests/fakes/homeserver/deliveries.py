@@ -80,9 +80,8 @@ class Deliveries:
         limit = min(wanted.room.timeline.limit, MOST)
         for room in self._world.rooms.values():
             if wanted.has(room.room_id):
-                found = self._section(room, since, limit)
-                if found is not None:
-                    sections[found[0]][room.room_id] = found[1]
+                for name, body in self._sections(room, since, limit).items():
+                    sections[name][room.room_id] = body
         rooms = {name: _table(rooms) for name, rooms in sections.items() if rooms}
         body = _table({"next_batch": _text(token(now)), "rooms": _table(rooms)})
         return body, bool(rooms)
@@ -129,30 +128,34 @@ class Deliveries:
             raise RefusedError(403, "M_FORBIDDEN")
         return room
 
-    def _section(self, room: Room, since: int | None, limit: int) -> tuple[str, bytes] | None:
+    def _sections(self, room: Room, since: int | None, limit: int) -> dict[str, bytes]:
+        """As Synapse has it: who was put out and invited again finds both."""
         moves = room.moves(self._user_id)
         recent = [move for move in moves if move.position > (since or 0)]
         membership = room.membership(self._user_id)
+        stayed = since is not None and room.membership(self._user_id, since) == "join"
         if membership == "join":
-            stayed = since is not None and room.membership(self._user_id, since) == "join"
             if stayed and all(move.content["membership"] == "join" for move in recent):
                 return self._news(room, since or 0, limit)
-            return "join", self._whole(room, limit, newly=since is not None)
-        if not recent:
-            return None
-        if membership == "invite":
+            return {"join": self._whole(room, limit, newly=since is not None)}
+        sections = {}
+        if recent and membership == "invite":
             invited = [e for e in room.state(room.last).values() if _is_stripped(e, self._user_id)]
-            return "invite", _table({"invite_state": _table({"events": _list(invited)})})
-        if since is None:
-            return None
-        if room.membership(self._user_id, since) != "join" and len(recent) == 1:
-            return "leave", self._timeline(recent, limit, state=())
-        return "leave", self._timeline(room.between(since, moves[-1].position), limit, state=())
+            sections["invite"] = _table({"invite_state": _table({"events": _list(invited)})})
+        ends = [move for move in recent if move.content["membership"] in {"leave", "ban"}]
+        if ends and since is not None:
+            joined = any(move.content["membership"] == "join" for move in recent)
+            seen = room.between(since, ends[-1].position)
+            if not stayed and not joined:
+                seen = [event for event in seen if event in recent]
+            newly = joined and not stayed
+            sections["leave"] = self._timeline(seen, limit, state=(), limited=newly)
+        return sections
 
-    def _news(self, room: Room, since: int, limit: int) -> tuple[str, bytes] | None:
+    def _news(self, room: Room, since: int, limit: int) -> dict[str, bytes]:
         events = room.between(since, self._world.position)
         if not events:
-            return None
+            return {}
         shown = events[-limit:]
         before = room.state(since)
         state = [
@@ -160,7 +163,7 @@ class Deliveries:
             for key, event in room.state(shown[0].position - 1).items()
             if before.get(key) is not event
         ]
-        return "join", self._timeline(events, limit, state=state)
+        return {"join": self._timeline(events, limit, state=state)}
 
     def _whole(self, room: Room, limit: int, *, newly: bool) -> bytes:
         """A room that the account has just entered, or that is synced for the first time."""

@@ -155,9 +155,11 @@ class World:
         content = {"msgtype": "m.text", "body": body}
         return self.send(room_id, "m.room.message", content, sent_ms=sent_ms)
 
-    def put_raw(self, room_id: str, raw: bytes) -> None:
-        """Add an event that no JSON library need be able to write."""
-        self._add(self.rooms[room_id], Stored(position=self.position + 1, raw=raw))
+    def put_raw(self, room_id: str, raw: bytes, *, state: tuple[str, str] | None = None) -> None:
+        """Add an event that no JSON library need be able to write, as ``state`` or not."""
+        kind, key = state or ("", None)
+        stored = Stored(position=self.position + 1, raw=raw, kind=kind, state_key=key)
+        self._add(self.rooms[room_id], stored)
 
     def repeat(self, room_id: str, event_id: str) -> None:
         """Give an event a second place in the stream: the same bytes, the same id."""

@@ -109,7 +109,9 @@ class RegisterVerbs(MemoryCore):
         """The notice is out or refused."""
         self._require_open()
         assert notice is not NoticeState.DUE, "a notice is not settled by being due"
-        known = self._register[group.connector, group.group_id]
+        known = self._register.get((group.connector, group.group_id))
+        if known is None:
+            raise RuntimeError("a notice needs a listed group")
         if known.notice is NoticeState.DUE:
             self._put_group(
                 replace(known, notice=notice, note=known.note or note, notices=known.notices + 1)

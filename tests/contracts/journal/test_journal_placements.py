@@ -1,0 +1,208 @@
+"""What every journal promises of manifest parts and acts: fixed bytes, one number, one leaf."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from bridge.lifecycle import EntryState
+from bridge.model import NoticeState, Outcome
+from bridge.protocols import Placement, PlacementKind
+from tests.contracts.journal.subjects import DISCARD, Subject
+from tests.fakes.samples import (
+    NOW,
+    batch,
+    event,
+    group,
+    placed_leaf,
+    placement,
+    proof,
+    sealing,
+    verdict,
+)
+
+MANIFEST = PlacementKind.MANIFEST
+
+
+async def _place(subject: Subject, which: Placement, number: int) -> None:
+    await subject.journal.place(which, number=number, leaf=placed_leaf(which, number=number))
+
+
+async def _waiting(subject: Subject) -> list[Placement]:
+    return list(await subject.journal.placements(limit=99))
+
+
+async def test_sealed_entries_wait_for_a_manifest(subject: Subject) -> None:
+    """What is sealed is due for a manifest, discards and restricted ones too; judged is not."""
+    await subject.judged(of=event("$judged"))
+    decisions = [verdict(), DISCARD, verdict(Outcome.REVIEW, restricted=True)]
+    sealed = [
+        await subject.sealed(decision, of=event(f"${i}")) for i, decision in enumerate(decisions)
+    ]
+    due = await subject.journal.manifest_due(limit=9)
+    assert {entry.seq for entry in due} == {entry.seq for entry in sealed}
+    assert len(await subject.journal.manifest_due(limit=2)) == 2
+
+
+async def test_a_manifest_names_its_rows_once(subject: Subject) -> None:
+    """What a queued part names is due no longer; a document without rows takes none."""
+    one, two = await subject.sealed(of=event("$1")), await subject.sealed(of=event("$2"))
+    await subject.journal.queue(placement())
+    assert len(await subject.journal.manifest_due(limit=9)) == 2
+    await subject.journal.queue(
+        placement(MANIFEST, folder="manifests/a/2026/03/01"), rows=[one.seq]
+    )
+    assert await subject.journal.manifest_due(limit=9) == (two,)
+    await subject.restart()
+    assert await subject.journal.manifest_due(limit=9) == (two,)
+
+
+async def test_a_new_decision_is_due_again(subject: Subject) -> None:
+    """A promoted entry stands in another manifest part; storing it changes nothing there."""
+    entry = await subject.sealed(DISCARD)
+    await subject.journal.queue(placement(MANIFEST), rows=[entry.seq])
+    await subject.promote(entry)
+    (due,) = await subject.journal.manifest_due(limit=9)
+    assert (due.seq, due.verdict) == (entry.seq, verdict())
+    await subject.journal.queue(placement(MANIFEST), rows=[entry.seq])
+    await subject.journal.store([proof(due)])
+    assert await subject.journal.manifest_due(limit=9) == ()
+
+
+async def test_a_document_keeps_its_bytes(subject: Subject) -> None:
+    """What was fixed comes back as it was, with an id, until it is placed."""
+    made = placement(
+        PlacementKind.CLOSE, body=bytes(range(256)), stream="0" * 16, total=7, folder="acts/x"
+    )
+    await subject.journal.queue(made)
+    await subject.restart()
+    (found,) = await _waiting(subject)
+    assert found.id > 0
+    assert (found.kind, found.body, found.folder) == (made.kind, made.body, made.folder)
+    assert (found.stream, found.total, found.at) == (made.stream, 7, NOW)
+    assert (found.connector, found.group_id) == (made.connector, made.group_id)
+
+
+async def test_the_oldest_document_comes_first(subject: Subject) -> None:
+    """Documents are given in the order they were fixed, no more than asked for."""
+    for i in range(5):
+        await subject.journal.queue(placement(body=b"%d" % i))
+    assert [each.body for each in await subject.journal.placements(limit=3)] == [b"0", b"1", b"2"]
+
+
+async def test_a_placed_document_has_one_leaf(subject: Subject) -> None:
+    """Once placed a document waits no longer, and its leaf stands in the log."""
+    await subject.journal.queue(placement())
+    (found,) = await _waiting(subject)
+    await _place(subject, found, 0)
+    assert await _waiting(subject) == []
+    assert [leaf.k for leaf in subject.leaves()] == ["step"]
+
+
+async def test_placing_twice_writes_one_leaf(subject: Subject) -> None:
+    """A repeated receipt of the store, even at once, gives no second leaf."""
+    await subject.journal.queue(placement())
+    (found,) = await _waiting(subject)
+    await asyncio.gather(*(_place(subject, found, 0) for _ in range(3)))
+    await _place(subject, found, 0)
+    assert len(subject.leaves("step")) == 1
+
+
+async def test_all_acts_share_their_numbers(subject: Subject) -> None:
+    """The next number of an act follows the highest placed one, whatever kind or day."""
+    await subject.journal.queue(placement(folder="acts/2026/03/01"))
+    await subject.journal.queue(placement(PlacementKind.NOTICE, folder="acts/2026/03/02"))
+    first, second = await _waiting(subject)
+    assert (first.number, second.number) == (0, 0)
+    await _place(subject, first, 6)
+    (second,) = await _waiting(subject)
+    assert second.number == 7
+
+
+async def test_each_manifest_folder_counts_by_itself(subject: Subject) -> None:
+    """Manifest parts are numbered within their group's day, apart from acts."""
+    for folder in ("manifests/a/2026/03/01", "manifests/a/2026/03/02", "manifests/a/2026/03/01"):
+        await subject.journal.queue(placement(MANIFEST, folder=folder))
+    await subject.journal.queue(placement())
+    first, *_ = await _waiting(subject)
+    await _place(subject, first, 0)
+    other_day, same_day, act = await _waiting(subject)
+    assert (other_day.number, same_day.number, act.number) == (0, 1, 0)
+
+
+async def test_a_restart_knows_the_numbers(subject: Subject) -> None:
+    """Numbers that were taken stay taken."""
+    await subject.journal.queue(placement())
+    await subject.journal.queue(placement())
+    first, _ = await _waiting(subject)
+    await _place(subject, first, 3)
+    await subject.restart()
+    (second,) = await _waiting(subject)
+    assert second.number == 4
+
+
+@pytest.mark.parametrize("kind", [k for k in PlacementKind if k is not PlacementKind.STEP])
+async def test_documents_wait_for_the_notice(subject: Subject, kind: PlacementKind) -> None:
+    """Documents of a group that is still to be told wait; those of others do not."""
+    due = group("!due", notice=NoticeState.DUE)
+    await subject.journal.set_group(due, expect=None)
+    await subject.journal.queue(placement(kind, group_id="!due"))
+    await subject.journal.queue(placement(kind))
+    (found,) = await _waiting(subject)
+    assert found.group_id != "!due"
+    await subject.journal.settle_notice(
+        due, notice=NoticeState.REFUSED, note="no", act=placement(PlacementKind.NOTICE)
+    )
+    assert len(await _waiting(subject)) == 3
+
+
+async def test_steps_of_people_do_not_wait(subject: Subject) -> None:
+    """What a person ordered is placed before a group is told: it holds nothing of the group's."""
+    await subject.journal.set_group(group("!due", notice=NoticeState.DUE), expect=None)
+    await subject.journal.queue(placement(PlacementKind.STEP, group_id="!due"))
+    assert len(await _waiting(subject)) == 1
+
+
+async def test_the_open_act_comes_with_the_stream(subject: Subject) -> None:
+    """An `open` act waits like any other document, and its leaf names the stream."""
+    await subject.journal.append(batch(event()))
+    (act,) = await _waiting(subject)
+    await _place(subject, act, 0)
+    (leaf,) = subject.leaves("open")
+    assert (leaf.s, leaf.total) == (act.stream, None)
+
+
+async def test_a_closed_stream_says_its_total(subject: Subject) -> None:
+    """Closing ends the stream with the number of its events, once; a later event opens another."""
+    (before,) = await subject.received(event("$1"))
+    known = await subject.group()
+    await subject.journal.close_stream(known, at=NOW)
+    await subject.journal.close_stream(known, at=NOW)
+    opened, closed = await _waiting(subject)
+    assert (closed.kind, closed.stream, closed.total) == (
+        PlacementKind.CLOSE,
+        opened.stream,
+        1,
+    )
+    again = await subject.journal.append(batch(event("$2")))
+    assert again.opened == (known.group_id,)
+    after = max(await subject.claimed(EntryState.RECEIVED), key=lambda entry: entry.seq)
+    assert (after.n, after.stream.gid) == (0, before.stream.gid)
+    assert after.stream.id != before.stream.id
+
+
+async def test_closing_what_is_not_open_is_nothing(subject: Subject) -> None:
+    """A group without a stream is closed without an act."""
+    await subject.journal.close_stream(await subject.group(), at=NOW)
+    assert await _waiting(subject) == []
+
+
+async def test_entries_of_a_closed_stream_go_on(subject: Subject) -> None:
+    """What a stream holds when it is closed is still judged, sealed and stored."""
+    entry = await subject.judged()
+    await subject.journal.close_stream(await subject.group(), at=NOW)
+    await subject.journal.seal([sealing(entry)])
+    (sealed,) = await subject.claimed(EntryState.SEALED)
+    await subject.journal.store([proof(sealed)])
+    assert (await subject.entry(entry.seq)).state is EntryState.STORED

@@ -1,0 +1,157 @@
+"""What is wrong now, in a file and on a port, without anything that was written."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from datetime import timedelta
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from bridge.health import FILE, STALE, Health, HealthMonitor, read_health
+from tests.fakes.clock import START, FakeClock
+from tests.servers.ports import free_ports
+from tests.unit.bridge.house import stopped, until
+
+HOST = "127.0.0.1"
+
+
+class _Alarms:
+    """What the parts say."""
+
+    def __init__(self, *alarms: str) -> None:
+        self.now = alarms
+        self.told: list[str] = []
+
+    async def ask(self) -> tuple[str, ...]:
+        return self.now
+
+
+def _monitor(folder: Path, alarms: _Alarms) -> tuple[HealthMonitor, FakeClock]:
+    clock = FakeClock()
+    monitor = HealthMonitor(
+        file=folder / FILE, clock=clock, alarms=alarms.ask, tell=alarms.told.append
+    )
+    return monitor, clock
+
+
+async def _read(folder: Path, clock: FakeClock) -> Health | None:
+    def read() -> Health | None:
+        return read_health(folder / FILE, now=clock.now())
+
+    return await asyncio.to_thread(read)
+
+
+async def _get(port: int, path: str) -> tuple[int, dict[str, object]]:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(f"http://{HOST}:{port}{path}") as response,
+    ):
+        body: dict[str, object] = await response.json()
+        return response.status, body
+
+
+async def test_the_file_says_what_is_wrong(tmp_path: Path) -> None:
+    """The file follows the alarms, names the process, and is the owner's alone."""
+    alarms = _Alarms()
+    monitor, clock = _monitor(tmp_path, alarms)
+    running = asyncio.create_task(monitor.run())
+    await until(lambda: len(clock.slept) == 1)
+    good = await _read(tmp_path, clock)
+    assert good is not None
+    assert (good.pid, good.alarms) == (os.getpid(), ())
+    assert good.at.startswith("2026-03-01T09:00:0")
+    alarms.now = ("matrix: no answer",)
+    rounds = len(clock.slept)
+    await until(lambda: len(clock.slept) >= rounds + 2)
+    await stopped(running)
+    bad = await _read(tmp_path, clock)
+    assert bad is not None
+    assert bad.alarms == monitor.alarms == ("matrix: no answer",)
+    assert (tmp_path / FILE).stat().st_mode & 0o777 == 0o600
+    assert alarms.told == ["matrix: no answer"]
+
+
+async def test_an_alarm_is_told_once_each_time_it_comes(tmp_path: Path) -> None:
+    """The terminal gets one line for each alarm, and another when it comes back."""
+    alarms = _Alarms("one", "two")
+    monitor, clock = _monitor(tmp_path, alarms)
+    running = asyncio.create_task(monitor.run())
+    for now in (("one",), ("one", "two"), ()):
+        rounds = len(clock.slept)
+        await until(lambda rounds=rounds: len(clock.slept) >= rounds + 2)  # type: ignore[misc]
+        alarms.now = now
+    await stopped(running)
+    assert alarms.told == ["one", "two", "two"]
+
+
+def test_the_last_word_of_a_process_that_was_killed_does_not_count(tmp_path: Path) -> None:
+    """Health that nobody renews is none after a few rounds."""
+    file = tmp_path / FILE
+    file.write_bytes(f'{{"pid":1,"at":"{START.isoformat()}"}}'.encode())
+    fresh = START + STALE - timedelta(seconds=1)
+    assert read_health(file, now=fresh) == Health(pid=1, at=START.isoformat())
+    assert read_health(file, now=START + STALE) is None
+
+
+async def test_a_stop_leaves_no_health_behind(tmp_path: Path) -> None:
+    """Nobody runs any more, and the file does not say otherwise; twice is no mistake."""
+    monitor, clock = _monitor(tmp_path, _Alarms())
+    running = asyncio.create_task(monitor.run())
+    await until(lambda: len(clock.slept) == 1)
+    await stopped(running)
+    await monitor.aclose()
+    await monitor.aclose()
+    assert await _read(tmp_path, clock) is None
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'{"pid":"x"}',
+        b"\xff",
+        b'{"pid":1,"at":"yesterday"}',
+        b'{"pid":1,"at":"2026-03-01T09:00:00"}',
+    ],
+)
+def test_a_file_that_is_no_health_is_none(tmp_path: Path, data: bytes) -> None:
+    """A damaged file is read as if nobody ran."""
+    file = tmp_path / FILE
+    file.write_bytes(data)
+    assert read_health(file, now=START) is None
+
+
+async def test_the_port_answers(tmp_path: Path) -> None:
+    """Alive always, ready only without alarms, and nothing else is served."""
+    alarms = _Alarms()
+    monitor, clock = _monitor(tmp_path, alarms)
+    (port,) = free_ports(1)
+    assert await monitor.serve(HOST, port) is None
+    assert await _get(port, "/healthz") == (200, {"alive": True})
+    assert await _get(port, "/readyz") == (200, {"ready": True, "alarms": []})
+    alarms.now = ("store away",)
+    running = asyncio.create_task(monitor.run())
+    await until(lambda: len(clock.slept) == 1)
+    assert await _get(port, "/readyz") == (503, {"ready": False, "alarms": ["store away"]})
+    assert (await _get(port, "/healthz"))[0] == 200
+    await stopped(running)
+    await monitor.aclose()
+
+
+async def test_a_busy_port_is_an_alarm_and_no_end(tmp_path: Path) -> None:
+    """The problem is given back in words with the setting's name."""
+    monitor, _ = _monitor(tmp_path, _Alarms())
+    with socket.socket() as taken:
+        taken.bind((HOST, 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        problem = await monitor.serve(HOST, port)
+    assert problem is not None
+    assert f"[service] metrics {HOST}:{port}" in problem
+    await monitor.aclose()

@@ -1,0 +1,299 @@
+"""Manifest parts and acts: fixed once, numbered on arrival, one leaf each."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import timedelta
+
+import pytest
+
+from bridge.errors import ObjectStoreUnavailableError
+from bridge.model import Digest, GroupState, NoticeState, Outcome
+from bridge.protocols import ObjectBody, PlacementKind
+from bridge.scribe import Scribe
+from tests.fakes import samples
+from tests.fakes.crash import Crash
+from tests.unit.bridge.house import House
+
+DAY = "2026/03/01"
+
+
+@pytest.fixture
+async def house(house: House) -> House:
+    """One group is being recorded."""
+    await house.admit()
+    return house
+
+
+async def _gid(house: House) -> str:
+    return (await house.entries())[0].stream.gid
+
+
+async def _sealed(house: House, *names: str) -> None:
+    await house.hear(*(samples.event(name) for name in names))
+    await house.triage.step()
+
+
+async def _rows(house: House) -> list[dict[str, object]]:
+    """Rows of all parts, in the order of their numbers."""
+    rows: list[dict[str, object]] = []
+    for part in house.documents("manifests"):
+        found = part["rows"]
+        assert isinstance(found, list)
+        rows += found
+    return rows
+
+
+async def test_a_part_names_what_was_sealed(house: House) -> None:
+    """Rows in the order of numbers, with key, digest and sender for what is kept alone."""
+    house.says("$2", Outcome.DISCARD)
+    house.says("$3", Outcome.REVIEW)
+    await _sealed(house, "$1", "$2", "$3")
+    await house.scribe.round()
+    gid = await _gid(house)
+    (key,) = house.objects("manifests")
+    assert key == f"manifests/{gid}/{DAY}/000000.json"
+    (part,) = house.documents("manifests")
+    assert (part["v"], part["gid"]) == (1, gid)
+    assert part["group"] == {"id": samples.GROUP_ID, "name": "Flood cell"}
+    rows = await _rows(house)
+    entries = await house.entries()
+    assert [row["n"] for row in rows] == [0, 1, 2]
+    assert [row["outcome"] for row in rows] == ["capture", "discard", "review"]
+    for row, entry in zip(rows, entries, strict=True):
+        assert entry.record is not None
+        kept = row["outcome"] != "discard"
+        assert row["leaf"] == entry.seen_leaf
+        assert row.get("sha256") == (entry.record.digest.hex if kept else None)
+        assert row.get("key") == (entry.record.key if kept else None)
+        assert row.get("sender") == ("@ada:example.org" if kept else None)
+    assert b"pumps" not in b"".join(house.objects("manifests").values())
+
+
+async def test_a_restricted_message_has_no_key_in_a_manifest(house: House) -> None:
+    """What is sealed and not stored stands in the manifest like a discard."""
+    house.classifier.verdicts["$1"] = house.classifier.verdict(Outcome.REVIEW, restricted=True)
+    await _sealed(house, "$1")
+    await house.scribe.round()
+    (row,) = await _rows(house)
+    assert row["outcome"] == "review"
+    assert not {"sha256", "key", "sender"} & set(row)
+
+
+async def test_a_part_has_one_leaf(house: House) -> None:
+    """The manifest leaf has the digests of the part's key and bytes."""
+    await _sealed(house, "$1")
+    await house.scribe.round()
+    ((key, data),) = house.objects("manifests").items()
+    (leaf,) = await house.leaves("manifest")
+    assert leaf["p"] == Digest.of(f"v1/demo/{key}".encode()).hex
+    assert leaf["o"] == Digest.of(data).hex
+    await house.scribe.round(flush=True)
+    assert len(await house.leaves("manifest")) == 1
+
+
+async def test_at_most_one_part_a_minute(house: House) -> None:
+    """Rows wait until a minute after the last part of their group's day."""
+    await _sealed(house, "$1")
+    await house.scribe.round()
+    await _sealed(house, "$2")
+    for _ in range(59):
+        house.later(seconds=1)
+        await house.scribe.round()
+    assert len(house.objects("manifests")) == 1
+    await _sealed(house, "$3")
+    house.later(seconds=1)
+    await house.scribe.round()
+    assert [row["n"] for row in await _rows(house)] == [0, 1, 2]
+    assert len(house.objects("manifests")) == 2
+
+
+async def test_groups_and_days_have_parts_of_their_own(house: House) -> None:
+    """A part is of one group and one day of the records' keys; none waits for another."""
+    await house.admit(samples.group("!other:example.org", name=None))
+    before = samples.NOW - timedelta(days=1)
+    await house.hear(
+        samples.event("$1"),
+        samples.event("$2", sent_at=before),
+        samples.event("$3", group_id="!other:example.org"),
+    )
+    await house.triage.step()
+    await house.scribe.round()
+    gids = {e.event.upstream_id: e.stream.gid for e in await house.entries()}
+    assert set(house.objects("manifests")) == {
+        f"manifests/{gids['$1']}/{DAY}/000000.json",
+        f"manifests/{gids['$1']}/2026/02/28/000000.json",
+        f"manifests/{gids['$3']}/{DAY}/000000.json",
+    }
+    groups = [part["group"] for part in house.documents("manifests")]
+    assert {"id": "!other:example.org"} in groups
+
+
+async def test_a_flush_writes_what_waits(house: House) -> None:
+    """On a stop the minute is not waited for."""
+    await _sealed(house, "$1")
+    await house.scribe.round()
+    await _sealed(house, "$2")
+    await house.scribe.round()
+    assert len(house.objects("manifests")) == 1
+    await house.scribe.round(flush=True)
+    assert [row["n"] for row in await _rows(house)] == [0, 1]
+
+
+async def test_a_decision_gives_a_newer_row(house: House) -> None:
+    """A promoted message stands in a later part, with its key and the numbers it leaned on."""
+    house.says("$1", Outcome.DISCARD)
+    house.says("$2", Outcome.CAPTURE, "$1", "$never")
+    await _sealed(house, "$1")
+    await house.scribe.round()
+    await _sealed(house, "$2")
+    house.later(minutes=1)
+    await house.scribe.round()
+    first, again, answer = await _rows(house)
+    assert (first["n"], first["outcome"], "key" in first) == (0, "discard", False)
+    assert (again["n"], again["outcome"], "key" in again) == (0, "capture", True)
+    assert again["leaf"] == first["leaf"]
+    assert again["context"] == [1]
+    assert (answer["n"], answer["context"]) == (1, [0])
+
+
+async def test_a_number_taken_by_other_bytes_is_passed_over(house: House) -> None:
+    """A foreign document under the next number stays; ours takes the following one."""
+    await _sealed(house, "$1")
+    folder = f"manifests/{await _gid(house)}/{DAY}"
+    for number in (0, 1):
+        key = f"{folder}/{number:06d}.json"
+        await house.store.put(key, ObjectBody.of(b"foreign"), retain_until=None)
+    await house.scribe.round()
+    assert house.store.objects[f"{folder}/000000.json"].data == b"foreign"
+    (leaf,) = await house.leaves("manifest")
+    assert leaf["p"] == Digest.of(f"v1/demo/{folder}/000002.json".encode()).hex
+    await _sealed(house, "$2")
+    await house.scribe.round(flush=True)
+    assert max(house.objects("manifests")) == f"{folder}/000003.json"
+
+
+async def test_acts_share_one_series(house: House) -> None:
+    """Acts of all kinds and groups take the next free number of one series."""
+    for body in (b'{"kind":"a"}', b'{"kind":"b"}'):
+        await house.journal.queue(samples.placement(PlacementKind.STEP, body=body))
+    await _sealed(house, "$1")
+    await house.scribe.round()
+    keys = [f"acts/{DAY}/{number:012d}.json" for number in range(3)]
+    assert sorted(house.objects("acts")) == keys
+    assert [json.loads(house.store.objects[key].data)["kind"] for key in keys] == ["a", "b", "open"]
+    later = f"acts/2026/03/02/{3:012d}.json"
+    await house.journal.queue(
+        samples.placement(PlacementKind.STEP, folder="acts/2026/03/02", body=b'{"kind":"c"}')
+    )
+    await house.scribe.round()
+    assert later in house.store.objects
+
+
+async def test_the_open_act_has_its_leaf_with_the_stream(house: House) -> None:
+    """A stream's open act is placed and its leaf names the blinded stream."""
+    await _sealed(house, "$1")
+    await house.scribe.round()
+    (act,) = house.documents("acts")
+    (leaf,) = await house.leaves("open")
+    stream = (await house.entries())[0].stream
+    assert (act["kind"], act["stream"], act["gid"]) == ("open", stream.id, stream.gid)
+    assert leaf["s"] == stream.id
+    assert "total" not in leaf
+
+
+async def test_nothing_is_placed_before_the_notice_is_settled(house: House) -> None:
+    """Parts and acts of a group that was not told wait; only the step that approves it does not."""
+    await house.move(GroupState.ACTIVE, notice=NoticeState.DUE)
+    await house.journal.queue(samples.placement(PlacementKind.STEP))
+    await _sealed(house, "$1")
+    await house.scribe.round(flush=True)
+    assert [document["kind"] for document in house.documents("acts")] == ["step"]
+    assert house.objects("manifests") == {}
+    await house.move(GroupState.ACTIVE, notice=NoticeState.POSTED)
+    await house.scribe.round()
+    assert len(house.objects("manifests")) == 1
+    assert len(house.objects("acts")) == 2
+
+
+@pytest.mark.parametrize("happened", [False, True])
+async def test_a_put_that_fails_takes_no_second_number(house: House, *, happened: bool) -> None:
+    """Failed, or failed but happened: the next round places the same bytes under one number."""
+    await _sealed(house, "$1")
+    if happened:
+        house.store.lost_replies = 1
+    else:
+        house.store.before = [ObjectStoreUnavailableError("503")]
+    await house.scribe.round()
+    assert house.scribe.health
+    await house.scribe.round()
+    assert house.scribe.health == ""
+    assert len(house.objects("manifests")) == 1
+    assert len(house.objects("acts")) == 1
+    assert len(await house.leaves("manifest")) == 1
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        "before queue",
+        "after queue",
+        "before put manifests",
+        "after put manifests",
+        "before place",
+        "after place",
+    ],
+)
+async def test_a_crash_leaves_each_row_in_one_part(house: House, point: str) -> None:
+    """Wherever the process dies, the next one ends with one part, one number and one leaf."""
+    await _sealed(house, "$1", "$2")
+    house.die_at(Crash(point))
+    with pytest.raises(asyncio.CancelledError):
+        await house.scribe.round()
+    await house.restart()
+    house.later(hours=30)
+    await house.scribe.round()
+    await house.scribe.round(flush=True)
+    assert [row["n"] for row in await _rows(house)] == [0, 1]
+    assert len(house.objects("manifests")) == len(await house.leaves("manifest")) == 1
+    assert len(house.objects("acts")) == len(await house.leaves("open")) == 1
+
+
+async def test_parts_and_acts_keep_the_longest_retention(house: House) -> None:
+    """The date counts from when the document was fixed, at every try."""
+    await _sealed(house, "$1")
+    house.store.lost_replies = 1
+    await house.scribe.round()
+    house.later(hours=5)
+    await house.scribe.round()
+    dates = {held.retain_until for held in house.store.objects.values()}
+    assert dates == {samples.NOW + timedelta(days=2555)}
+
+
+async def test_without_retention_none_is_asked(house: House) -> None:
+    """A deployment that sets no retention gets none."""
+    scribe = Scribe(
+        journal=house.journal,
+        store=house.store,
+        clock=house.clock,
+        tenant="demo",
+        retention_days=None,
+    )
+    await _sealed(house, "$1")
+    await scribe.round()
+    assert {held.retain_until for held in house.store.objects.values()} == {None}
+
+
+async def test_a_series_without_a_free_number_holds_nobody_else(house: House) -> None:
+    """If no number is free within many tries, other documents are placed all the same."""
+    taken = ObjectBody.of(b"foreign")
+    await _sealed(house, "$1")
+    for number in range(1000):
+        key = f"manifests/{await _gid(house)}/{DAY}/{number:06d}.json"
+        await house.store.put(key, taken, retain_until=None)
+    await house.scribe.round()
+    assert await house.leaves("manifest") == []
+    await house.journal.queue(samples.placement(PlacementKind.STEP))
+    await house.scribe.round()
+    assert len(await house.leaves("step")) == 1
