@@ -11,7 +11,7 @@ from typing import TypeVar
 import aiosqlite
 import msgspec
 
-from bridge.errors import JournalKeyError, JournalSchemaError, JournalUnavailableError
+from bridge.errors import JournalError, JournalKeyError, JournalSchemaError, JournalUnavailableError
 from bridge.lifecycle import EntryState
 from bridge.model import Stream
 from bridge.protocols import Clock, Entry
@@ -126,6 +126,8 @@ async def connect(path: Path, *, read_only: bool = False) -> aiosqlite.Connectio
     except sqlite3.Error as error:
         raise JournalUnavailableError(f"The journal {path} cannot be opened: {error}.") from None
     try:
+        # Before anything is set: even WAL mode would be a change to a newer version's file.
+        await _version(connection, path)
         for pragma in (
             "query_only = ON" if read_only else "journal_mode = WAL",
             "synchronous = FULL",
@@ -135,6 +137,9 @@ async def connect(path: Path, *, read_only: bool = False) -> aiosqlite.Connectio
         ):
             await connection.execute(f"PRAGMA {pragma}")
         await connection.create_function("from_hex", 1, bytes.fromhex, deterministic=True)
+    except JournalError:
+        await connection.close()
+        raise
     except sqlite3.Error as error:
         await connection.close()
         raise JournalUnavailableError(
@@ -185,7 +190,10 @@ async def _version(connection: aiosqlite.Connection, path: Path) -> int:
     try:
         rows = await connection.execute_fetchall("PRAGMA user_version")
     except sqlite3.Error as error:
-        raise JournalUnavailableError(f"The journal {path} cannot be read: {error}.") from None
+        raise JournalUnavailableError(
+            f"The journal {path} cannot be read: {error}.",
+            hint="Is the file a Muniment journal, and is its folder writable?",
+        ) from None
     version = int(next(iter(rows))[0])
     if version > len(MIGRATIONS):
         raise JournalSchemaError(

@@ -13,7 +13,7 @@ from connectors.matrix.account import Account
 from connectors.matrix.client import MatrixConnector
 from connectors.matrix.http import Endpoint, MatrixHttp
 
-PATIENCE = 15.0
+PATIENCE = 40.0
 """Seconds after which a condition that does not come true fails a test."""
 
 
