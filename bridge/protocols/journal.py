@@ -176,8 +176,8 @@ class Journal(Protocol):
     """Durable, ordered, single-writer. Raises :class:`bridge.errors.JournalError` and nothing else.
 
     Every verb that writes is one transaction, durable on return. A verb whose caller is
-    cancelled has happened or not; who must know reads again. Moves are compare-and-set: one that finds
-    the entry elsewhere changes nothing and is left out of the answer.
+    cancelled has happened or not; who must know reads again. Moves are compare-and-set: one that
+    finds the entry elsewhere changes nothing and is left out of the answer.
     """
 
     async def cursor(self, connector: str) -> Cursor | None:
@@ -186,9 +186,9 @@ class Journal(Protocol):
     async def append(self, batch: Batch) -> Appended:
         """Commit a batch: events, numbers, deadlines, download orders, losses, sightings, cursor.
 
-        Losses come before the batch's own events. Numbers are gapless per stream. An event already there, by (stream, upstream id,
-        revision), is counted as repeated and changes nothing. A group's first event opens its
-        stream and queues the ``open`` act.
+        Losses come before the batch's own events. Numbers are gapless per stream. An event
+        already there, by (stream, upstream id, revision), is counted as repeated and changes
+        nothing. A group's first event opens its stream and queues the ``open`` act.
         """
 
     async def claim(
