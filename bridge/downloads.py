@@ -15,7 +15,8 @@ from bridge.errors import (
     MunimentError,
     SpoolFullError,
 )
-from bridge.protocols import Clock, Connector, DownloadOrder, Journal, Spool
+from bridge.model import SpooledFile
+from bridge.protocols import Clock, Connector, Download, DownloadOrder, Journal, Spool
 
 log = structlog.get_logger(__name__)
 
@@ -92,6 +93,20 @@ class Downloads:
         if connector is None:
             raise ConnectorUnavailableError(f"Connector {order.connector} is not configured.")
         download = await connector.open_download(order.group_id, order.attachment)
+        try:
+            file = await self._spooled(download)
+        finally:
+            await download.aclose()
+        try:
+            wanted = await self._journal.downloaded(order, file, at=self._clock.now())
+        except JournalError:
+            # Nothing was written, and each further try would leave another file.
+            await self._spool.remove(frozenset({file.name}))
+            raise
+        if not wanted:
+            await self._spool.remove(frozenset({file.name}))
+
+    async def _spooled(self, download: Download) -> SpooledFile:
         if download.size is not None and download.size > self._media_max_bytes:
             raise self._too_large(download.size)
         writer = await self._spool.create()
@@ -102,17 +117,9 @@ class Downloads:
                 if size > self._media_max_bytes:
                     raise self._too_large(size)
                 await writer.write(chunk)
-            file = await writer.commit()
+            return await writer.commit()
         finally:
             await writer.abandon()
-        try:
-            wanted = await self._journal.downloaded(order, file, at=self._clock.now())
-        except JournalError:
-            # Nothing was written, and each further try would leave another file.
-            await self._spool.remove(frozenset({file.name}))
-            raise
-        if not wanted:
-            await self._spool.remove(frozenset({file.name}))
 
     def _too_large(self, size: int) -> ConnectorRejectedError:
         return ConnectorRejectedError(

@@ -30,6 +30,9 @@ class Download(Protocol):
             ConnectorUnavailableError: the transfer broke; it may be tried again.
         """
 
+    async def aclose(self) -> None:
+        """Give up the transfer, finished or not."""
+
 
 class Connector(Protocol):
     """One account on one platform. Raises only :class:`bridge.errors.ConnectorError`."""

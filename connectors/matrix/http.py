@@ -185,8 +185,10 @@ class MediaStream:
                 yield chunk
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise self._unavailable(error) from None
-        finally:
-            self._response.release()
+
+    async def aclose(self) -> None:
+        """Give up the transfer; a connection with bytes left in it is not used again."""
+        self._response.release()
 
 
 async def _limited(response: aiohttp.ClientResponse) -> bytes:

@@ -21,6 +21,7 @@ class ScriptedDownload:
         self._chunks = chunks
         self.size = size
         self._error = error
+        self.closed = False
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The clear bytes."""
@@ -29,6 +30,10 @@ class ScriptedDownload:
             yield chunk
         if self._error is not None:
             raise self._error
+
+    async def aclose(self) -> None:
+        """Give up the transfer."""
+        self.closed = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -199,6 +199,7 @@ async def test_files(talk: Talk) -> None:
         download = await talk.intake.connector.open_download(room, attachment)
         assert download.size == len(data)
         assert b"".join([chunk async for chunk in download.chunks()]) == data
+        await download.aclose()
 
 
 async def test_places_and_unknown_things(talk: Talk) -> None:

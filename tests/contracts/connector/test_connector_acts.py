@@ -72,7 +72,10 @@ async def test_joining_uninvited_is_refused(side: Side, intake: Intake) -> None:
 async def fetched(connector: Connector, attachment: Attachment) -> tuple[int | None, bytes]:
     """A file and the size it was said to have."""
     download = await connector.open_download("!room", attachment)
-    return download.size, b"".join([chunk async for chunk in download.chunks()])
+    try:
+        return download.size, b"".join([chunk async for chunk in download.chunks()])
+    finally:
+        await download.aclose()
 
 
 async def test_a_download(side: Side, intake: Intake) -> None:
@@ -91,6 +94,7 @@ async def test_a_download_too_large_is_known_before(side: Side, intake: Intake) 
     async for chunk in download.chunks():
         assert len(chunk) < 900_000
         break
+    await download.aclose()
 
 
 @pytest.mark.parametrize(

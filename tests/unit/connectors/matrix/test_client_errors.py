@@ -192,6 +192,7 @@ async def test_a_download_cut_short(server: FakeHomeserver) -> None:
     )
     with pytest.raises(ConnectorUnavailableError, match="ClientPayloadError"):
         await anext(chunk async for chunk in download.chunks() if not chunk)
+    await download.aclose()
     await http.aclose()
 
 
@@ -208,6 +209,7 @@ async def test_a_compressed_download_has_no_size(server: FakeHomeserver) -> None
     )
     assert download.size is None
     assert b"".join([chunk async for chunk in download.chunks()]) == bytes(100_000)
+    await download.aclose()
     await http.aclose()
 
 
