@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from bridge.model import Timer
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 PROMPTLY = timedelta(seconds=60)
 """The longest a kept message waits for storage when no timer runs."""
 
@@ -89,6 +90,6 @@ def from_milliseconds(value: object) -> datetime | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:
-        return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=value)
+        return _EPOCH + timedelta(milliseconds=value)
     except (OverflowError, ValueError):
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import NewType
 
@@ -79,7 +79,7 @@ class Presence(StrEnum):
 
 def require_utc(moment: datetime, name: str) -> None:
     """Refuse a naive or non-UTC time: it would move by the machine's zone."""
-    if moment.utcoffset() != timedelta(0):
+    if moment.tzinfo is not UTC and moment.utcoffset() != timedelta(0):
         raise ValueError(f"{name} must be an aware UTC time, got {moment!r}")
 
 

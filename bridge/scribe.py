@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -65,8 +66,13 @@ class Scribe:
         """One round; ``flush`` writes parts though the last one is fresh."""
         try:
             await self._write_parts(flush=flush)
+            free: dict[str, int] = {}
             for placement in await self._journal.placements(limit=PLACED_AT_ONCE):
-                await self._place(placement)
+                # Read at once, all of a series have the same next number. The store cannot tell
+                # them apart where the folder changes, at midnight.
+                series = _series(placement)
+                number = max(placement.number, free.get(series, 0))
+                free[series] = await self._place(replace(placement, number=number)) + 1
         except MunimentError as error:
             if self.health != str(error):
                 log.warning("not_placing", what=str(error), hint=error.hint)
@@ -125,8 +131,8 @@ class Scribe:
             sender=entry.event.sender,
         )
 
-    async def _place(self, placement: Placement) -> None:
-        """Put the document under the next free number, then write its leaf.
+    async def _place(self, placement: Placement) -> int:
+        """Put the document under the next free number, then write its leaf; gives the number.
 
         Crash between: the same bytes are put again, from the journal's next number on; where
         they stand already the store answers so, and the leaf follows.
@@ -147,8 +153,9 @@ class Scribe:
                 total=placement.total,
             )
             await self._journal.place(placement, number=number, leaf=leaf)
-            return
+            return number
         log.error("no_free_number", folder=placement.folder)
+        return placement.number - 1
 
     def _retain_until(self, placement: Placement) -> datetime | None:
         if self._retention_days is None:
@@ -160,6 +167,11 @@ class Scribe:
 def _day(entry: Entry) -> str:
     filed_at = keys.filed_at(sent_at=entry.event.sent_at, observed_at=entry.event.observed_at)
     return filed_at.strftime("%Y/%m/%d")
+
+
+def _series(placement: Placement) -> str:
+    """Within what numbers are free or taken: the parts of one folder, or all acts."""
+    return placement.folder if placement.kind is PlacementKind.MANIFEST else "acts"
 
 
 def _key(placement: Placement, number: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -49,6 +49,7 @@ class House:
         self.budget = 30.0
         self.discard_after = timedelta(days=30)
         self.context_window = timedelta(minutes=30)
+        self._started: list[asyncio.Task[None]] = []
 
     async def _committed(self) -> Cursor | None:
         return await self.journal.cursor("matrix")
@@ -122,7 +123,10 @@ class House:
         )
 
     async def close(self) -> None:
-        """End a process's life."""
+        """End a process's life, with the loops that a failed test left running."""
+        for task in self._started:
+            task.cancel()
+        await asyncio.gather(*self._started, return_exceptions=True)
         self.triage._thread.shutdown(wait=False)
         await self.journal.aclose()
 
@@ -140,9 +144,15 @@ class House:
         """A group is in the register."""
         assert await self.journal.set_group(group or samples.group(), expect=None)
 
+    def start(self, loop: Callable[[], Coroutine[object, object, None]]) -> asyncio.Task[None]:
+        """Run a loop until the test stops it, or the process ends."""
+        task = asyncio.create_task(loop())
+        self._started.append(task)
+        return task
+
     async def listen(self) -> None:
         """Capture all that the platform has."""
-        running = asyncio.create_task(self.capture.run())
+        running = self.start(self.capture.run)
         idle = asyncio.create_task(self.connector.idle.wait())
         await asyncio.wait({running, idle}, return_when=asyncio.FIRST_COMPLETED)
         idle.cancel()

@@ -233,6 +233,8 @@ async def test_a_removal_needs_approval_unless_the_file_has_it(
     if listed:
         await _list(house, LISTED)
     await _sight(house, Presence.REMOVED)
+    await house.admission.round()
+    assert house.connector.approved == frozenset()
     await _sight(house, Presence.INVITED)
     await house.admission.round()
     await house.admission.round()
@@ -512,7 +514,7 @@ async def test_the_loop_goes_on_when_the_journal_fails(house: House) -> None:
     """A round that fails is made again, and the order is taken then."""
     await _ordered(house, StepKind.APPROVE)
     await house.journal._writer.execute("PRAGMA query_only = ON")
-    running = asyncio.create_task(house.admission.run())
+    running = house.start(house.admission.run)
     await until(lambda: len(house.clock.slept) >= 2)
     await house.journal._writer.execute("PRAGMA query_only = OFF")
     await until(lambda: house.connector.approved == frozenset({samples.GROUP_ID}))

@@ -125,7 +125,7 @@ async def test_a_response_that_cannot_be_split_is_kept_once(house: House) -> Non
 async def test_health_says_that_a_response_cannot_be_read(house: House) -> None:
     """While nothing but unreadable responses come, health names that."""
     house.connector.faults = [EnvelopeError("cannot be split", body=b"x")]
-    running = asyncio.create_task(house.capture.run())
+    running = house.start(house.capture.run)
     await house.connector.idle.wait()
     assert house.capture.health == "cannot be split"
     await stopped(running)
@@ -138,7 +138,7 @@ async def test_a_disk_that_is_full_stops_acknowledging(house: House) -> None:
     await house.journal._writer.execute("PRAGMA busy_timeout = 0")
     other = sqlite3.connect(house.path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    running = asyncio.create_task(house.capture.run())
+    running = house.start(house.capture.run)
     await until(lambda: len(house.clock.slept) >= 3)
     assert house.connector.acknowledged == 0
     assert "locked" in house.capture.health
@@ -169,7 +169,7 @@ async def test_sightings_losses_and_counts_come_with_the_batch(house: House) -> 
 async def test_a_cancelled_receive_acknowledges_nothing(house: House) -> None:
     """Stopping while the platform is silent ends the loop and leaves the cursor."""
     await house.hear(samples.event("$1"))
-    running = asyncio.create_task(house.capture.run())
+    running = house.start(house.capture.run)
     await house.connector.idle.wait()
     await stopped(running)
     assert await house.journal.cursor("matrix") == Cursor(b"place 1")

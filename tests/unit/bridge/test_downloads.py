@@ -189,7 +189,7 @@ async def test_a_journal_that_cannot_write_leaves_no_file_behind(house: House) -
     """Each try that the journal could not note takes its file with it, and counts as none."""
     await house.hear(samples.event("$1", attachments=[PLAN]))
     await house.journal._writer.execute("PRAGMA query_only = ON")
-    running = asyncio.create_task(house.downloads.run())
+    running = house.start(house.downloads.run)
     await until(lambda: len(house.clock.slept) > 20)
     await house.journal._writer.execute("PRAGMA query_only = OFF")
     await until(lambda: len(house.spool.files) == 1)
@@ -225,7 +225,7 @@ async def test_several_workers_fetch_each_file_once(house: House) -> None:
     for plan in plans:
         house.connector.files[plan.url] = OfferedFile(chunks=(plan.url.encode(),))
     await house.hear(samples.event("$1", attachments=plans))
-    running = asyncio.create_task(house.downloads.run())
+    running = house.start(house.downloads.run)
     await until(lambda: len(house.spool.files) == 6)
     await stopped(running)
     assert sorted(house.spool.files.values()) == sorted(plan.url.encode() for plan in plans)

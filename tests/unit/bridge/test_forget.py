@@ -131,7 +131,7 @@ async def test_the_loop_goes_on_when_the_journal_fails(house: House) -> None:
     """A round that fails is made again, at start and then every few minutes."""
     house.later(days=31)
     await house.journal._writer.execute("PRAGMA query_only = ON")
-    running = asyncio.create_task(house.forget.run())
+    running = house.start(house.forget.run)
     await until(lambda: len(house.clock.slept) == 2)
     assert set(house.clock.slept) == {ROUND_SECONDS}
     await house.journal._writer.execute("PRAGMA query_only = OFF")

@@ -97,7 +97,7 @@ async def test_a_loop_that_failed_classifies_again_when_it_is_restarted(house: H
     """Supervision starts the same triage again, and it decides as before."""
     for name in ("$1", "$2"):
         await house.hear(samples.event(name))
-        running = asyncio.create_task(house.triage.run())
+        running = house.start(house.triage.run)
         await until(lambda: bool(house.classifier.asked))
         house.classifier.asked.clear()
         await stopped(running)

@@ -216,7 +216,7 @@ async def test_a_stop_in_the_middle_of_a_put_ends_the_workers(house: House) -> N
     """Cancelling the loop while the store is silent ends it at once; nothing is lost."""
     await _sealed(house, "$1", "$2")
     house.store.gate = asyncio.Event()
-    running = asyncio.create_task(house.writer.run())
+    running = house.start(house.writer.run)
     await until(lambda: len(house.store.attempts) == 2)
     assert house.writer.in_hand == 2
     await stopped(running)
@@ -230,7 +230,7 @@ async def test_workers_never_put_the_same_entry(house: House) -> None:
     """Several workers side by side store each entry once."""
     names = [f"${i}" for i in range(12)]
     await _sealed(house, *names)
-    running = asyncio.create_task(house.writer.run())
+    running = house.start(house.writer.run)
     await until(lambda: len(house.store.attempts) == 12 and house.writer.in_hand == 0)
     await stopped(running)
     assert len(set(house.store.attempts)) == 12
@@ -299,7 +299,7 @@ async def test_a_journal_that_fails_is_waited_for(house: House) -> None:
     """A worker that cannot claim says why and goes on when the journal does."""
     await _sealed(house)
     await house.journal._writer.execute("PRAGMA query_only = ON")
-    running = asyncio.create_task(house.writer.run())
+    running = house.start(house.writer.run)
     await until(lambda: len(house.clock.slept) >= 2)
     assert house.writer.health
     await house.journal._writer.execute("PRAGMA query_only = OFF")

@@ -1,0 +1,182 @@
+"""What is to happen in one run: messages, attachments, and everything that goes wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from random import Random
+
+from bridge.model import Outcome
+
+GROUPS = 3
+TIMERS = (None, None, 4.0, 15.0, 30.0, 60.0, 90.0, 300.0)
+
+
+STEPS = (-45.0, -7.0, -0.5, 0.5, 7.0, 45.0, 1200.0, 90_000.0)
+"""Steps of the wall clock. A longer one back makes what waits for a next try wait as long."""
+
+
+class FaultKind(StrEnum):
+    """What goes wrong. All but ``clock`` last for ``seconds`` and end."""
+
+    STORE_DOWN = "store down"
+    STORE_LOSSY = "store answers nothing, but did it"
+    STORE_SLOW = "store slow"
+    STORE_CONFLICT = "somebody else's objects"
+    PLATFORM = "platform fails"
+    REPLAY = "platform delivers again"
+    JOURNAL = "journal unavailable"
+    SPOOL = "spool full"
+    KILL = "process killed"
+    STOP = "process stopped in order"
+    CLOCK = "wall clock stepped"
+
+
+class MediumFate(StrEnum):
+    """What becomes of an attachment's transfer."""
+
+    THERE = "there"
+    LATE = "late"
+    BREAKS = "breaks once"
+    NEVER = "never"
+    TOO_LARGE = "too large"
+
+
+class ActKind(StrEnum):
+    """What happens to a group as such."""
+
+    KICK = "kick"
+    INVITE = "invite"
+    PAUSE = "pause"
+    RESUME = "resume"
+    CLOSE = "close"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Medium:
+    """An attachment; ``after`` is how many seconds it takes until it can be had, if ``late``."""
+
+    fate: MediumFate
+    after: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Utter:
+    """Somebody says something. ``leans`` counts how many messages back it needs as context.
+
+    ``backdated`` seconds before it reaches the recorder's server. ``outcome`` None: the
+    classifier fails.
+    """
+
+    at: float
+    group: int
+    outcome: Outcome | None
+    timer: float | None = None
+    backdated: float = 0.0
+    leans: int = 0
+    restricted: bool = False
+    media: tuple[Medium, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Act:
+    """Something happens to a group."""
+
+    at: float
+    group: int
+    kind: ActKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """Something goes wrong at ``at``; for a clock step, ``seconds`` is its signed size."""
+
+    at: float
+    kind: FaultKind
+    seconds: float
+
+    @property
+    def end(self) -> float:
+        """When it is over; a stepped clock stays so from that moment."""
+        return self.at if self.kind is FaultKind.CLOCK else self.at + self.seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """One run. ``seed`` draws the order of callbacks, delays, and the details of the faults."""
+
+    seed: int
+    said: tuple[Utter, ...]
+    faults: tuple[Fault, ...] = ()
+    acts: tuple[Act, ...] = ()
+    forget_after: float = 3600.0
+
+    @property
+    def life(self) -> float:
+        """When all has been said and all faults are over."""
+        ends = [each.at for each in self.said] + [each.at for each in self.acts]
+        return max(ends + [fault.end for fault in self.faults], default=0.0)
+
+    def steady(self, group: int) -> bool:
+        """Whether the group is recorded from its invitation to the end."""
+        return all(act.group != group for act in self.acts)
+
+
+def seeded(seed: int) -> Plan:
+    """The plan that this seed stands for; the same for ever, as long as this file stays."""
+    random = Random(f"plan {seed}")
+    length = random.uniform(5.0, 18.0)
+    return Plan(
+        seed=seed,
+        said=tuple(_utter(random, length) for _ in range(random.randint(8, 28))),
+        faults=tuple(_fault(random, length) for _ in range(random.randint(0, 5))),
+        acts=_acts(random, length),
+        forget_after=random.choice((5.0, 20.0, 3600.0)),
+    )
+
+
+def _utter(random: Random, length: float) -> Utter:
+    media: tuple[Medium, ...] = ()
+    if random.random() < 0.25:
+        media = tuple(_medium(random) for _ in range(random.choice((1, 1, 2))))
+    return Utter(
+        at=random.uniform(0.0, length),
+        group=random.randrange(GROUPS),
+        outcome=random.choice((*Outcome, Outcome.CAPTURE, Outcome.DISCARD, None)),
+        timer=random.choice(TIMERS),
+        backdated=random.choice((0.0, 0.0, 0.0, 2.0, 100.0)),
+        leans=random.choice((0, 0, 1, 2)),
+        restricted=random.random() < 0.05,
+        media=media,
+    )
+
+
+def _medium(random: Random) -> Medium:
+    return Medium(fate=random.choice(tuple(MediumFate)), after=random.uniform(0.5, 25.0))
+
+
+def _fault(random: Random, length: float) -> Fault:
+    kind = random.choice((*FaultKind, FaultKind.KILL, FaultKind.KILL))
+    seconds = random.choice((random.uniform(0.1, 3.0), random.uniform(1.0, 15.0)))
+    if kind is FaultKind.CLOCK:
+        seconds = random.choice(STEPS)
+    elif random.random() < 0.04:
+        seconds = random.uniform(20.0, 100.0)
+    return Fault(at=random.uniform(0.0, length), kind=kind, seconds=seconds)
+
+
+def _acts(random: Random, length: float) -> tuple[Act, ...]:
+    """In a third of the runs one group is not recorded all the time."""
+    story = random.choice(
+        (
+            (ActKind.KICK, ActKind.INVITE),
+            (ActKind.PAUSE, ActKind.RESUME),
+            (ActKind.CLOSE,),
+            *((),) * 6,
+        )
+    )
+    times = sorted(random.uniform(0.0, length) for _ in story)
+    group = random.randrange(GROUPS)
+    return tuple(
+        Act(at=at, group=group, kind=kind) for at, kind in zip(times, story, strict=True)
+    )

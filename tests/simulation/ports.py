@@ -1,0 +1,237 @@
+"""The recorder's ports in the simulated world: clock, journal, store, spool and classifier."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import TYPE_CHECKING
+
+from bridge.errors import (
+    JournalUnavailableError,
+    ObjectConflictError,
+    ObjectStoreError,
+    ObjectStoreRejectedError,
+    ObjectStoreUnavailableError,
+    SpoolFullError,
+)
+from bridge.model import Context, Group, NoticeState, ObjectReceipt, Outcome, Utterance, Verdict
+from bridge.protocols import Classifier, Clock, ObjectBody, Placement
+from tests.fakes import samples
+from tests.fakes.journal import MemoryJournal
+from tests.fakes.object_store import FakeObjectStore, _read
+from tests.fakes.spool import MemorySpool, MemoryWriter
+from tests.simulation.loop import SimLoop
+from tests.simulation.plan import FaultKind, Utter
+from tests.simulation.weather import Weather
+
+START = datetime(2026, 3, 1, 23, 59, 40, tzinfo=UTC)
+"""Close to midnight, so that many runs write into the folders of two days."""
+
+FOREIGN = b"somebody else wrote this"
+
+
+class SimClock:
+    """See :class:`bridge.protocols.Clock`. The wall clock may be stepped, the other not."""
+
+    def __init__(self, loop: SimLoop) -> None:
+        self._loop = loop
+        self._offset = 0.0
+
+    def now(self) -> datetime:
+        """The wall clock."""
+        return START + timedelta(seconds=self._loop.time() + self._offset)
+
+    def monotonic(self) -> float:
+        """Virtual time."""
+        return self._loop.time()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait in virtual time."""
+        await asyncio.sleep(seconds)
+
+    def step(self, seconds: float) -> None:
+        """Somebody sets the wall clock."""
+        self._offset += seconds
+
+
+class SimJournal(MemoryJournal):
+    """A journal whose disk is sometimes full, and whose answers sometimes take a while."""
+
+    def __init__(self, *, clock: Clock, random: Random, weather: Weather) -> None:
+        super().__init__(
+            clock=clock, random_bytes=random.randbytes, blind_key=samples.BLIND_KEY
+        )
+        self._draw = random
+        self._weather = weather
+        self.told_at: dict[str, float] = {}
+
+    def _require_open(self) -> None:
+        super()._require_open()
+        if self._weather.on(FaultKind.JOURNAL, self._clock.monotonic()) is not None:
+            raise JournalUnavailableError("The disk is full.")
+
+    async def _turn(self) -> None:
+        slow = self._draw.random() < 0.05
+        await asyncio.sleep(self._draw.uniform(0.001, 0.05) if slow else 0)
+
+    async def settle_notice(
+        self, group: Group, *, notice: NoticeState, note: str, act: Placement
+    ) -> None:
+        """The notice is out or refused."""
+        self._require_open()
+        self.told_at.setdefault(group.group_id, self._clock.monotonic())
+        await super().settle_notice(group, notice=notice, note=note, act=act)
+
+
+class SimStore(FakeObjectStore):
+    """The store at the far end of a network: a put lands or not, whoever still waits for it.
+
+    ``watch`` is told each key before its put is sent.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        loop: SimLoop,
+        random: Random,
+        weather: Weather,
+        watch: Callable[[str], None],
+    ) -> None:
+        super().__init__(clock)
+        self._loop = loop
+        self._draw = random
+        self._weather = weather
+        self._watch = watch
+        self._outside = contextvars.copy_context()
+        self.planted: set[str] = set()
+        self.landed: list[tuple[float, str]] = []
+
+    async def put(
+        self,
+        key: str,
+        body: ObjectBody,
+        *,
+        retain_until: datetime | None,
+        content_type: str = "application/json",
+    ) -> ObjectReceipt:
+        """Send it, and wait for what comes back."""
+        self._names.of_key(key)
+        self._watch(key)
+        data = await asyncio.to_thread(_read, body)
+        reply: asyncio.Future[bool] = self._loop.create_future()
+        replies_in, error = self._fate(key)
+        lands_in: float | None = replies_in
+        if error is not None:
+            lost = self._on(FaultKind.STORE_LOSSY) and self._draw.random() < 0.7
+            lands_in = self._draw.choice((0.0, replies_in, replies_in + 4.0)) if lost else None
+            self._later(replies_in, self._refuse, reply, error)
+        if lands_in is not None:
+            self._later(lands_in, self._land, reply, error, key, data, retain_until, content_type)
+        existed = await reply
+        shown = self.objects[key].retain_until
+        return ObjectReceipt(key=key, digest=body.digest, retain_until=shown, existed=existed)
+
+    def _on(self, kind: FaultKind) -> bool:
+        return self._weather.on(kind, self._loop.time()) is not None
+
+    def _later(self, seconds: float, act: Callable[..., None], *args: object) -> None:
+        self._loop.call_later(seconds, lambda: act(*args), context=self._outside)
+
+    def _fate(self, key: str) -> tuple[float, ObjectStoreError | None]:
+        """After how long the answer comes, and whether it is an error."""
+        quick = self._draw.uniform(0.005, 0.15)
+        if self._on(FaultKind.STORE_DOWN):
+            if self._draw.random() < 0.2:
+                return quick, ObjectStoreRejectedError("403")
+            return quick * 10, ObjectStoreUnavailableError("503")
+        if self._on(FaultKind.STORE_LOSSY) and self._draw.random() < 0.6:
+            return quick, ObjectStoreUnavailableError("no reply")
+        if self._on(FaultKind.STORE_CONFLICT) and self._draw.random() < 0.5:
+            return quick, self._conflict(key)
+        ends = self._weather.on(FaultKind.STORE_SLOW, self._loop.time())
+        if ends is not None:
+            return min(self._draw.uniform(0.1, 8.0), ends - self._loop.time() + quick), None
+        return quick, None
+
+    def _conflict(self, key: str) -> ObjectConflictError | None:
+        """A number that somebody else took; a record's key is only occupied for a while."""
+        if key in self.objects:
+            return None
+        if key.startswith(("acts/", "manifests/")):
+            self._create(key, FOREIGN, None, "application/json")
+            self.planted.add(key)
+            return None
+        return ObjectConflictError(f"{key} holds other bytes", found=None)
+
+    def _refuse(self, reply: asyncio.Future[bool], error: ObjectStoreError) -> None:
+        if not reply.done():
+            reply.set_exception(error)
+
+    def _land(
+        self,
+        reply: asyncio.Future[bool],
+        lost: ObjectStoreError | None,
+        key: str,
+        data: bytes,
+        retain_until: datetime | None,
+        content_type: str,
+    ) -> None:
+        try:
+            existed = self._create(key, data, retain_until, content_type)
+        except ObjectConflictError as error:
+            if lost is None:
+                self._refuse(reply, error)
+            return
+        self.landed.append((self._loop.time(), key))
+        if lost is None and not reply.done():
+            reply.set_result(existed)
+
+
+class SimSpool(MemorySpool):
+    """A spool that is full at times."""
+
+    def __init__(self, *, clock: Clock, weather: Weather) -> None:
+        super().__init__()
+        self._clock = clock
+        self._weather = weather
+
+    async def create(self) -> MemoryWriter:
+        """A new file, if there is room for one."""
+        if self._weather.on(FaultKind.SPOOL, self._clock.monotonic()) is not None:
+            raise SpoolFullError("The spool is full.")
+        return await super().create()
+
+
+class SimClassifier:
+    """Says of each message what its plan says."""
+
+    policy = "simulated@1"
+    model = "none"
+
+    def __init__(self) -> None:
+        self.said: dict[str, Utter] = {}
+        self.context: dict[str, tuple[str, ...]] = {}
+
+    def classify(self, utterance: Utterance, context: Context) -> Verdict:
+        """The plan's outcome; what the bridge derives itself is captured."""
+        utter = self.said.get(utterance.upstream_id)
+        if utter is not None and utter.outcome is None:
+            raise ValueError("a classifier must not raise, and this one does")
+        outcome = Outcome.CAPTURE if utter is None or utter.outcome is None else utter.outcome
+        restricted = utter is not None and utter.restricted
+        return samples.verdict(
+            Outcome.REVIEW if restricted else outcome,
+            context=self.context.get(utterance.upstream_id, ()),
+            restricted=restricted,
+            policy=self.policy,
+            model=self.model,
+        )
+
+
+if TYPE_CHECKING:
+    _clock: type[Clock] = SimClock
+    _classifier: type[Classifier] = SimClassifier

@@ -1,0 +1,149 @@
+"""One process of the recorder: every part of it, on ports that outlive it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import timedelta
+
+from bridge.admission import Admission, ListedGroup
+from bridge.capture import Capture
+from bridge.downloads import Downloads
+from bridge.errors import MunimentError
+from bridge.forget import Forget
+from bridge.protocols import Clock, Connector
+from bridge.scribe import Scribe
+from bridge.seal import Keeper, Retention, Sealer
+from bridge.supervise import Loops
+from bridge.triage import Triage
+from bridge.writer import Writer
+from random import Random
+from tests.fakes import samples
+from tests.fakes.office import FakeOffice, Inbox
+from tests.simulation.ports import SimClassifier, SimJournal, SimSpool, SimStore
+from tests.simulation.server import MEDIA_MAX, SimConnector
+
+TENANT = "demo"
+DRAIN_SECONDS = 7.0
+RETENTION = Retention(records=timedelta(days=2555), review=timedelta(days=30))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """What a process stands on."""
+
+    clock: Clock
+    journal: SimJournal
+    store: SimStore
+    spool: SimSpool
+    inbox: Inbox
+    classifier: SimClassifier
+    listed: tuple[ListedGroup, ...]
+    forget_after: float
+    random: Random
+
+
+class Process:
+    """The recorder between a start and an end, wired and started as ``muniment run`` does it."""
+
+    def __init__(self, ground: Ground, connector: SimConnector, *, number: int) -> None:
+        self.number = number
+        self.ended = asyncio.Event()
+        self._ground = ground
+        self._connector = connector
+        self._loops = Loops(ground.clock)
+        clock, journal = ground.clock, ground.journal
+        connectors: dict[str, Connector] = {connector.name: connector}
+        sealer = Sealer(
+            journal=journal,
+            blind_key=samples.BLIND_KEY,
+            random_bytes=ground.random.randbytes,
+            clock=clock,
+            version="1.2.3",
+        )
+        keeper = Keeper(
+            journal=journal,
+            store=ground.store,
+            spool=ground.spool,
+            clock=clock,
+            tenant=TENANT,
+            retention=lambda _connector, _group: RETENTION,
+        )
+        self.capture = Capture(connector=connector, journal=journal, clock=clock)
+        self.triage = Triage(
+            journal=journal,
+            classifier=ground.classifier,
+            sealer=sealer,
+            clock=clock,
+            capture_all=False,
+        )
+        self.writer = Writer(journal=journal, keeper=keeper, clock=clock, workers=2)
+        self.scribe = Scribe(
+            journal=journal, store=ground.store, clock=clock, tenant=TENANT, retention_days=2555
+        )
+        self.downloads = Downloads(
+            journal=journal,
+            spool=ground.spool,
+            connectors=connectors,
+            clock=clock,
+            media_max_bytes=MEDIA_MAX,
+            workers=2,
+        )
+        self.forget = Forget(
+            journal=journal,
+            spool=ground.spool,
+            clock=clock,
+            discard_after=timedelta(seconds=ground.forget_after),
+            context_window=timedelta(seconds=5),
+        )
+        self.admission = Admission(
+            journal=journal,
+            office=FakeOffice(ground.inbox),
+            connectors=connectors,
+            clock=clock,
+            random_bytes=ground.random.randbytes,
+            listed=ground.listed,
+            notice=lambda group: f"{group.name} is recorded.",
+        )
+
+    async def main(self) -> None:
+        """Start and run until stopped; a start that fails is the end of this process."""
+        try:
+            await self._start()
+        except MunimentError:
+            self.ended.set()
+
+    async def _start(self) -> None:
+        await self.forget.round()
+        if await self._ground.journal.cursor(self._connector.name) is None:
+            try:
+                await self._connector.start()
+            except MunimentError:
+                pass  # it starts degraded
+        await self.admission.begin()
+        self._loops.start("capture", self.capture.run)
+        self._loops.start("admission", self.admission.run)
+        self._loops.start("downloads", self.downloads.run)
+        self._loops.start("triage", self.triage.run)
+        self._loops.start("writer", self.writer.run)
+        self._loops.start("scribe", self.scribe.run)
+        self._loops.start("forget", self.forget.run)
+
+    async def stop(self) -> None:
+        """Drain and stop, as a SIGTERM asks for."""
+        await self._loops.stop("capture", "admission")
+        try:
+            async with asyncio.timeout(DRAIN_SECONDS):
+                while await self._ground.journal.pending() and not self.writer.health:
+                    await self._ground.clock.sleep(0.05)
+                await self._loops.stop("scribe")
+                await self.scribe.round(flush=True)
+        except (TimeoutError, MunimentError):
+            pass  # what is left is stored after the next start
+        await self._loops.stop()
+        self.ended.set()
+
+    async def finish(self) -> None:
+        """Write and place what may still wait, since a drain that took too long left it."""
+        await self.scribe.round(flush=True)
+        await self.scribe.round(flush=True)

@@ -1,0 +1,41 @@
+"""Which faults are on, at a moment of virtual time or over a stretch of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tests.simulation.plan import Fault, FaultKind
+
+HARMLESS = frozenset({FaultKind.REPLAY, FaultKind.SPOOL})
+"""What stands in no message's way to the store."""
+
+
+class Weather:
+    """The faults of a plan, and those that came of themselves."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        self._faults = tuple(faults)
+        self._storms = [
+            (fault.at, fault.end)
+            for fault in faults
+            if fault.kind not in HARMLESS and fault.kind is not FaultKind.CLOCK
+        ]
+
+    def on(self, kind: FaultKind, at: float) -> float | None:
+        """When a fault of this kind that is on will end; None where none is on."""
+        ends = [f.end for f in self._faults if f.kind is kind and f.at <= at < f.end]
+        return max(ends, default=None)
+
+    def storm(self, begin: float, end: float) -> None:
+        """For this time, too, nobody could expect anything."""
+        self._storms.append((begin, end))
+
+    def longest_calm(self, begin: float, end: float) -> float:
+        """The longest stretch without any fault between two moments."""
+        longest, at = 0.0, begin
+        for start, stop in sorted(self._storms):
+            if start >= end:
+                break
+            longest = max(longest, start - at)
+            at = max(at, stop)
+        return max(longest, end - at)
