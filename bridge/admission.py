@@ -20,7 +20,7 @@ from bridge.errors import (
     ConnectorUnavailableError,
     MunimentError,
 )
-from bridge.groups import apply_step, is_possible, step_trigger
+from bridge.groups import ENCRYPTED, apply_step, is_possible, step_trigger
 from bridge.lifecycle import InvalidTransitionError
 from bridge.model import Digest, Group, GroupState, Loss, NoticeState, Presence
 from bridge.protocols import (
@@ -42,6 +42,8 @@ NOTICE_SECONDS = 10.0
 """Without success in this time the notice counts as refused, and storing begins."""
 
 NOTICE_PAUSE = 1.0
+SAY_SECONDS = 600.0
+JOIN_SECONDS = 10.0
 JOIN_PAUSE = 30.0
 INVITED_PAUSE = 5.0
 RECORDED = frozenset({GroupState.APPROVED, GroupState.ACTIVE, GroupState.NOT_RECORDING})
@@ -61,6 +63,16 @@ class ListedGroup:
     capture_all: bool = False
     owner: str | None = None
     purpose: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Saying:
+    """A sentence for a group, and until when it is worth saying (monotonic)."""
+
+    group: Group
+    text: str
+    key: str
+    until: float
 
 
 class Admission:
@@ -85,13 +97,17 @@ class Admission:
         self._listed = {(group.connector, group.group_id): group for group in listed}
         self._notice = notice
         self._next_join: dict[tuple[str, str, bool], float] = {}
+        self._unsaid: list[_Saying] = []
+        self.health = ""
 
     async def run(self) -> None:
         """Keep the register true until cancelled."""
         while True:
             try:
                 await self.round()
+                self.health = ""
             except MunimentError as error:
+                self.health = str(error)
                 log.warning("register_not_kept", what=str(error), hint=error.hint)
             await self._clock.sleep(ROUND_SECONDS)
 
@@ -112,8 +128,10 @@ class Admission:
                 break  # the group moved meanwhile; this step comes first again in the next round
         # Before any join: what a group says from then on must not pass as that of a stranger.
         await self._tell_connectors()
-        for group in await self._journal.groups():
-            await self._attend(group)
+        groups = await self._journal.groups()
+        # Side by side: a platform that is slow for one group must not hold up the others.
+        await asyncio.gather(*(self._attend(group) for group in groups))
+        await self._say_unsaid()
 
     async def _tell_connectors(self) -> None:
         groups = await self._journal.groups()
@@ -149,12 +167,12 @@ class Admission:
             acts = [self._step_act(current, StepKind.APPROVE, BY_FILE, "listed in the file")]
             await self._move(known, current, acts)
         elif current != known:
-            await self._journal.set_group(current, expect=known.state)
+            await self._journal.set_group(current, expect=known)
 
     async def _unlist(self, group: Group) -> None:
         """Taken out of the file: paused, said in the group, and a gap until it is closed."""
         if not is_possible(group.state, step_trigger(StepKind.PAUSE)):
-            await self._journal.set_group(replace(group, listed=False), expect=group.state)
+            await self._journal.set_group(replace(group, listed=False), expect=group)
             return
         paused = replace(apply_step(group, StepKind.PAUSE), listed=False)
         act = self._step_act(paused, StepKind.PAUSE, BY_FILE, "taken out of the file")
@@ -177,12 +195,14 @@ class Admission:
         resumes = was is GroupState.PAUSED and after.state not in GONE
         if pauses or resumes:
             await self._note_pause(after, ends=resumes)
-        done = await self._journal.set_group(after, expect=was, acts=acts, office_step=office_step)
+        done = await self._journal.set_group(
+            after, expect=before, acts=acts, office_step=office_step
+        )
         await self._tell_connectors()
         if done and pauses:
-            await self._say(after, "Recording of this group is paused from now on.", "pause")
+            self._say(after, "Recording of this group is paused from now on.", "pause")
         if done and resumes:
-            await self._say(after, "Recording of this group goes on from now.", "resume")
+            self._say(after, "Recording of this group goes on from now.", "resume")
         return done
 
     async def _take(self, step: GroupStep) -> bool:
@@ -223,7 +243,9 @@ class Admission:
         named = replace(before, name=before.name or step.name)
         if step.kind is StepKind.APPROVE:
             return _approved_again(named)
-        return apply_step(named, step.kind)
+        after = apply_step(named, step.kind)
+        refused = before.notice is NoticeState.REFUSED and step.kind is StepKind.RESUME
+        return replace(after, notice=NoticeState.DUE) if refused else after
 
     async def _attend(self, group: Group) -> None:
         if group.state is GroupState.REMOVED and group.presence is Presence.INVITED:
@@ -237,17 +259,17 @@ class Admission:
             return
         if group.state in {GroupState.ACTIVE, GroupState.NOT_RECORDING}:
             await self._announce(group)
-        elif group.presence in {Presence.LEFT, Presence.REMOVED}:
-            # What was journalled while we were a member must not wait for a notice for ever.
-            gone = Announcement(upstream_id=None, refusal="the recorder is no longer a member")
-            await self._settle(group, gone, text=None)
+        elif group.state in GONE or group.presence in {Presence.LEFT, Presence.REMOVED}:
+            # What was journalled while we recorded must not wait for a notice for ever.
+            late = Announcement(upstream_id=None, refusal="recording ended before the notice")
+            await self._settle(group, late, text=None)
 
     async def _readmit(self, group: Group) -> None:
         """Invited again to a group that the file still lists: the approval stands."""
         if (group.connector, group.group_id) in self._listed:
             again = _approved_again(group)
             act = self._step_act(again, StepKind.APPROVE, BY_FILE, "invited again, still listed")
-            await self._journal.set_group(again, expect=group.state, acts=[act])
+            await self._journal.set_group(again, expect=group, acts=[act])
 
     async def _join(self, group: Group) -> None:
         connector = self._connectors.get(group.connector)
@@ -259,7 +281,10 @@ class Admission:
             return
         self._next_join[key] = now + (INVITED_PAUSE if invited else JOIN_PAUSE)
         try:
-            await connector.join(group.group_id)
+            async with asyncio.timeout(JOIN_SECONDS):
+                await connector.join(group.group_id)
+        except TimeoutError:
+            await self._note(group, "not joined: the platform does not answer")
         except ConnectorRejectedError as error:
             await self._note(group, f"not joined: {error} Invite the recorder.")
         except ConnectorError as error:
@@ -267,7 +292,7 @@ class Admission:
 
     async def _note(self, group: Group, note: str) -> None:
         if group.note != note:
-            await self._journal.set_group(replace(group, note=note), expect=group.state)
+            await self._journal.set_group(replace(group, note=note), expect=group)
 
     async def _announce(self, group: Group) -> None:
         """Post the notice; only then may anything of the group be stored.
@@ -328,11 +353,23 @@ class Admission:
         loss = Loss(group_id=group.group_id, why="paused", since=since, until=until)
         await self._journal.record_gap(group.connector, loss, at=now)
 
-    async def _say(self, group: Group, text: str, what: str) -> None:
-        connector = self._connectors.get(group.connector)
-        if connector is not None and group.presence is Presence.JOINED:
+    def _say(self, group: Group, text: str, what: str) -> None:
+        """Have it said in the next rounds: at a start nobody is signed in yet."""
+        if group.presence is Presence.JOINED and group.note != ENCRYPTED:
             key = f"muniment-{what}-{self._clock.now():%Y%m%dT%H%M%S%f}"
-            await self._post(connector, group, text, key=key)
+            until = self._clock.monotonic() + SAY_SECONDS
+            self._unsaid.append(_Saying(group=group, text=text, key=key, until=until))
+
+    async def _say_unsaid(self) -> None:
+        """Say what waits. What the platform refuses, or does not answer for long, is given up."""
+        for saying in tuple(self._unsaid):
+            connector = self._connectors.get(saying.group.connector)
+            over = connector is None or self._clock.monotonic() > saying.until
+            if not over and connector is not None:
+                said = await self._post(connector, saying.group, saying.text, key=saying.key)
+                over = said.upstream_id is not None
+            if over:
+                self._unsaid.remove(saying)
 
     def _step_act(
         self, group: Group, kind: StepKind, by: str, why: str, *, at: str | None = None

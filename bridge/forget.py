@@ -31,13 +31,16 @@ class Forget:
         self._spool = spool
         self._clock = clock
         self._age = max(discard_after, context_window)
+        self.health = ""
 
     async def run(self) -> None:
         """Forget at start, then every few minutes."""
         while True:
             try:
                 await self.round()
+                self.health = ""
             except MunimentError as error:
+                self.health = str(error)
                 log.warning("not_forgetting", what=str(error), hint=error.hint)
             await self._clock.sleep(ROUND_SECONDS)
 

@@ -98,7 +98,8 @@ class Scribe:
         """Fix one part. Crash before: its rows are still due. Crash after: it waits its place."""
         gid, day = place
         stream = entries[0].stream
-        rows = [await self._row(entry) for entry in sorted(entries, key=lambda entry: entry.n)]
+        ordered = sorted(entries, key=lambda entry: entry.n)
+        rows = [await self._row(entry) for entry in ordered]
         placement = Placement(
             kind=PlacementKind.MANIFEST,
             folder=f"manifests/{gid}/{day}",
@@ -109,7 +110,8 @@ class Scribe:
             group_id=stream.group_id,
             at=self._clock.now(),
         )
-        await self._journal.queue(placement, rows=[entry.seq for entry in entries])
+        named = [(entry.seq, row.verdict.outcome) for entry, row in zip(ordered, rows, strict=True)]
+        await self._journal.queue(placement, rows=named)
 
     async def _row(self, entry: Entry) -> ManifestRow:
         if entry.verdict is None or entry.record is None or entry.seen_leaf is None:

@@ -14,13 +14,21 @@ log = structlog.get_logger(__name__)
 
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 60.0
+REMEMBERED = 300.0
 
 
-async def keep_running(name: str, loop: Callable[[], Awaitable[None]], *, clock: Clock) -> None:
+async def keep_running(
+    name: str,
+    loop: Callable[[], Awaitable[None]],
+    *,
+    clock: Clock,
+    failed: Callable[[str], None] = lambda _: None,
+) -> None:
     """Run ``loop`` until cancelled; start it again when it ends or fails.
 
     A loop that fails on what it did not expect must not take the recording of other groups with
-    it. What it held is in the journal and is taken up by its next start.
+    it. What it held is in the journal and is taken up by its next start. ``failed`` is told each
+    failure in a sentence without content.
     """
     pause = FIRST_PAUSE
     while True:
@@ -28,9 +36,11 @@ async def keep_running(name: str, loop: Callable[[], Awaitable[None]], *, clock:
         try:
             await loop()
         except MunimentError as error:
+            failed(str(error))
             log.warning("loop_failed", loop=name, what=str(error), hint=error.hint)
         except Exception as error:
             # Broad on purpose, see above. The traceback names code, never content.
+            failed(f"The loop {name} failed ({type(error).__name__}) and was started again.")
             log.error("loop_failed", loop=name, error=type(error).__name__, at=_where(error))  # noqa: TRY400
         if clock.monotonic() - began > LONGEST_PAUSE:
             pause = FIRST_PAUSE
@@ -55,11 +65,21 @@ class Loops:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._failures: dict[str, tuple[float, str]] = {}
+
+    def failures(self) -> tuple[str, ...]:
+        """What failed within the last minutes: a loop that failed may fail again."""
+        since = self._clock.monotonic() - REMEMBERED
+        return tuple(what for at, what in self._failures.values() if at >= since)
 
     def start(self, name: str, loop: Callable[[], Awaitable[None]]) -> None:
         """Run a loop under supervision."""
+
+        def failed(what: str) -> None:
+            self._failures[name] = (self._clock.monotonic(), what)
+
         self._tasks[name] = asyncio.create_task(
-            keep_running(name, loop, clock=self._clock), name=name
+            keep_running(name, loop, clock=self._clock, failed=failed), name=name
         )
 
     async def stop(self, *names: str) -> None:

@@ -13,7 +13,7 @@ import structlog
 
 from bridge import deadlines
 from bridge.canonical import Leaf
-from bridge.errors import MunimentError
+from bridge.errors import JournalUnavailableError
 from bridge.lifecycle import EntryState
 from bridge.model import Context, EventKind, Outcome, Reason, Utterance, Verdict
 from bridge.protocols import Classifier, Clock, Entry, Journal
@@ -28,6 +28,7 @@ WINDOW = 12
 STREAMS_AT_HAND = 256
 IDLE_SECONDS = 0.25
 PAUSE = timedelta(seconds=2)
+LONGEST_PAUSE = timedelta(minutes=10)
 
 
 class Triage:
@@ -53,6 +54,17 @@ class Triage:
         self._thread = _worker()
         self._busy: asyncio.Future[Verdict] | None = None
         self._windows: OrderedDict[str, deque[Utterance]] = OrderedDict()
+        self._paused = ""
+        self._put_off_for: dict[int, str] = {}
+
+    @property
+    def health(self) -> str:
+        """What is wrong, in words; empty where nothing is."""
+        if self._put_off_for:
+            names = ", ".join(sorted(set(self._put_off_for.values())))
+            count = len(self._put_off_for)
+            return f"{count} messages cannot be judged or sealed ({names}); they are tried again."
+        return self._paused
 
     async def run(self) -> None:
         """Judge and seal until cancelled."""
@@ -79,15 +91,33 @@ class Triage:
     async def _guarded(
         self, entries: Sequence[Entry], act: Callable[[Sequence[Entry]], Awaitable[None]]
     ) -> None:
-        """Leases go back whatever happens; what fails is tried again after a pause."""
-        seqs = [entry.seq for entry in entries]
+        """Leases go back whatever happens; one entry that fails costs its neighbours nothing."""
         try:
             await act(entries)
-        except MunimentError as error:
+            self._paused = ""
+            for entry in entries:
+                self._put_off_for.pop(entry.seq, None)
+        except JournalUnavailableError as error:
+            self._paused = str(error)
             log.warning("triage_paused", what=str(error), hint=error.hint)
             await self._clock.sleep(PAUSE.total_seconds())
+        except Exception as error:
+            # Broad on purpose: what nobody expected of one message must not stop the others.
+            if len(entries) == 1:
+                await self._put_off(entries[0], error)
+                return
+            for entry in entries:
+                await self._guarded([entry], act)
         finally:
-            self._journal.release(seqs)
+            self._journal.release([entry.seq for entry in entries])
+
+    async def _put_off(self, entry: Entry, error: Exception) -> None:
+        name = type(error).__name__
+        self._put_off_for[entry.seq] = name
+        log.error("entry_put_off", stream=entry.stream.id, n=entry.n, error=name)
+        pause = min(PAUSE * 2 ** min(entry.attempts, 10), LONGEST_PAUSE)
+        next_try = self._clock.now() + pause
+        await self._journal.fail(entry.seq, error=name, next_try=next_try)
 
     async def _judge(self, entries: Sequence[Entry]) -> None:
         """(4) Classify in the order of each stream. Crash here: classified again, the same."""

@@ -82,7 +82,8 @@ class Writer:
             log.warning("object_conflict", stream=entry.stream.id, n=entry.n, what=str(error))
             await self._put_off(entry, error)
             return
-        except MunimentError as error:
+        except Exception as error:
+            # Broad on purpose: what nobody expected of one entry must not stop the others.
             await self._put_off(entry, error)
             return
         self._delays.append(self._clock.monotonic() - began)
@@ -90,12 +91,17 @@ class Writer:
         self.health = ""
         log.info("stored", stream=entry.stream.id, n=entry.n, late_ms=proof.late_ms or 0)
 
-    async def _put_off(self, entry: Entry, error: MunimentError) -> None:
+    async def _put_off(self, entry: Entry, error: Exception) -> None:
         """Nothing is dropped: it stays sealed and is tried again, later each time."""
-        if self.health != str(error):
-            log.warning("not_storing", what=str(error), hint=error.hint)
-        self.health = str(error)
+        name = type(error).__name__
+        known = isinstance(error, MunimentError)
+        what = str(error) if known else f"A record cannot be stored ({name}); it is tried again."
+        if self.health != what:
+            log.warning("not_storing", what=what, error=name)
+        self.health = what
         pause = min(FIRST_PAUSE * 2 ** min(entry.attempts, 10), LONGEST_PAUSE)
-        await self._journal.fail(
-            entry.seq, error=type(error).__name__, next_try=self._clock.now() + pause
-        )
+        now = self._clock.now()
+        if entry.expires_at is not None and now < entry.expires_at:
+            # A store that comes back before the message disappears must be found back in time.
+            pause = min(pause, max((entry.expires_at - now) / 4, FIRST_PAUSE))
+        await self._journal.fail(entry.seq, error=name, next_try=now + pause)

@@ -15,7 +15,12 @@ from bridge.app.adapters import FILE_WORKERS, S3_WORKERS, as_config_error
 from bridge.app.rules import listed_groups, notices, retentions
 from bridge.capture import Capture
 from bridge.downloads import Downloads
-from bridge.errors import ConfigError, ConnectorRejectedError, ConnectorUnavailableError
+from bridge.errors import (
+    ConfigError,
+    ConnectorRejectedError,
+    ConnectorUnavailableError,
+    JournalUnavailableError,
+)
 from bridge.forget import Forget
 from bridge.health import FILE as HEALTH_FILE
 from bridge.health import HealthMonitor
@@ -138,7 +143,10 @@ class Bridge:
         Raises:
             ConfigError: the platform refuses the very first sign-in.
         """
-        await self._forget.round()
+        try:
+            await self._forget.round()
+        except JournalUnavailableError as error:
+            log.warning("not_forgetting", what=str(error), hint=error.hint)
         for connector in self._connectors.values():
             await self._first_sign_in(connector)
         await self._admission.begin()
@@ -189,7 +197,11 @@ class Bridge:
     async def _alarms(self) -> tuple[str, ...]:
         found = [f"{capture.name}: {capture.health}" for capture in self._captures]
         alarms = [text for text in found if not text.endswith((": ", ": starting"))]
-        alarms += [text for text in (self._writer.health, self._scribe.health) if text]
+        parts = (self._triage, self._writer, self._scribe, self._admission, self._forget)
+        alarms += [part.health for part in parts if part.health]
+        alarms += self._loops.failures()
+        if self._journal.damaged:
+            alarms.append(f"{self._journal.damaged} entries of the journal do not open.")
         if self._port_problem:
             alarms.append(self._port_problem)
         return tuple(dict.fromkeys(alarms))

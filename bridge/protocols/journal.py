@@ -16,9 +16,9 @@ from bridge.model import (
     Cursor,
     Event,
     Group,
-    GroupState,
     Loss,
     NoticeState,
+    Outcome,
     SealedRecord,
     SpooledFile,
     Stream,
@@ -180,6 +180,10 @@ class Journal(Protocol):
     finds the entry elsewhere changes nothing and is left out of the answer.
     """
 
+    @property
+    def damaged(self) -> int:
+        """Entries met so far that do not open with the journal key; they cost no other entry."""
+
     async def cursor(self, connector: str) -> Cursor | None:
         """Where ``connector`` stands, or None before its first batch."""
 
@@ -269,8 +273,13 @@ class Journal(Protocol):
     async def manifest_due(self, *, limit: int) -> tuple[Entry, ...]:
         """Sealed entries and new decisions that no manifest part names yet."""
 
-    async def queue(self, placement: Placement, *, rows: Sequence[int] = ()) -> None:
-        """Fix a document for placing; ``rows`` are the entries a manifest part now names."""
+    async def queue(
+        self, placement: Placement, *, rows: Sequence[tuple[int, Outcome]] = ()
+    ) -> None:
+        """Fix a document for placing; ``rows`` are the entries a manifest part now names.
+
+        Each comes with the outcome named; one that was promoted meanwhile stays due.
+        """
 
     async def placements(self, *, limit: int) -> tuple[Placement, ...]:
         """Documents waiting for their place, oldest first, of groups whose notice is settled.
@@ -288,13 +297,14 @@ class Journal(Protocol):
         self,
         group: Group,
         *,
-        expect: GroupState | None,
+        expect: Group | None,
         acts: Sequence[Placement] = (),
         office_step: int | None = None,
     ) -> bool:
-        """Write a group's row if its state is ``expect`` (None: if it is not there).
+        """Write a group's row if it is still ``expect`` (None: if it is not there).
 
-        ``office_step`` is remembered as taken in the same transaction. False: state is another.
+        ``office_step`` is remembered as taken in the same transaction. False: somebody, or the
+        platform, changed it meanwhile; nothing was written.
         """
 
     async def skip_office_step(self, number: int) -> None:

@@ -54,6 +54,7 @@ class JournalCore:
         self._leased = Leases()
         self._fetching = Leases()
         self._arrived = {state: asyncio.Event() for state in EntryState}
+        self._damaged: set[int] = set()
         self._streams: dict[tuple[str, str], StreamRow] = {}
         self._opening = asyncio.Lock()
         self._closed = False
@@ -82,8 +83,16 @@ class JournalCore:
             return ()
         rows = await self._rows("entry_some", EntryRow, as_json(sorted(seqs)))
         streams = await self._streams_of({row.sid for row in rows})
-        entries = (row.entry(streams[row.sid], self._cipher) for row in rows)
-        return tuple(entry for entry in entries if entry is not None)
+        found = [self._opened(row, streams[row.sid]) for row in rows]
+        return tuple(entry for entry in found if entry is not None)
+
+    def _opened(self, row: EntryRow, stream: Stream) -> Entry | None:
+        """A row as a value; one that is damaged is left out, and costs its neighbours nothing."""
+        try:
+            return row.entry(stream, self._cipher)
+        except JournalKeyError:
+            self._damaged.add(row.seq)
+            return None
 
     async def _streams_of(self, sids: set[int]) -> dict[int, Stream]:
         rows = await self._rows("stream_some", StreamRow, as_json(sorted(sids)))
@@ -95,6 +104,11 @@ class JournalCore:
                 return row.sid
         found = await self._rows("stream_sid", int, stream)
         return found[0] if found else None
+
+    @property
+    def damaged(self) -> int:
+        """Rows met so far that do not open."""
+        return len(self._damaged)
 
     def _signal(self, *states: EntryState) -> None:
         for state in states:

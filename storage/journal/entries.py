@@ -9,6 +9,7 @@ from datetime import datetime
 
 from bridge import keys
 from bridge.canonical import Leaf
+from bridge.errors import JournalKeyError
 from bridge.lifecycle import TRANSITIONS, EntryState, Trigger, next_state
 from bridge.model import Verdict
 from bridge.protocols import Entry, Sealing, StoredProof
@@ -48,7 +49,8 @@ class EntryVerbs(JournalCore):
             raise
         if len(chosen) >= limit:
             self._signal(state)
-        self.release([seq for seq in chosen if seq not in found])
+        # A damaged row keeps its lease: chosen again it would stand before the others for ever.
+        self.release([seq for seq in chosen if seq not in found and seq not in self._damaged])
         return tuple(found[seq] for seq in chosen if seq in found)
 
     async def _choose(
@@ -200,6 +202,8 @@ class EntryVerbs(JournalCore):
     async def entry(self, seq: int) -> Entry | None:
         """One entry."""
         found = await self._entries([seq])
+        if not found and seq in self._damaged:
+            raise JournalKeyError(f"Entry {seq} does not open with this journal key: payload.")
         return found[0] if found else None
 
     async def after(self, seq: int, *, limit: int) -> tuple[Entry, ...]:

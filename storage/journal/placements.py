@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bridge.canonical import Leaf
+from bridge.model import Outcome
 from bridge.protocols import Entry, Placement, PlacementKind
 from storage.journal.committer import Transaction
 from storage.journal.core import JournalCore
@@ -18,12 +19,16 @@ class PlacementVerbs(JournalCore):
         """Entries no manifest part names yet."""
         return await self._entries(await self._rows("entry_manifest_due", int, limit))
 
-    async def queue(self, placement: Placement, *, rows: Sequence[int] = ()) -> None:
+    async def queue(
+        self, placement: Placement, *, rows: Sequence[tuple[int, Outcome]] = ()
+    ) -> None:
         """Fix a document. Crash before: its rows are still due and another part is made."""
 
         async def work(transaction: Transaction) -> None:
             await self._insert(transaction, placement)
-            await transaction.many("entry_manifest_done", [(seq,) for seq in rows])
+            await transaction.many(
+                "entry_manifest_done", [(seq, outcome.value) for seq, outcome in rows]
+            )
 
         await self._committer.run(work)
 

@@ -154,7 +154,7 @@ WHERE seq = ?1 AND state = 'judged'
 SELECT seq FROM entry WHERE manifest_due = 1 ORDER BY seq LIMIT ?
 
 -- name: entry_manifest_done
-UPDATE entry SET manifest_due = 0 WHERE seq = ?
+UPDATE entry SET manifest_due = 0 WHERE seq = ? AND outcome = ?
 
 -- name: entry_forgettable
 SELECT seq FROM entry WHERE state = 'discarded' AND received_at < ? ORDER BY received_at LIMIT ?

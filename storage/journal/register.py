@@ -8,7 +8,7 @@ from datetime import datetime
 
 from bridge.canonical import act_bytes
 from bridge.lifecycle import EntryState
-from bridge.model import Digest, Group, GroupState, NoticeState, Outcome
+from bridge.model import Digest, Group, NoticeState, Outcome
 from bridge.protocols import Placement, PlacementKind, Tally, TallyGroup
 from storage.journal.committer import Transaction
 from storage.journal.placements import PlacementVerbs
@@ -26,7 +26,7 @@ class RegisterVerbs(PlacementVerbs):
         self,
         group: Group,
         *,
-        expect: GroupState | None,
+        expect: Group | None,
         acts: Sequence[Placement] = (),
         office_step: int | None = None,
     ) -> bool:
@@ -36,7 +36,7 @@ class RegisterVerbs(PlacementVerbs):
             found = await transaction.rows(
                 "register_one", GroupRow, group.connector, group.group_id
             )
-            if (GroupState(found[0].state) if found else None) is not expect:
+            if (found[0].group() if found else None) != expect:
                 return False
             await transaction.run("register_put", *group_values(group))
             for act in acts:

@@ -105,8 +105,14 @@ class SqliteJournal(StreamVerbs, EntryVerbs, DownloadVerbs, RegisterVerbs):
 
 def _private(path: Path) -> None:
     """The file exists and is readable by its owner alone, before SQLite writes to it."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path.touch(mode=0o600, exist_ok=True)
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.touch(mode=0o600, exist_ok=True)
+    except OSError as error:
+        raise JournalUnavailableError(
+            f"The journal {path} cannot be written ({error.strerror}).",
+            hint="Correct [service] data_dir, its owner or its rights.",
+        ) from error
 
 
 def _conforms(journal: SqliteJournal) -> Journal:

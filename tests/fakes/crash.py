@@ -8,7 +8,15 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from bridge.canonical import Leaf
-from bridge.model import Batch, Group, NoticeState, ObjectReceipt, SpooledFile, Verdict
+from bridge.model import (
+    Batch,
+    Group,
+    NoticeState,
+    ObjectReceipt,
+    Outcome,
+    SpooledFile,
+    Verdict,
+)
 from bridge.protocols import (
     Appended,
     Clock,
@@ -93,7 +101,9 @@ class CrashingJournal(SqliteJournal):
         self.crash.at("after media_stored")
         return names
 
-    async def queue(self, placement: Placement, *, rows: Sequence[int] = ()) -> None:
+    async def queue(
+        self, placement: Placement, *, rows: Sequence[tuple[int, Outcome]] = ()
+    ) -> None:
         """A manifest part is fixed."""
         self.crash.at("before queue")
         await super().queue(placement, rows=rows)

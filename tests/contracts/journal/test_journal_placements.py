@@ -51,7 +51,7 @@ async def test_a_manifest_names_its_rows_once(subject: Subject) -> None:
     await subject.journal.queue(placement())
     assert len(await subject.journal.manifest_due(limit=9)) == 2
     await subject.journal.queue(
-        placement(MANIFEST, folder="manifests/a/2026/03/01"), rows=[one.seq]
+        placement(MANIFEST, folder="manifests/a/2026/03/01"), rows=[(one.seq, Outcome.CAPTURE)]
     )
     assert await subject.journal.manifest_due(limit=9) == (two,)
     await subject.restart()
@@ -61,11 +61,11 @@ async def test_a_manifest_names_its_rows_once(subject: Subject) -> None:
 async def test_a_new_decision_is_due_again(subject: Subject) -> None:
     """A promoted entry stands in another manifest part; storing it changes nothing there."""
     entry = await subject.sealed(DISCARD)
-    await subject.journal.queue(placement(MANIFEST), rows=[entry.seq])
+    await subject.journal.queue(placement(MANIFEST), rows=[(entry.seq, Outcome.CAPTURE)])
     await subject.promote(entry)
     (due,) = await subject.journal.manifest_due(limit=9)
     assert (due.seq, due.verdict) == (entry.seq, verdict())
-    await subject.journal.queue(placement(MANIFEST), rows=[entry.seq])
+    await subject.journal.queue(placement(MANIFEST), rows=[(entry.seq, Outcome.CAPTURE)])
     await subject.journal.store([proof(due)])
     assert await subject.journal.manifest_due(limit=9) == ()
 

@@ -49,28 +49,30 @@ async def test_a_group_reads_back(subject: Subject) -> None:
 
 
 async def test_a_group_is_written_where_it_is_expected(subject: Subject) -> None:
-    """A group's row is written only if its state is the expected one."""
+    """A group's row is written only if it is still the expected one."""
+    before = await subject.group()
     paused = group(state=GroupState.PAUSED)
-    assert not await subject.journal.set_group(paused, expect=GroupState.APPROVED)
+    assert not await subject.journal.set_group(paused, expect=group(state=GroupState.APPROVED))
     assert not await subject.journal.set_group(paused, expect=None)
     assert (await subject.group()).state is GroupState.ACTIVE
-    assert await subject.journal.set_group(paused, expect=GroupState.ACTIVE)
+    assert await subject.journal.set_group(paused, expect=before)
     assert await subject.group() == paused
 
 
 async def test_an_unknown_group_is_expected_to_be_unknown(subject: Subject) -> None:
     """A row for a new group is written only by who expects none."""
     new = group("!new")
-    assert not await subject.journal.set_group(new, expect=GroupState.ACTIVE)
+    assert not await subject.journal.set_group(new, expect=new)
     assert await subject.journal.set_group(new, expect=None)
     assert await subject.group("!new") == new
 
 
 async def test_only_one_of_two_wins(subject: Subject) -> None:
-    """Of writers that expect the same state, one is told that it was first."""
+    """Of writers that expect the same row, one is told that it was first."""
+    before = await subject.group()
     answers = await asyncio.gather(
         *(
-            subject.journal.set_group(group(state=state), expect=GroupState.ACTIVE)
+            subject.journal.set_group(group(state=state), expect=before)
             for state in (GroupState.PAUSED, GroupState.CLOSED, GroupState.REMOVED)
         )
     )
@@ -80,12 +82,13 @@ async def test_only_one_of_two_wins(subject: Subject) -> None:
 
 async def test_acts_and_step_come_with_the_group(subject: Subject) -> None:
     """Acts are queued and the office's step is taken with the row, or none of it."""
+    before = await subject.group()
     paused = group(state=GroupState.PAUSED)
     acts = [placement(body=b"1"), placement(body=b"2")]
     await subject.journal.set_group(paused, expect=None, acts=acts, office_step=4)
     assert await subject.journal.placements(limit=9) == ()
     assert await subject.journal.office_taken() == 0
-    await subject.journal.set_group(paused, expect=GroupState.ACTIVE, acts=acts, office_step=4)
+    await subject.journal.set_group(paused, expect=before, acts=acts, office_step=4)
     assert [act.body for act in await subject.journal.placements(limit=9)] == [b"1", b"2"]
     assert await subject.journal.office_taken() == 4
 
@@ -137,7 +140,8 @@ async def test_a_notice_is_settled_once(subject: Subject) -> None:
 async def test_a_renamed_group_is_renamed_for_its_entries(subject: Subject) -> None:
     """An entry shows its group as the register has it now."""
     (entry,) = await subject.received()
-    await subject.journal.set_group(group(name="New", capture_all=True), expect=GroupState.ACTIVE)
+    before = await subject.group()
+    await subject.journal.set_group(group(name="New", capture_all=True), expect=before)
     stream = (await subject.entry(entry.seq)).stream
     assert (stream.group_name, stream.capture_all) == ("New", True)
 

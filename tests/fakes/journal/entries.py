@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 
-from bridge import deadlines, keys
+from bridge import keys
 from bridge.canonical import Leaf
 from bridge.lifecycle import EntryState, Trigger, next_state
 from bridge.model import EventKind, NoticeState, SealedRecord, Verdict
@@ -83,7 +83,7 @@ class EntryVerbs(MemoryCore):
         if not waiting:
             return LONG_AGO
         return to_millisecond(
-            deadlines.wait_for_media_until(received_at=row.received_at, safe_by=row.safe_by)
+            row.received_at + max(row.safe_by - row.received_at, timedelta(0)) / 2
         )
 
     async def seal(self, sealings: Sequence[Sealing]) -> None:

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from bridge.canonical import Leaf
 from bridge.lifecycle import EntryState
-from bridge.model import Digest, Group, GroupState, NoticeState, Outcome
+from bridge.model import Digest, Group, NoticeState, Outcome
 from bridge.protocols import Placement, PlacementKind, Tally, TallyGroup
 from tests.fakes.journal.core import AT_WORK, MemoryCore
 from tests.fakes.journal.rows import EntryRow, PlacementRow, to_millisecond
@@ -18,12 +18,16 @@ from tests.fakes.journal.rows import EntryRow, PlacementRow, to_millisecond
 class RegisterVerbs(MemoryCore):
     """See :class:`bridge.protocols.Journal`."""
 
-    async def queue(self, placement: Placement, *, rows: Sequence[int] = ()) -> None:
+    async def queue(
+        self, placement: Placement, *, rows: Sequence[tuple[int, Outcome]] = ()
+    ) -> None:
         """Fix a document; its rows are named now."""
         self._require_open()
         self._add_placement(placement)
-        for seq in rows:
-            self._rows[seq].manifest_due = False
+        for seq, outcome in rows:
+            verdict = self._rows[seq].verdict
+            if verdict is not None and verdict.outcome is outcome:
+                self._rows[seq].manifest_due = False
         await self._turn()
 
     async def placements(self, *, limit: int) -> tuple[Placement, ...]:
@@ -73,14 +77,14 @@ class RegisterVerbs(MemoryCore):
         self,
         group: Group,
         *,
-        expect: GroupState | None,
+        expect: Group | None,
         acts: Sequence[Placement] = (),
         office_step: int | None = None,
     ) -> bool:
         """Compare and set."""
         self._require_open()
         known = self._register.get((group.connector, group.group_id))
-        done = (None if known is None else known.state) is expect
+        done = known == expect
         if done:
             self._put_group(group)
             for act in acts:

@@ -21,6 +21,11 @@ MOST_PROPOSED = 200
 class StreamVerbs(MemoryCore):
     """See :class:`bridge.protocols.Journal`."""
 
+    @property
+    def damaged(self) -> int:
+        """Nothing in memory is ever damaged."""
+        return 0
+
     async def cursor(self, connector: str) -> Cursor | None:
         """Where ``connector`` stands."""
         self._require_open()

@@ -9,6 +9,7 @@ import pytest
 from bridge import admission
 from bridge.admission import INVITED_PAUSE, JOIN_PAUSE, ListedGroup
 from bridge.errors import ConnectorRejectedError, ConnectorUnavailableError
+from bridge.groups import ENCRYPTED
 from bridge.lifecycle import EntryState
 from bridge.model import Group, GroupState, NoticeState, Presence
 from bridge.protocols import GroupStep, StepKind
@@ -98,6 +99,8 @@ async def test_a_group_taken_out_of_the_file_is_paused(house: House) -> None:
     group = await house.group()
     assert (group.state, group.listed) == (GroupState.PAUSED, False)
     assert await house.gaps() == [("paused", START, None)]
+    assert _said(house) == []  # nobody is signed in yet at a start
+    await house.admission.round()
     assert _said(house) == ["Recording of this group is paused from now on."]
     assert house.connector.approved == frozenset()
     (act,) = await _acts(house)
@@ -110,8 +113,11 @@ async def test_a_group_put_back_into_the_file_goes_on(house: House) -> None:
     """Approved again, said in the group, and the gap gets its end."""
     await house.admit(samples.group(state=GroupState.PAUSED))
     await _list(house, LISTED)
+    await _sight(house, Presence.JOINED)
     assert (await house.group()).state is GroupState.ACTIVE
     assert await house.gaps() == [("paused", None, START)]
+    await house.admission.round()
+    await house.admission.round()
     assert _said(house) == ["Recording of this group goes on from now."]
 
 
@@ -124,6 +130,7 @@ async def test_a_pause_that_a_person_ordered_outlives_a_restart(house: House) ->
     assert (await house.group()).state is GroupState.PAUSED
     assert house.connector.approved == frozenset()
     await _order(house, StepKind.APPROVE)
+    await _sight(house, Presence.JOINED)
     assert (await house.group()).state is GroupState.ACTIVE
 
 
@@ -459,6 +466,7 @@ async def test_a_pause_and_its_end_stand_as_gaps(house: House, kind: StepKind) -
     assert house.connector.approved == frozenset()
     house.later(hours=1)
     await _order(house, kind)
+    await _sight(house, Presence.JOINED)
     assert (await house.group()).state is GroupState.ACTIVE
     assert house.connector.approved == frozenset({samples.GROUP_ID})
     assert await house.gaps() == [
@@ -520,3 +528,21 @@ async def test_the_loop_goes_on_when_the_journal_fails(house: House) -> None:
     await until(lambda: house.connector.approved == frozenset({samples.GROUP_ID}))
     await stopped(running)
     assert await house.journal.office_taken() == 1
+
+
+@pytest.mark.parametrize("state", [GroupState.PAUSED, GroupState.CLOSED])
+async def test_what_was_heard_before_a_pause_does_not_wait_for_ever(
+    house: House, state: GroupState
+) -> None:
+    """A group paused or closed before its notice was posted has the notice settled as refused."""
+    await house.admit(samples.group(state=state, notice=NoticeState.DUE))
+    await house.admission.round()
+    assert (await house.group()).notice is NoticeState.REFUSED
+
+
+async def test_an_encrypted_group_is_not_told_in_clear(house: House) -> None:
+    """A pause of an encrypted room is not said there: it would be the only clear text in it."""
+    await house.admit(samples.group(state=GroupState.NOT_RECORDING, note=ENCRYPTED, listed=True))
+    await _list(house)
+    await house.admission.round()
+    assert _said(house) == []

@@ -147,29 +147,6 @@ def test_a_promoted_discard_has_a_minute_and_is_never_late() -> None:
     assert deadlines.lateness_ms(stored_at=_at(1e6), expires_at=None) == 0
 
 
-@given(received=MOMENTS, seconds=st.floats(min_value=-1e6, max_value=60))
-def test_a_seal_waits_for_media_at_most_half_the_time(received: datetime, seconds: float) -> None:
-    """Half the time to safe_by, and not at all where that has passed."""
-    safe_by = received + timedelta(seconds=seconds)
-    until = deadlines.wait_for_media_until(received_at=received, safe_by=safe_by)
-    assert received <= until
-    assert until - received <= max(safe_by - received, timedelta(0)) / 2 + timedelta(microseconds=1)
-
-
-def test_hopeless() -> None:
-    """A message is hopeless when the proven delay of the store ends after its expiry."""
-
-    def hopeless(delay: float, expires: float | None) -> bool:
-        expires_at = None if expires is None else _at(expires)
-        return deadlines.hopeless(
-            now=NOW, store_delay=timedelta(seconds=delay), expires_at=expires_at
-        )
-
-    assert not hopeless(5, 5)
-    assert hopeless(5.001, 5)
-    assert not hopeless(1e6, None)
-
-
 @pytest.mark.parametrize(
     ("stored", "late_ms"),
     [(-1, 0), (0, 0), (0.0001, 1), (0.001, 1), (1.5, 1500), (3600, 3_600_000)],

@@ -11,7 +11,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from bridge.health import FILE, STALE, Health, HealthMonitor, read_health
+from bridge.health import FILE, STALE, UNNAMED, Alarm, Health, HealthMonitor, read_health
 from tests.fakes.clock import START, FakeClock
 from tests.servers.ports import free_ports
 from tests.unit.bridge.house import stopped, until
@@ -22,11 +22,11 @@ HOST = "127.0.0.1"
 class _Alarms:
     """What the parts say."""
 
-    def __init__(self, *alarms: str) -> None:
+    def __init__(self, *alarms: Alarm | str) -> None:
         self.now = alarms
         self.told: list[str] = []
 
-    async def ask(self) -> tuple[str, ...]:
+    async def ask(self) -> tuple[Alarm | str, ...]:
         return self.now
 
 
@@ -135,11 +135,31 @@ async def test_the_port_answers(tmp_path: Path) -> None:
     assert await monitor.serve(HOST, port) is None
     assert await _get(port, "/healthz") == (200, {"alive": True})
     assert await _get(port, "/readyz") == (200, {"ready": True, "alarms": []})
-    alarms.now = ("store away",)
+    alarms.now = ("a bare sentence about @someone:example.org",)
     running = asyncio.create_task(monitor.run())
     await until(lambda: len(clock.slept) == 1)
-    assert await _get(port, "/readyz") == (503, {"ready": False, "alarms": ["store away"]})
+    assert await _get(port, "/readyz") == (503, {"ready": False, "alarms": [UNNAMED]})
     assert (await _get(port, "/healthz"))[0] == 200
+    await stopped(running)
+    await monitor.aclose()
+
+
+async def test_the_port_names_the_part_and_its_kind_of_trouble_only(tmp_path: Path) -> None:
+    """Who may ask the port need not know which server and account; the file's owner does."""
+    sentence = "office: https://matrix.example.org refuses @recorder:example.org."
+    office = Alarm(part="office", trouble="not receiving", sentence=sentence)
+    again = Alarm(part="office", trouble="not receiving", sentence="office: something else.")
+    alarms = _Alarms(office, again, Alarm(part="store", trouble="not storing", sentence="full"))
+    monitor, clock = _monitor(tmp_path, alarms)
+    (port,) = free_ports(1)
+    assert await monitor.serve(HOST, port) is None
+    running = asyncio.create_task(monitor.run())
+    await until(lambda: len(clock.slept) == 1)
+    shown = ["office: not receiving", "store: not storing"]
+    assert await _get(port, "/readyz") == (503, {"ready": False, "alarms": shown})
+    told = await _read(tmp_path, clock)
+    assert told is not None
+    assert told.alarms == tuple(alarms.told) == (sentence, "office: something else.", "full")
     await stopped(running)
     await monitor.aclose()
 

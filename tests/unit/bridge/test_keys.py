@@ -49,9 +49,8 @@ def test_the_key_of_a_medium() -> None:
     """Media stand in a folder named after the record, beside it."""
     stem = _name().stem
     key = f"records/matrix/00112233445566aa/2026/03/01/media/{stem}/2"
-    assert _name().media(keys.RECORDS, 2) == key
     assert keys.media_object(stem, 2) == f"media/{stem}/2"
-    assert keys.media_key(_name().record(keys.RECORDS), f"media/{stem}/2") == key
+    assert keys.media_key(_name().record(keys.RECORDS), keys.media_object(stem, 2)) == key
 
 
 def test_the_keys_of_manifests_and_acts() -> None:
@@ -124,7 +123,7 @@ def test_keys_use_only_the_allowed_characters_and_parse_back(
     for area in (keys.RECORDS, keys.REVIEW):
         key = name.record(area)
         assert ALLOWED.fullmatch(key)
-        assert ALLOWED.fullmatch(name.media(area, i))
+        assert ALLOWED.fullmatch(keys.media_key(key, keys.media_object(name.stem, i)))
         match = RECORD.fullmatch(key)
         assert match is not None
         found_area, platform, gid, day, clock, number, id16 = match.groups()

@@ -11,6 +11,8 @@ import pytest
 
 from bridge.lifecycle import EntryState
 from bridge.model import EventKind, Outcome, Reason, Relation, RelationType
+from bridge.protocols import Entry, Sealing
+from bridge.seal import Sealer
 from bridge.triage import AT_ONCE, WINDOW
 from tests.fakes import samples
 from tests.fakes.connector import OfferedFile
@@ -318,3 +320,27 @@ async def test_an_utterance_is_what_the_classifier_reads(house: House) -> None:
     (first, _), (second, _) = house.classifier.asked
     assert (first.sender_id, first.body, first.sent_at) == ("", "", samples.NOW)
     assert (first.attachments, second.attachments) == (0, 1)
+
+
+class UnluckySealer(Sealer):
+    """A sealer that meets one message nobody expected."""
+
+    async def sealing(self, entry: Entry) -> Sealing:
+        """The seal, but not of the message with id ``$1``."""
+        if entry.event.upstream_id == "$1":
+            raise ValueError("unexpected")
+        return await super().sealing(entry)
+
+
+async def test_one_entry_that_cannot_be_sealed_costs_its_neighbours_nothing(house: House) -> None:
+    """What fails unexpectedly is put off with an alarm; the others of its claim are sealed."""
+    await house.hear(samples.event("$1"), samples.event("$2"))
+    house.sealer.__class__ = UnluckySealer  # the house wires its own; only this one is unlucky
+    while await house.triage.step():
+        pass
+    first, second = [await house.journal.entry(seq) for seq in (1, 2)]
+    assert first is not None
+    assert second is not None
+    assert (first.state, second.state) == (EntryState.JUDGED, EntryState.SEALED)
+    assert first.attempts == 1
+    assert "ValueError" in house.triage.health

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
@@ -23,6 +24,7 @@ from storage.objects.s3 import S3ObjectStore
 from storage.objects.s3_bucket import LockMode, whole_second
 from tests.servers.ports import free_ports
 from tests.servers.s3_stub import Answer, S3Stub, s3_stub
+from tests.servers.silent import silent_server
 
 Opener: TypeAlias = Callable[..., S3ObjectStore]
 
@@ -243,3 +245,28 @@ def test_no_retention_loses_a_fraction() -> None:
     whole = datetime(2030, 1, 1, tzinfo=UTC)
     assert whole_second(whole) == whole
     assert whole_second(whole + timedelta(microseconds=1)) == whole + timedelta(seconds=1)
+
+
+async def test_a_store_that_hangs_does_not_hold_up_a_close() -> None:
+    """A close gives up the request that nobody answers, and no request follows it."""
+    with silent_server() as silent:
+        store = S3ObjectStore(
+            bucket="bucket",
+            tenant="demo",
+            endpoint_url=silent.url,
+            addressing="path",
+            access_key="key",
+            secret_key="not to be shown",
+            lock_mode="none",
+            clock=SystemClock(),
+            threads=1,
+        )
+        asked = asyncio.create_task(store.head("a/1"))
+        never_begun = asyncio.create_task(store.head("a/2"))
+        await asyncio.to_thread(silent.asked.wait)
+        await store.aclose()  # with the request still hanging: nobody has answered it
+        assert not asked.done()
+        await asyncio.gather(never_begun, return_exceptions=True)
+        assert never_begun.cancelled()
+    with pytest.raises(ObjectStoreUnavailableError):  # the server is gone, and its connection
+        await asked

@@ -11,6 +11,7 @@ import pytest
 
 from bridge.canonical import Leaf
 from bridge.errors import JournalKeyError
+from bridge.lifecycle import EntryState
 from bridge.model import Outcome, Reason, Sender
 from bridge.protocols import Entry
 from storage.journal import SqliteJournal
@@ -164,3 +165,19 @@ def test_this_sqlite_overwrites_what_it_frees() -> None:
     db = sqlite3.connect(":memory:")
     assert db.execute("PRAGMA secure_delete = ON").fetchone() == (1,)
     db.close()
+
+
+async def test_a_damaged_row_costs_its_neighbours_nothing(
+    journal: SqliteJournal, path: Path
+) -> None:
+    """A claim passes a row that does not open by, counts it, and gives the others."""
+    await journal.append(batch(event("$1"), event("$2")))
+    rows(path, "UPDATE entry SET payload_sealed = zeroblob(99) WHERE seq = 1")
+    claimed = await journal.claim(EntryState.RECEIVED, now=NOW + timedelta(hours=1), limit=9)
+    assert [entry.seq for entry in claimed] == [2]
+    assert journal.damaged == 1
+    journal.release([2])
+    assert [
+        e.seq
+        for e in await journal.claim(EntryState.RECEIVED, now=NOW + timedelta(hours=1), limit=1)
+    ] == [2]

@@ -39,6 +39,16 @@ async def _refused(path: Path, error: type[JournalError]) -> JournalError:
     return opening.value
 
 
+async def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    """What the system says of the path comes as the journal's own error, with the setting."""
+    (tmp_path / "var").write_bytes(b"")
+    path = tmp_path / "var" / "journal.db"
+    with pytest.raises(JournalUnavailableError, match="cannot be written") as refusal:
+        await opened(path)
+    assert str(path) in str(refusal.value)
+    assert "data_dir" in refusal.value.hint
+
+
 async def test_another_key_is_refused(closed: Path) -> None:
     """A journal opens with the key it was written with, and the setting is named."""
     for opener in (opened, looked_at):
