@@ -21,7 +21,9 @@ from bridge.protocols import Clock, Connector, Download, DownloadOrder, Journal,
 log = structlog.get_logger(__name__)
 
 IDLE_SECONDS = 0.5
-MOST_TRIES = 12
+GIVE_UP_AFTER = timedelta(days=7)
+"""A platform that does not answer for so long past the deadline makes the loss final."""
+
 FIRST_PAUSE = timedelta(seconds=1)
 LONGEST_PAUSE = timedelta(minutes=10)
 
@@ -79,7 +81,8 @@ class Downloads:
         except (ConnectorRejectedError, SpoolFullError) as error:
             await self._failed(order, error, final=isinstance(error, ConnectorRejectedError))
         except MunimentError as error:
-            await self._failed(order, error, final=order.attempts + 1 >= MOST_TRIES)
+            given_up = self._clock.now() - order.due > GIVE_UP_AFTER
+            await self._failed(order, error, final=given_up)
         finally:
             self._journal.release_download(order)
         return True

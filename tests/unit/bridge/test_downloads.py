@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from bridge.downloads import MOST_TRIES
+from bridge.downloads import GIVE_UP_AFTER
 from bridge.errors import ConnectorRejectedError, ConnectorUnavailableError, SpoolError
 from bridge.model import Outcome
 from bridge.protocols import DownloadState
@@ -14,6 +14,8 @@ from tests.fakes import samples
 from tests.fakes.connector import OfferedFile
 from tests.fakes.crash import Crash
 from tests.unit.bridge.house import MEDIA_MAX, House, stopped, until
+
+TRIES = 24
 
 PLAN = samples.attachment("plan.pdf", size=8)
 DATA = b"%PDF-1.7"
@@ -125,8 +127,8 @@ async def test_a_broken_transfer_is_tried_again(house: House) -> None:
 
 
 @pytest.mark.parametrize("where", ["open", "transfer", "spool"])
-async def test_after_many_tries_it_is_a_gap(house: House, where: str) -> None:
-    """A platform or a disk that never works ends as one gap, not as an endless order."""
+async def test_an_outage_is_outlasted_and_after_days_it_is_a_gap(house: House, where: str) -> None:
+    """Hours of failure give nothing up; a week without an answer is one gap, not an order."""
     if where == "open":
         house.connector.files[PLAN.url] = ConnectorUnavailableError("503")
     elif where == "transfer":
@@ -134,12 +136,14 @@ async def test_after_many_tries_it_is_a_gap(house: House, where: str) -> None:
             chunks=(DATA,), error=ConnectorUnavailableError("broken")
         )
     else:
-        house.spool.faults = [SpoolError("input/output error") for _ in range(MOST_TRIES)]
+        house.spool.faults = [SpoolError("input/output error") for _ in range(TRIES + 1)]
     await house.hear(samples.event("$1", attachments=[PLAN]))
-    for _ in range(MOST_TRIES):
+    for _ in range(TRIES):
         assert await _state(house) == (DownloadState.WAITING,)
         assert await house.downloads.step()
         house.later(minutes=10)
+    house.later(days=GIVE_UP_AFTER.days + 1)
+    assert await house.downloads.step()
     assert not await house.downloads.step()
     await _gave_up(house)
 
@@ -148,7 +152,7 @@ async def test_a_full_spool_is_waited_for(house: House) -> None:
     """No room is never a reason to give an attachment up."""
     house.spool.room = 4
     await house.hear(samples.event("$1", attachments=[PLAN]))
-    for _ in range(MOST_TRIES * 2):
+    for _ in range(TRIES):
         assert await house.downloads.step()
         house.later(minutes=10)
     assert house.spool.unfinished == 0
