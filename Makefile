@@ -8,7 +8,7 @@ SYNAPSE := .synapse/bin/python
 PIP := -m pip install --quiet --disable-pip-version-check --require-hashes
 ARGS ?=
 
-.PHONY: demo test lint types unit show lock clean
+.PHONY: demo test lint types unit simulate show lock clean
 .DEFAULT_GOAL := test
 
 demo: $(VENV)/.runtime .synapse/.done ## everything on this machine: a real homeserver, officials talking, the recorder
@@ -27,6 +27,13 @@ types: $(VENV)/.dev ## mypy strict, tests included
 
 unit: $(VENV)/.dev .synapse/.done ## every test, on both cores
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+simulate: $(VENV)/.dev ## the recorder in virtual time under seeded faults; SEEDS, FIRST, JOBS
+	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --first $(FIRST) --jobs $(JOBS)
+
+SEEDS ?= 10000
+FIRST ?= 0
+JOBS ?= 2
 
 show: $(VENV)/.dev .synapse/.done ## every figure, as long as it takes; writes benchmarks/results.md
 	$(BIN)/python -m benchmarks.show

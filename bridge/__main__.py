@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 
+from bridge.cli import leave
 from bridge.cli import main as run_command_line
 
 
 def main() -> None:
     """Run the command line and exit with its code."""
-    sys.exit(run_command_line(sys.argv[1:]))
+    leave(run_command_line(sys.argv[1:]))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import structlog
 
+from bridge import keys
 from bridge.canonical import act_bytes, rfc3339
 from bridge.canonical.json import Json
 from bridge.errors import (
@@ -396,7 +397,7 @@ class Admission:
         )
         return Placement(
             kind=kind,
-            folder=f"acts/{now:%Y/%m/%d}",
+            folder=keys.act_folder(now),
             body=body,
             connector=group.connector,
             group_id=group.group_id,

@@ -20,6 +20,7 @@ log = structlog.get_logger(__name__)
 
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 60.0
+STARTING = "starting"
 
 
 class Capture:
@@ -30,7 +31,7 @@ class Capture:
         self._journal = journal
         self._clock = clock
         self._pause = FIRST_PAUSE
-        self.health = "starting"
+        self.health = STARTING
         self.on_batch: Callable[[], None] = lambda: None
 
     @property

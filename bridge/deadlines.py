@@ -68,16 +68,6 @@ def promoted(decided_at: datetime) -> Deadline:
     return Deadline(safe_by=decided_at + PROMPTLY)
 
 
-def wait_for_media_until(*, received_at: datetime, safe_by: datetime) -> datetime:
-    """A seal waits for its media at most half the time to ``safe_by``."""
-    return received_at + max(safe_by - received_at, timedelta(0)) / 2
-
-
-def hopeless(*, now: datetime, store_delay: timedelta, expires_at: datetime | None) -> bool:
-    """Whether the proven delay of the store puts the message past its timer anyway."""
-    return expires_at is not None and now + store_delay > expires_at
-
-
 def lateness_ms(*, stored_at: datetime, expires_at: datetime | None) -> int:
     """Milliseconds by which a message was stored after its timer; 0 when in time."""
     if expires_at is None or stored_at <= expires_at:

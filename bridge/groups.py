@@ -21,9 +21,11 @@ REMOVED = "removed by the group"
 LEFT = "the recorder left the group"
 WAITING = "waiting for an invitation"
 INVITED = "invited: the recorder has not joined yet"
+JOINED = "joined: waiting for the state of the group"
 UNAPPROVED = "the recorder is in the group without an approval: nothing is kept"
 INVITED_AGAIN = "invited again after a removal: approve it again to record it"
 _MOVED = "moved to "
+_PENDING: dict[Presence | None, str] = {Presence.INVITED: INVITED, Presence.JOINED: JOINED}
 
 
 class GroupTrigger(StrEnum):
@@ -101,8 +103,9 @@ def step_trigger(kind: StepKind) -> GroupTrigger:
 def apply_step(group: Group, kind: StepKind) -> Group:
     """The group after a person's step.
 
-    Approval of a group the recorder is in already sets it to work at once: no further sighting
-    need come to do it.
+    Approval of a group the recorder is in already does not set it to work: whether it can be
+    read, only the connector's next sighting from its full state can say. What is known to be
+    encrypted does not wait for that.
 
     Raises:
         InvalidTransitionError: the step is not possible from the group's state.
@@ -112,11 +115,9 @@ def apply_step(group: Group, kind: StepKind) -> Group:
     note = group.note if group.note == ENCRYPTED or group.note.startswith(_MOVED) else ""
     if state is not GroupState.APPROVED:
         return replace(group, state=state, note=note)
-    if group.presence is Presence.JOINED:
-        trigger = GroupTrigger.DEAFEN if note == ENCRYPTED else GroupTrigger.JOINED
-        return replace(group, state=next_group_state(state, trigger), note=note)
-    waiting = INVITED if group.presence is Presence.INVITED else WAITING
-    return replace(group, state=state, note=note or waiting)
+    if group.presence is Presence.JOINED and note == ENCRYPTED:
+        return replace(group, state=next_group_state(state, GroupTrigger.DEAFEN), note=note)
+    return replace(group, state=state, note=note or _PENDING.get(group.presence, WAITING))
 
 
 def first_sighting(sighting: Sighting, *, connector: str, platform: str) -> Group | None:
@@ -174,6 +175,8 @@ def _sighting_trigger(state: GroupState, sighting: Sighting) -> GroupTrigger | N
             # Whoever is invited is not a member: a removal went by unseen.
             return None if state is GroupState.APPROVED else GroupTrigger.REMOVE
         case Presence.JOINED:
+            if sighting.encrypted is None:
+                return None
             if sighting.encrypted:
                 return GroupTrigger.DEAFEN
             return GroupTrigger.JOINED if state is GroupState.APPROVED else GroupTrigger.HEAR
@@ -187,7 +190,8 @@ def _note(group: Group, sighting: Sighting, state: GroupState) -> str:
         return LEFT
     if state is GroupState.REMOVED:
         return INVITED_AGAIN
-    if sighting.encrypted:
+    was_encrypted = group.note == ENCRYPTED or state is GroupState.NOT_RECORDING
+    if sighting.encrypted or (sighting.encrypted is None and was_encrypted):
         return ENCRYPTED
     if sighting.successor is not None:
         return f"{_MOVED}{sighting.successor}: that group needs an approval of its own"
@@ -197,4 +201,6 @@ def _note(group: Group, sighting: Sighting, state: GroupState) -> str:
         return UNAPPROVED
     if state is GroupState.PROPOSED:
         return f"invited by {sighting.by}" if sighting.by else "invited"
-    return INVITED if state is GroupState.APPROVED else ""
+    if state is GroupState.APPROVED:
+        return _PENDING[sighting.presence]
+    return ""

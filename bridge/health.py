@@ -1,14 +1,16 @@
-"""What is wrong now, in words: for ``status``, for ``/readyz``, and for one line of stderr.
+"""What is wrong now: in words for ``status`` and one line of stderr, in classes for ``/readyz``.
 
-``run`` writes it to ``health.json`` beside the journal, whole or not at all. Nothing in it is
-content, a name of a person, or an id of the platform.
+``run`` writes the words to ``health.json`` beside the journal, whole or not at all, for its owner
+alone: they name servers and accounts, and hold no content. A port may be read by others: there
+only the part and its kind of trouble stand.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -33,6 +35,18 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     alarms: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alarm:
+    """What is wrong with one part. ``part`` and ``trouble`` MUST hold no id and no address."""
+
+    part: str
+    """A connector's name in the settings, or what the part works on: ``store``, ``manifests``."""
+    trouble: str
+    """The kind of trouble in two words, such as ``not receiving``."""
+    sentence: str
+    """What the operator reads."""
+
+
 class HealthMonitor:
     """Collects alarms from the parts and publishes them."""
 
@@ -41,7 +55,7 @@ class HealthMonitor:
         *,
         file: Path,
         clock: Clock,
-        alarms: Callable[[], Awaitable[tuple[str, ...]]],
+        alarms: Callable[[], Awaitable[Sequence[Alarm]]],
         tell: Callable[[str], None],
     ) -> None:
         """``tell`` is given each new alarm once, for the operator's terminal."""
@@ -51,17 +65,23 @@ class HealthMonitor:
         self._ask = alarms
         self._runner: web.AppRunner | None = None
         self.alarms: tuple[str, ...] = ()
+        self._shown: tuple[str, ...] = ()
 
     async def run(self) -> None:
         """Publish until cancelled."""
         while True:
-            before, self.alarms = self.alarms, await self._ask()
+            before = self.alarms
+            self._take(await self._ask())
             for alarm in self.alarms:
                 if alarm not in before:
                     self._tell(alarm)
             health = Health(pid=os.getpid(), at=self._clock.now().isoformat(), alarms=self.alarms)
             await asyncio.to_thread(_replace, self._file, msgspec.json.encode(health))
             await self._clock.sleep(ROUND_SECONDS)
+
+    def _take(self, found: Sequence[Alarm]) -> None:
+        self.alarms = tuple(dict.fromkeys(each.sentence for each in found))
+        self._shown = tuple(dict.fromkeys(f"{each.part}: {each.trouble}" for each in found))
 
     async def serve(self, host: str, port: int) -> str | None:
         """Answer ``/healthz`` and ``/readyz``. A busy port is an alarm, not an end."""
@@ -89,7 +109,7 @@ class HealthMonitor:
 
     async def _readyz(self, _: web.Request) -> web.Response:
         ready = not self.alarms
-        body = {"ready": ready, "alarms": list(self.alarms)}
+        body = {"ready": ready, "alarms": list(self._shown)}
         return web.json_response(body, status=200 if ready else 503)
 
 

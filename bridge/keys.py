@@ -14,6 +14,7 @@ EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 FURTHEST_AHEAD = timedelta(days=1)
 RECORDS = "records"
 REVIEW = "review"
+MANIFESTS = "manifests"
 
 
 def _hmac(key: bytes, *parts: str) -> bytes:
@@ -67,10 +68,6 @@ class RecordName:
         """Key of the record in ``area`` (``records`` or ``review``)."""
         return f"{area}/{self.platform}/{self.gid}/{self.day}/{self.stem}.json"
 
-    def media(self, area: str, i: int) -> str:
-        """Key of the record's ``i``-th attachment."""
-        return media_key(self.record(area), media_object(self.stem, i))
-
 
 def media_object(stem: str, i: int) -> str:
     """An attachment's place relative to its record's folder, as the record names it."""
@@ -87,14 +84,20 @@ def stem_of(record_key: str) -> str:
     return record_key.rpartition("/")[2].removesuffix(".json")
 
 
-def manifest_key(gid: str, day: str, part: int) -> str:
-    """Key of one part of a day's manifest; ``day`` is ``YYYY/MM/DD``."""
-    return f"manifests/{gid}/{day}/{part:06d}.json"
+def manifest_folder(gid: str, day: str) -> str:
+    """Where a day's manifest stands; ``day`` is ``YYYY/MM/DD``."""
+    return f"{MANIFESTS}/{gid}/{day}"
 
 
-def act_key(at: datetime, seq: int) -> str:
-    """Key of an act."""
-    return f"acts/{at:%Y/%m/%d}/{seq:012d}.json"
+def act_folder(at: datetime) -> str:
+    """Where the acts of a day stand."""
+    return f"acts/{at:%Y/%m/%d}"
+
+
+def placed_key(folder: str, number: int) -> str:
+    """Key of a manifest part or an act, from its folder and its number."""
+    digits = 6 if folder.startswith(MANIFESTS) else 12
+    return f"{folder}/{number:0{digits}d}.json"
 
 
 def absolute(tenant: str, key: str) -> str:

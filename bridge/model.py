@@ -179,14 +179,17 @@ class Loss:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sighting:
-    """What the platform told us about a group itself. Applying it twice changes nothing."""
+    """What the platform told us about a group itself. Applying it twice changes nothing.
+
+    ``encrypted`` is None where this does not show it: only a part of the group's state was seen.
+    """
 
     group_id: str
     presence: Presence
     at: datetime
     name: str | None = None
     by: str | None = None
-    encrypted: bool = False
+    encrypted: bool | None = None
     successor: str | None = None
 
 

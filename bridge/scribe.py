@@ -102,7 +102,7 @@ class Scribe:
         rows = [await self._row(entry) for entry in ordered]
         placement = Placement(
             kind=PlacementKind.MANIFEST,
-            folder=f"manifests/{gid}/{day}",
+            folder=keys.manifest_folder(gid, day),
             body=manifest_bytes(
                 gid=gid, group_id=stream.group_id, group_name=stream.group_name, rows=rows
             ),
@@ -141,7 +141,7 @@ class Scribe:
         """
         body = ObjectBody.of(placement.body)
         for number in range(placement.number, placement.number + TRIES):
-            key = _key(placement, number)
+            key = keys.placed_key(placement.folder, number)
             try:
                 await self._store.put(key, body, retain_until=self._retain_until(placement))
             except ObjectConflictError:
@@ -174,9 +174,3 @@ def _day(entry: Entry) -> str:
 def _series(placement: Placement) -> str:
     """Within what numbers are free or taken: the parts of one folder, or all acts."""
     return placement.folder if placement.kind is PlacementKind.MANIFEST else "acts"
-
-
-def _key(placement: Placement, number: int) -> str:
-    if placement.kind is PlacementKind.MANIFEST:
-        return f"{placement.folder}/{number:06d}.json"
-    return f"{placement.folder}/{number:012d}.json"

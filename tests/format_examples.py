@@ -180,13 +180,13 @@ LEAVES: Mapping[str, Leaf] = {
     "step": Leaf.placed(
         kind="step",
         at=_later(6),
-        key=keys.absolute(TENANT, keys.act_key(SEEN, 0)),
+        key=keys.absolute(TENANT, keys.placed_key(keys.act_folder(SEEN), 0)),
         digest=Digest.of(STEP),
     ),
     "close": Leaf.placed(
         kind="close",
         at=_later(7),
-        key=keys.absolute(TENANT, keys.act_key(SEEN, 3)),
+        key=keys.absolute(TENANT, keys.placed_key(keys.act_folder(SEEN), 3)),
         digest=Digest.of(CLOSE),
         stream=STREAM,
         total=8,
@@ -247,8 +247,10 @@ def facts() -> Mapping[str, str]:
         "stream": STREAM,
         "gid": GID,
         "record key": keys.absolute(TENANT, KEY),
-        "media key": keys.absolute(TENANT, PLACE.media(keys.RECORDS, 0)),
-        "manifest key": keys.absolute(TENANT, keys.manifest_key(GID, PLACE.day, 0)),
-        "act key": keys.absolute(TENANT, keys.act_key(SEEN, 0)),
+        "media key": keys.absolute(TENANT, keys.media_key(KEY, keys.media_object(PLACE.stem, 0))),
+        "manifest key": keys.absolute(
+            TENANT, keys.placed_key(keys.manifest_folder(GID, PLACE.day), 0)
+        ),
+        "act key": keys.absolute(TENANT, keys.placed_key(keys.act_folder(SEEN), 0)),
         "record digest": Digest.of(RECORD).hex,
     }

@@ -13,7 +13,7 @@ import structlog
 from bridge.admission import Admission
 from bridge.app.adapters import FILE_WORKERS, S3_WORKERS, as_config_error
 from bridge.app.rules import listed_groups, notices, retentions
-from bridge.capture import Capture
+from bridge.capture import STARTING, Capture
 from bridge.downloads import Downloads
 from bridge.errors import (
     ConfigError,
@@ -23,7 +23,7 @@ from bridge.errors import (
 )
 from bridge.forget import Forget
 from bridge.health import FILE as HEALTH_FILE
-from bridge.health import HealthMonitor
+from bridge.health import Alarm, HealthMonitor
 from bridge.protocols import Classifier, Clock, Connector, ObjectStore
 from bridge.scribe import Scribe
 from bridge.seal import Keeper, Sealer
@@ -194,14 +194,22 @@ class Bridge:
         except ConnectorUnavailableError as error:
             log.warning("not_receiving", connector=connector.name, what=str(error))
 
-    async def _alarms(self) -> tuple[str, ...]:
-        found = [f"{capture.name}: {capture.health}" for capture in self._captures]
-        alarms = [text for text in found if not text.endswith((": ", ": starting"))]
-        parts = (self._triage, self._writer, self._scribe, self._admission, self._forget)
-        alarms += [part.health for part in parts if part.health]
-        alarms += self._loops.failures()
+    async def _alarms(self) -> tuple[Alarm, ...]:
+        found = [
+            *((capture.name, "not receiving", capture.health) for capture in self._captures),
+            ("messages", "not judged", self._triage.health),
+            ("store", "not storing", self._writer.health),
+            ("manifests", "not placing", self._scribe.health),
+            ("groups", "not kept", self._admission.health),
+            ("discards", "not destroyed", self._forget.health),
+            ("metrics", "not served", self._port_problem or ""),
+            *(("loops", "started again", what) for what in self._loops.failures()),
+        ]
         if self._journal.damaged:
-            alarms.append(f"{self._journal.damaged} entries of the journal do not open.")
-        if self._port_problem:
-            alarms.append(self._port_problem)
-        return tuple(dict.fromkeys(alarms))
+            what = f"{self._journal.damaged} entries of the journal do not open."
+            found.append(("journal", "damaged", what))
+        return tuple(
+            Alarm(part=part, trouble=trouble, sentence=sentence)
+            for part, trouble, sentence in found
+            if sentence and sentence != STARTING
+        )

@@ -10,7 +10,10 @@ import sys
 from collections.abc import Sequence
 
 from bridge.cli.arguments import parse
+from bridge.cli.ending import leave
 from bridge.errors import MunimentError
+
+__all__ = ["EXIT_CANNOT", "leave", "main"]
 
 EXIT_CANNOT = 2
 

@@ -14,10 +14,11 @@ DESCRIPTION = "An openly announced recorder for official chat groups."
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """The options, with the settings file filled in where it was not named."""
-    default = Path(os.environ.get("MUNIMENT_CONFIG") or "muniment.toml")
+    """The options, with the settings file filled in; ``config_named`` where someone named one."""
+    by_environment = os.environ.get("MUNIMENT_CONFIG")
     options = parser().parse_args(arguments)
-    options.config = getattr(options, "config", default)
+    options.config_named = hasattr(options, "config") or bool(by_environment)
+    options.config = getattr(options, "config", Path(by_environment or "muniment.toml"))
     return options
 
 

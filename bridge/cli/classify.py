@@ -69,7 +69,7 @@ def add(verbs: argparse._SubParsersAction, everywhere: argparse.ArgumentParser) 
 
 def command(options: argparse.Namespace) -> int:
     """Classify standard input."""
-    classifier = _classifier(options.config)
+    classifier = _classifier(options.config, named=options.config_named)
     data = sys.stdin.buffer.read()
     console = Console(stderr=True)
     if options.conversation:
@@ -113,9 +113,12 @@ def _utterance(number: int, line: Line) -> Utterance:
     )
 
 
-def _classifier(config: Path) -> Classifier:
-    """With a settings file its policy, without one the shipped default."""
-    return classifier_of(read_settings(config) if config.exists() else None)
+def _classifier(config: Path, *, named: bool) -> Classifier:
+    """With a settings file its policy, without one the shipped default.
+
+    A file that someone named and that is not there is an error: its policy is what they meant.
+    """
+    return classifier_of(read_settings(config) if named or config.exists() else None)
 
 
 def _give(verdict: Verdict, *, as_json: bool, console: Console) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import getpass
+import os
 import sys
 
 from rich.console import Console
@@ -12,6 +13,8 @@ from rich.table import Table
 
 from bridge.app import known_groups, order_step, read_settings
 from bridge.protocols import StepKind
+
+NO_REASON = "ordered on the command line"
 
 
 def add(verbs: argparse._SubParsersAction, everywhere: argparse.ArgumentParser) -> None:  # type: ignore[type-arg]
@@ -27,7 +30,7 @@ def add(verbs: argparse._SubParsersAction, everywhere: argparse.ArgumentParser) 
         step.add_argument("connector", help="name of the [[matrix]] or [[telegram]] table")
         step.add_argument("id", help="the platform's id of the group")
         step.add_argument("--name", help="the group's name for people")
-        step.add_argument("--why", required=True, help="the reason; it stands on the record")
+        step.add_argument("--why", default=NO_REASON, help="the reason; it stands on the record")
         step.set_defaults(command=order, kind=kind)
 
 
@@ -59,9 +62,17 @@ def order(options: argparse.Namespace) -> int:
             connector=options.connector,
             group_id=options.id,
             name=options.name,
-            by=getpass.getuser(),
+            by=_user(),
             why=options.why,
         )
     )
     print("Ordered. A running `muniment run` takes it up within a second.", file=sys.stderr)
     return 0
+
+
+def _user() -> str:
+    """Who orders: the account's name, or its number where the machine knows no name for it."""
+    try:
+        return getpass.getuser()
+    except (ImportError, KeyError, OSError):
+        return str(os.getuid())

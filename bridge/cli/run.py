@@ -8,10 +8,13 @@ import logging
 import resource
 import signal
 import sys
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
 
 import structlog
 
-from bridge.app import Settings, read_settings, running
+from bridge.app import Bridge, Settings, read_settings, running
+from bridge.cli.ending import Workers
 
 
 def add(verbs: argparse._SubParsersAction, everywhere: argparse.ArgumentParser) -> None:  # type: ignore[type-arg]
@@ -55,10 +58,33 @@ def alarm(what: str) -> None:
 async def _run(settings: Settings) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    loop.set_default_executor(Workers(thread_name_prefix="worker"))
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with running(settings, tell=alarm):
-        print(f"muniment: recording; {len(settings.groups)} groups listed.", file=sys.stderr)
-        await stop.wait()
+    async with AsyncExitStack() as stack:
+        starting = stack.enter_async_context(running(settings, tell=alarm))
+        if await _started(starting, stop):
+            print(f"muniment: recording; {len(settings.groups)} groups listed.", file=sys.stderr)
+            await stop.wait()
         print("muniment: stopping; what is on its way is stored first.", file=sys.stderr)
     return 0
+
+
+async def _started(starting: Coroutine[None, None, Bridge], stop: asyncio.Event) -> bool:
+    """Whether the bridge started before a signal came.
+
+    A first sign-in may hang for as long as the homeserver likes. Nothing is lost by giving it up:
+    nothing has been received yet, and what a start changes is a transaction of the journal.
+    """
+    start = asyncio.create_task(starting)
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({start, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not start.done():
+        print("muniment: stopping before the start was complete.", file=sys.stderr)
+        start.cancel()
+        await asyncio.wait({start})
+    if start.cancelled():
+        return False
+    start.result()
+    return True

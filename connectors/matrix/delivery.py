@@ -17,6 +17,7 @@ from connectors.matrix.fields import decode, text
 from connectors.matrix.mapping import map_event
 from connectors.matrix.place import Backfill, Place, heard
 from connectors.matrix.room import RoomState
+from connectors.matrix.roster import roster
 from connectors.matrix.stay import own_join, own_leaver, own_membership, own_stay
 
 ROSTER_EVERY = timedelta(days=1)
@@ -28,6 +29,7 @@ class Delivery:
     """What one response gives. ``place`` is where the next one begins.
 
     ``told`` and ``counted``: of which groups it tells; they count once it is known to be kept.
+    ``began``: the group that it begins to record, found joined already.
     """
 
     place: Place
@@ -37,6 +39,7 @@ class Delivery:
     unlisted: int = 0
     told: dict[str, Sighting] = field(default_factory=dict)
     counted: set[str] = field(default_factory=set)
+    began: str = ""
 
 
 class Reader:
@@ -47,6 +50,8 @@ class Reader:
         self._default_retention = default_retention
         self._foreign: set[str] = set()
         self._seen: dict[str, Sighting] = {}
+        self._ended: dict[str, RoomState] = {}
+        self._untold: set[str] = set()
         self.rooms: dict[str, RoomState] = {}
 
     def adopt(self, group_id: str, state: Events) -> bool:
@@ -56,13 +61,29 @@ class Reader:
             room.apply(raw)
         if room.membership(self._own_user) != "join":
             return False
+        room.is_whole = True
         self.rooms[group_id] = room
         return True
 
+    def forget(self, group_id: str) -> None:
+        """Not approved any more: what changes from now on is not seen, and is asked for again."""
+        self.rooms.pop(group_id, None)
+        self._seen.pop(group_id, None)
+        self._untold.discard(group_id)
+
     def begin(self, group_id: str, place: Place, at: datetime) -> Delivery:
-        """Record a group we are in already: from now on, with a sighting and a roster."""
+        """Record a group we are in already: from now on, with a sighting and a roster.
+
+        Of one that is recorded already the last roster holds: only the sighting is told.
+        """
         delivery = Delivery(place=place)
+        self._seen.pop(group_id, None)  # told anyway: an approval waits for it
         self._sight(delivery, group_id, at)
+        if group_id in place.recorded:
+            # The cursor stays, so nobody can say whether this is kept: told again until it is.
+            self._untold.add(group_id)
+            return delivery
+        delivery.began = group_id
         self._start(delivery, group_id)
         begun = tuple(dict.fromkeys((*delivery.place.begun, group_id)))
         delivery.place = msgspec.structs.replace(delivery.place, begun=begun)
@@ -72,6 +93,7 @@ class Reader:
     def kept(self, delivery: Delivery) -> None:
         """The delivery is durable: what it tells of groups need not be told again."""
         self._seen.update(delivery.told)
+        self._untold -= delivery.told.keys()
         self._foreign |= delivery.counted
 
     def read(
@@ -87,13 +109,15 @@ class Reader:
         for group_id, left in envelope.left.items():
             self._left(delivery, group_id, left, at, is_approved=group_id in approved)
         for group_id, state in envelope.invited.items():
-            self._invited(delivery, group_id, state, at)
+            self._invited(delivery, group_id, state, at, is_approved=group_id in approved)
+        for group_id in sorted(self._untold & approved - delivery.told.keys()):
+            self._sight(delivery, group_id, at)
         self._rosters(delivery, at, approved)
         return delivery
 
     def read_history(self, group_id: str, chunk: Events, *, at: datetime) -> list[Event]:
         """Events of a hole. They are older than the room's state and do not change it."""
-        room = self.rooms.get(group_id) or RoomState()
+        room = self.rooms.get(group_id) or self._ended.get(group_id) or RoomState()
         return [self._map(raw, room, group_id, at, CaptureMethod.BACKFILL) for raw in chunk]
 
     def _joined(self, delivery: Delivery, group_id: str, joined: JoinedRoom, at: datetime) -> None:
@@ -165,7 +189,7 @@ class Reader:
             room.apply(raw)
         if is_approved:
             self._last_of_stay(delivery, group_id, left, at)
-        self._end(delivery, group_id)
+        self._end(delivery, group_id, is_approved=is_approved)
         by = own_leaver((*left.state, *left.timeline), self._own_user)
         went = by == self._own_user
         delivery.sightings.append(
@@ -196,21 +220,34 @@ class Reader:
         if left.limited and not stay.begins_within:
             self._limited(delivery, group_id, left, is_new=False, at=at)
 
-    def _invited(self, delivery: Delivery, group_id: str, state: Events, at: datetime) -> None:
+    def _invited(
+        self, delivery: Delivery, group_id: str, state: Events, at: datetime, *, is_approved: bool
+    ) -> None:
         """An invitation. To a group that is recorded: we were put out, unseen."""
         if group_id in delivery.place.recorded:
             _lose(delivery, group_id, "removal_unseen", at)
-            self._end(delivery, group_id)
+            self._end(delivery, group_id, is_approved=is_approved)
         delivery.sightings.append(_invitation(group_id, state, self._own_user, at))
 
-    def _end(self, delivery: Delivery, group_id: str) -> None:
-        """We are in the group no more; the next join begins anew."""
+    def _end(self, delivery: Delivery, group_id: str, *, is_approved: bool) -> None:
+        """We are in the group no more; the next join begins anew.
+
+        The end itself withdraws the approval, before the holes of this stay can be filled.
+        """
         self._seen.pop(group_id, None)
+        self._untold.discard(group_id)
         self._foreign.discard(group_id)
         recorded = {g: t for g, t in delivery.place.recorded.items() if g != group_id}
         stale = tuple(g for g in delivery.place.stale if g != group_id)
         place = heard(delivery.place, group_id)
-        delivery.place = msgspec.structs.replace(place, recorded=recorded, stale=stale)
+        holes = place.backfills
+        if is_approved:
+            holes = tuple(_last(b) if b.group_id == group_id else b for b in holes)
+            if group_id in self.rooms:
+                self._ended[group_id] = self.rooms[group_id]
+        delivery.place = msgspec.structs.replace(
+            place, recorded=recorded, stale=stale, backfills=holes
+        )
 
     def _count(self, delivery: Delivery, group_id: str, joined: JoinedRoom, at: datetime) -> None:
         """A group that is not approved: nothing of it is kept, but the register lists it once."""
@@ -224,6 +261,7 @@ class Reader:
         delivery.sightings.append(self._sighting(group_id, room, at))
 
     def _start(self, delivery: Delivery, group_id: str) -> None:
+        self._ended.pop(group_id, None)
         recorded = {**delivery.place.recorded, group_id: 0}
         stale = tuple(dict.fromkeys((*delivery.place.stale, group_id)))
         delivery.place = msgspec.structs.replace(delivery.place, recorded=recorded, stale=stale)
@@ -234,11 +272,11 @@ class Reader:
         for group_id in delivery.place.stale:
             last = delivery.place.recorded.get(group_id)
             room = self.rooms.get(group_id)
-            if last is None or room is None or group_id not in approved:
+            if last is None or room is None or not room.is_whole or group_id not in approved:
                 continue
             if last and now_ms - last < ROSTER_EVERY // _MS:
                 continue
-            delivery.events.append(_roster(group_id, room, at))
+            delivery.events.append(roster(group_id, room, at))
             delivery.place = msgspec.structs.replace(
                 delivery.place,
                 recorded={**delivery.place.recorded, group_id: now_ms},
@@ -260,7 +298,7 @@ class Reader:
             presence=Presence.JOINED,
             at=at,
             name=room.name,
-            encrypted=room.encrypted,
+            encrypted=room.encryption,
             successor=room.successor,
         )
 
@@ -294,23 +332,12 @@ def _invitation(group_id: str, state: Events, own_user: str, at: datetime) -> Si
         at=at,
         name=room.name,
         by=by,
-        encrypted=room.encrypted,
+        encrypted=room.encrypted or None,  # what an invitation shows is not all of it
     )
 
 
-def _roster(group_id: str, room: RoomState, at: datetime) -> Event:
-    members = room.present()
-    names = sorted(member.display_name or member.user_id for member in members)
-    stamp = at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return Event(
-        group_id=group_id,
-        upstream_id=f"roster:{stamp}",
-        kind=EventKind.ROSTER,
-        observed_at=at,
-        body="\n".join(names),
-        upstream=(("members", str(len(members))),),
-        raw=room.roster_bytes(),
-    )
+def _last(hole: Backfill) -> Backfill:
+    return msgspec.structs.replace(hole, last=True)
 
 
 def _lose(delivery: Delivery, group_id: str, why: str, until: datetime) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import msgspec
 
 from bridge.errors import ConnectorRejectedError, ConnectorUnavailableError, EnvelopeError
@@ -15,24 +17,12 @@ from connectors.matrix.envelope import (
     split_messages,
     split_state,
 )
-from connectors.matrix.http import MatrixHttp, path
+from connectors.matrix.http import MatrixHttp, is_of_the_account, path
 from connectors.matrix.pauses import Pauses
 from connectors.matrix.place import Backfill, Place
 
 PAGE = 100
 STATE_LONGEST_PAUSE = 10.0
-
-_OF_THE_ACCOUNT = frozenset(
-    {
-        "",
-        "M_MISSING_TOKEN",
-        "M_UNKNOWN_TOKEN",
-        "M_USER_DEACTIVATED",
-        "M_USER_LOCKED",
-        "M_USER_SUSPENDED",
-    }
-)
-"""Refusals that say nothing of a room. Without a code it was no homeserver that refused."""
 
 
 class History:
@@ -49,9 +39,10 @@ class History:
         """The hole whose turn it is."""
         return next((b for b in place.backfills if not self._holes.left(b.group_id)), None)
 
-    def left(self, place: Place, longest: float) -> float:
-        """Seconds until a hole is due, at most ``longest``."""
-        return min([longest, *(self._holes.left(b.group_id) for b in place.backfills)])
+    def left(self, place: Place, longest: float, *, unknown: Collection[str]) -> float:
+        """Seconds until a hole or the state of an ``unknown`` room is due, at most ``longest``."""
+        holes = (self._holes.left(b.group_id) for b in place.backfills)
+        return min([longest, *holes, *(self._states.left(group_id) for group_id in unknown)])
 
     def state_due(self, group_id: str) -> bool:
         """Whether the state of a room may be asked for."""
@@ -62,33 +53,42 @@ class History:
 
         Raises:
             ConnectorRejectedError: not the homeserver refuses, or it refuses the account as such.
-            EnvelopeError: it could not be split. Either way the room is put off.
+            ConnectorUnavailableError: no answer. A wish to wait is heeded for this room alone.
+            EnvelopeError: it could not be split. In each case the room is put off.
         """
         try:
             found = split_state(await self._get(group_id, "state", query={}))
         except ConnectorRejectedError as error:
-            if error.code not in _OF_THE_ACCOUNT:
+            if not is_of_the_account(error):
                 return None
             self._states.failed(group_id)
             raise
         except EnvelopeError:
             self._states.failed(group_id)
             raise
+        except ConnectorUnavailableError as error:
+            self._states.failed(group_id, least=error.retry_after or 0.0)
+            raise ConnectorUnavailableError(
+                f"The state of a room cannot be had yet. {error}", hint=error.hint
+            ) from None
         self._states.succeeded(group_id)
         return found
 
     async def fill(self, place: Place, hole: Backfill, *, approved: frozenset[str]) -> Delivery:
-        """One page of a hole, forwards. Crash before its commit: the same page again."""
+        """One page of a hole, forwards. Crash before its commit: the same page again.
+
+        The last words of a stay are fetched whatever became of the approval when it ended.
+        """
         delivery = Delivery(place=place)
         others = tuple(b for b in place.backfills if b is not hole)
-        if hole.group_id not in approved:
+        if hole.group_id not in approved and not hole.last:
             self._lose(delivery, hole, "approval_withdrawn")
             delivery.place = msgspec.structs.replace(place, backfills=others)
             return delivery
         try:
             further = await self._page(delivery, hole)
         except ConnectorRejectedError as error:
-            if error.code in _OF_THE_ACCOUNT:
+            if is_of_the_account(error):
                 raise
             self._lose(delivery, hole, "history_refused", detail=str(error))
             further = None
@@ -124,7 +124,7 @@ class History:
         try:
             answer = await self._get(hole.group_id, "context", hole.after, query={"limit": "0"})
         except ConnectorRejectedError as error:
-            if error.code in _OF_THE_ACCOUNT:
+            if is_of_the_account(error):
                 raise
             return None
         return split_context(answer).end

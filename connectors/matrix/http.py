@@ -25,6 +25,16 @@ KEPT_OF_TOO_LARGE = 64 * 1024
 CHUNK = 64 * 1024
 SECONDS = 30.0
 LONGEST_WAIT = 3600.0
+_OF_THE_ACCOUNT = frozenset(
+    {
+        "",
+        "M_MISSING_TOKEN",
+        "M_UNKNOWN_TOKEN",
+        "M_USER_DEACTIVATED",
+        "M_USER_LOCKED",
+        "M_USER_SUSPENDED",
+    }
+)
 _CODE = re.compile(r"[A-Z][A-Z0-9_.]{0,63}")
 
 
@@ -40,6 +50,19 @@ class Endpoint:
 def path(*parts: str, base: str = CLIENT) -> str:
     """A request path; each part is quoted whole, so that an id can never leave its place."""
     return "/".join((base, *(quote(part, safe="") for part in parts)))
+
+
+def is_of_the_account(error: ConnectorRejectedError) -> bool:
+    """Whether a refusal says nothing of what was asked for: signed in anew it may be had.
+
+    Without a code it was no homeserver that refused, but something before it.
+    """
+    return error.code in _OF_THE_ACCOUNT
+
+
+def unsettled(error: ConnectorRejectedError) -> ConnectorUnavailableError:
+    """A refusal of the account where only one of the thing asked for would settle anything."""
+    return ConnectorUnavailableError(str(error), hint=error.hint)
 
 
 class MatrixHttp:
@@ -79,7 +102,12 @@ class MatrixHttp:
         return data
 
     async def stream(self, route: str, *, seconds: float) -> MediaStream:
-        """Begin reading a file; redirects are refused."""
+        """Begin reading a file; redirects are refused.
+
+        Raises:
+            ConnectorUnavailableError: as in :meth:`request`, and where the account is refused.
+            ConnectorRejectedError: this file is refused.
+        """
         try:
             session = await self._ready()
             response = await session.get(
@@ -95,6 +123,10 @@ class MatrixHttp:
                 finally:
                     response.release()
                 _check(response, data)
+        except ConnectorRejectedError as error:
+            if response.status >= 400 and is_of_the_account(error):
+                raise unsettled(error) from None
+            raise
         except (TimeoutError, aiohttp.ClientError, OSError, ssl.SSLError) as error:
             raise self._unavailable(error) from None
         return MediaStream(response, self._unavailable)

@@ -21,11 +21,11 @@ class Pauses:
         """Seconds until ``name`` is due; 0 if it is."""
         return max(self._next_try.get(name, 0.0) - self._clock.monotonic(), 0.0)
 
-    def failed(self, name: str) -> None:
-        """Put ``name`` off, twice as long as the last time."""
+    def failed(self, name: str, *, least: float = 0.0) -> None:
+        """Put ``name`` off, twice as long as the last time, and for ``least`` seconds anyway."""
         pause = self._pauses.get(name, FIRST_PAUSE)
         self._pauses[name] = min(pause * 2, self._longest)
-        self._next_try[name] = self._clock.monotonic() + min(pause, self._longest)
+        self._next_try[name] = self._clock.monotonic() + max(min(pause, self._longest), least)
 
     def succeeded(self, name: str, *, rest: float = 0.0) -> None:
         """Forget its failures; it is due again after ``rest`` seconds."""

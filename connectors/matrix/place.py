@@ -14,12 +14,14 @@ class Backfill(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A hole between two tokens, filled forwards page by page. Survives a restart.
 
     Where it begins at an event (``after``), ``since`` is empty until that has been looked up.
+    ``last``: the stay it belongs to has ended since, so that no approval is needed to fill it.
     """
 
     group_id: str
     until: str
     since: str = ""
     after: str = ""
+    last: bool = False
 
 
 class Slice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

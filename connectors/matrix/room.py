@@ -26,8 +26,9 @@ class Member:
 class RoomState:
     """The state of one room. Mutable; owned by one connector.
 
-    ``encrypted`` never becomes false again. ``can_pin`` and the rest answer from the events
-    applied so far, in the order of :meth:`apply`.
+    ``encrypted`` never becomes false again. ``is_whole``: all of the state is known, not only what
+    changed; that of a room just entered comes with its creation. ``can_pin`` and the rest answer
+    from the events applied so far, in the order of :meth:`apply`.
     """
 
     __slots__ = (
@@ -38,6 +39,7 @@ class RoomState:
         "_raw",
         "_retention",
         "encrypted",
+        "is_whole",
         "name",
         "pinned",
         "successor",
@@ -48,6 +50,7 @@ class RoomState:
         self.name: str | None = None
         self.topic: str | None = None
         self.encrypted: bool = False
+        self.is_whole: bool = False
         self.successor: str | None = None
         self.pinned: tuple[str, ...] = ()
         self._create: JsonObject = {}
@@ -81,6 +84,11 @@ class RoomState:
     def timer_problem(self) -> str | None:
         """Why a timer that the room sets cannot be used: one sentence, or None."""
         return self._retention.problem or self._disappearing.problem
+
+    @property
+    def encryption(self) -> bool | None:
+        """Whether the room is encrypted; None where what is known leaves that open."""
+        return self.encrypted or (False if self.is_whole else None)
 
     def membership(self, user_id: str) -> str | None:
         """``join``, ``invite``, ``leave``, ``ban``, ``knock``, or None where nothing is known."""
@@ -128,6 +136,7 @@ class RoomState:
         match kind:
             case "m.room.create":
                 self._create = event
+                self.is_whole = True
             case "m.room.name":
                 self.name = text(content, "name") or None
                 self._raw[kind] = raw

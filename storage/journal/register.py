@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from bridge import keys
 from bridge.canonical import act_bytes
 from bridge.lifecycle import EntryState
 from bridge.model import Digest, Group, NoticeState, Outcome
@@ -103,7 +104,7 @@ class RegisterVerbs(PlacementVerbs):
             )
             placement = Placement(
                 kind=PlacementKind.CLOSE,
-                folder=f"acts/{at:%Y/%m/%d}",
+                folder=keys.act_folder(at),
                 body=body,
                 connector=group.connector,
                 group_id=group.group_id,

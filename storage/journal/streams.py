@@ -87,7 +87,7 @@ class StreamVerbs(PlacementVerbs):
             now = self._clock.now()
             act = Placement(
                 kind=PlacementKind.OPEN,
-                folder=f"acts/{now:%Y/%m/%d}",
+                folder=keys.act_folder(now),
                 body=self._open_act(group, stream, gid, stream_key, now),
                 connector=connector,
                 group_id=group_id,

@@ -11,11 +11,11 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from bridge.errors import (
     ObjectStoreRejectedError,
@@ -29,6 +29,9 @@ from storage.objects.s3_client import Addressing, S3Connection
 from storage.objects.s3_creation import create, standing_version
 
 PROBE_RETENTION = timedelta(minutes=5)
+CLOSE_SECONDS = 1.0
+"""How long a close waits for requests under way: a store that hangs must not hold up a stop."""
+
 _T = TypeVar("_T")
 
 
@@ -72,6 +75,7 @@ class S3ObjectStore:
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
         self._clock = clock
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="objects")
+        self._under_way: set[Future[object]] = set()
 
     async def put(
         self,
@@ -127,12 +131,22 @@ class S3ObjectStore:
         await self._run(self._probe)
 
     async def aclose(self) -> None:
-        """Wait for the requests under way, and give up connections and threads."""
-        await asyncio.to_thread(self._threads.shutdown)
+        """Wait a moment for the requests under way, and give up connections and threads.
+
+        A thread in a request that nobody answers goes on until that fails, and begins no other.
+        What its request did is found by the next put of the same key.
+        """
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        await asyncio.to_thread(wait, tuple(self._under_way), CLOSE_SECONDS)
         await asyncio.to_thread(self._bucket.close)
 
     async def _run(self, work: Callable[[], _T]) -> _T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        future = self._threads.submit(work)
+        # The thread's future, not the caller's: a cancelled caller leaves its request behind.
+        under_way = cast("Future[object]", future)
+        self._under_way.add(under_way)
+        under_way.add_done_callback(self._under_way.discard)
+        return await asyncio.wrap_future(future)
 
     def _head(self, key: str, name: str) -> ObjectInfo | None:
         readable, version = standing_version(self._bucket, name)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal, cast
 
 from botocore.exceptions import ClientError
 
+from bridge.errors import ObjectStoreUnavailableError
 from bridge.protocols import ObjectBody
 from storage.objects.checked import READ_SIZE, CheckedBody
 from storage.objects.s3_client import S3Connection
@@ -136,6 +137,7 @@ class Bucket:
         self._bucket = connection.bucket
         self._making = threading.Lock()
         self._client: S3Client | None = None
+        self._closed = False
         self._versioned: bool | None = None
 
     @property
@@ -152,6 +154,8 @@ class Bucket:
 
     def _made_client(self) -> S3Client:
         with self._making:
+            if self._closed:
+                raise ObjectStoreUnavailableError(f"{self.where} is closed")
             if self._client is None:
                 self._client = self._connection.client()
             return self._client
@@ -300,8 +304,9 @@ class Bucket:
             return listed, page.get("NextContinuationToken")
 
     def close(self) -> None:
-        """Give up the connections."""
+        """Give up the connections; later requests fail, also those of threads left behind."""
         with self._making:
+            self._closed = True
             if self._client is not None:
                 self._client.close()
                 self._client = None

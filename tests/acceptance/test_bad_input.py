@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import fcntl
 import json
-import signal
 import socket
 import sqlite3
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+import urllib.error
+import urllib.request
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.acceptance.program import Said, matrix_table, muniment, new_folder
+from tests.acceptance.program import (
+    Said,
+    matrix_table,
+    metrics_of,
+    muniment,
+    override,
+    s3_store,
+    started,
+    stderr_of,
+)
 from tests.servers.ports import free_ports
 
 
@@ -27,29 +34,6 @@ def refused(said: Said, *words: str) -> None:
     assert len(said.err.strip().splitlines()) == 2, said.err
     for word in words:
         assert word in said.err, said.err
-
-
-def stderr_of(config: Path) -> Path:
-    """Where a started ``run`` says what an operator sees."""
-    return config.parent / "stderr.txt"
-
-
-@contextmanager
-def started(config: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """``muniment run`` in the background; ended by SIGTERM, which must be enough."""
-    with (
-        stderr_of(config).open("wb") as said,
-        subprocess.Popen(
-            [sys.executable, "-m", "bridge", "run", "--config", str(config)],
-            stdout=subprocess.DEVNULL,
-            stderr=said,
-        ) as child,
-    ):
-        try:
-            yield child
-        finally:
-            child.send_signal(signal.SIGTERM)
-            child.wait(15)
 
 
 def alarms(config: Path, *, wanted: str) -> list[str]:
@@ -65,19 +49,13 @@ def alarms(config: Path, *, wanted: str) -> list[str]:
     pytest.fail(f"no alarm says {wanted!r}: {found}")
 
 
-def override(config: Path, old: str, new: str) -> None:
-    """Change a line of the settings."""
-    text = config.read_text()
-    assert old in text
-    config.write_text(text.replace(old, new, 1))
-
-
-@pytest.fixture
-def config(tmp_path: Path) -> Path:
-    """The embedded default, on ports that nobody uses."""
-    file = new_folder(tmp_path / "bridge")
-    override(file, "127.0.0.1:9464", f"127.0.0.1:{free_ports(1)[0]}")
-    return file
+def readyz(config: Path) -> str:
+    """What a degraded run answers to whoever asks its port."""
+    with pytest.raises(urllib.error.HTTPError) as refusal:
+        urllib.request.urlopen(f"http://{metrics_of(config)}/readyz")
+    with refusal.value:
+        assert refusal.value.code == 503
+        return refusal.value.read().decode()
 
 
 def test_missing_settings_name_the_file_and_init(tmp_path: Path) -> None:
@@ -160,14 +138,17 @@ def test_init_refuses_a_folder_with_something_in_it(config: Path) -> None:
 
 def test_unreachable_homeserver_runs_degraded(config: Path, tmp_path: Path) -> None:
     """Nobody listens there: the recorder runs on, and status and stderr say so."""
-    table = matrix_table(tmp_path, f"http://127.0.0.1:{free_ports(1)[0]}")
-    config.write_text(config.read_text() + table)
+    homeserver = f"127.0.0.1:{free_ports(1)[0]}"
+    config.write_text(config.read_text() + matrix_table(tmp_path, f"http://{homeserver}"))
     with started(config) as child:
         found = alarms(config, wanted="does not answer")
+        ready = readyz(config)
         assert child.poll() is None
     assert not any("not running" in alarm for alarm in found)
     assert child.returncode == 0
     assert "does not answer" in stderr_of(config).read_text()
+    assert homeserver not in ready
+    assert "@" not in ready
 
 
 def test_busy_metrics_port_is_an_alarm(config: Path) -> None:
@@ -186,17 +167,7 @@ def test_busy_metrics_port_is_an_alarm(config: Path) -> None:
 
 def test_unreachable_store_fails_doctor(config: Path) -> None:
     """Doctor names the store that does not answer, and exits 1."""
-    secret = config.parent / "store.toml"
-    secret.touch(mode=0o600)
-    secret.write_text('access_key_id = "a"\nsecret_access_key = "b"\n')
-    text = config.read_text()
-    line = next(line for line in text.splitlines() if line.startswith("url ="))
-    override(
-        config,
-        line,
-        f'url = "s3://bucket"\nendpoint_url = "http://127.0.0.1:{free_ports(1)[0]}"\n'
-        f'retention_days = 30\ncredentials_file = "{secret}"',
-    )
+    s3_store(config, f"http://127.0.0.1:{free_ports(1)[0]}")
     said = muniment("doctor", "--config", str(config))
     assert said.code == 1
     assert "FAIL" in said.err
@@ -213,3 +184,14 @@ def test_unknown_connector_of_a_step_is_refused(config: Path) -> None:
     """A step for a connector that is not configured is named."""
     step = ("groups", "approve", "nowhere", "!a:b", "--why", "test", "--config", str(config))
     refused(muniment(*step), "nowhere")
+
+
+def test_a_step_needs_no_reason(config: Path, tmp_path: Path) -> None:
+    """A step without a reason is kept with where it came from."""
+    config.write_text(config.read_text() + matrix_table(tmp_path, "http://127.0.0.1:1"))
+    for kind in ("propose", "approve", "pause", "resume", "close"):
+        said = muniment("groups", kind, "office", "!a:b", "--config", str(config))
+        assert said.code == 0, said.err
+    with closing(sqlite3.connect(config.parent / "var" / "office.db")) as office:
+        whys = office.execute("SELECT DISTINCT why FROM group_step").fetchall()
+    assert whys == [("ordered on the command line",)]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.acceptance.program import muniment
 
 
@@ -46,3 +48,19 @@ def test_a_conversation_gives_one_result_per_line(tmp_path: Path) -> None:
     said = muniment("classify", "--json", "--conversation", text=text, folder=tmp_path)
     outcomes = [json.loads(line)["outcome"] for line in said.out.splitlines()]
     assert outcomes == ["capture", "capture", "review"]
+
+
+@pytest.mark.parametrize("named_by", ["option", "environment"])
+def test_a_named_file_that_is_missing_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named_by: str
+) -> None:
+    """Whoever names a settings file means its policy: the shipped one does not stand in for it."""
+    missing = str(tmp_path / "missing.toml")
+    named: tuple[str, ...] = ("--config", missing)
+    if named_by == "environment":
+        monkeypatch.setenv("MUNIMENT_CONFIG", missing)
+        named = ()
+    said = muniment("classify", "--json", *named, text=b"thanks", folder=tmp_path)
+    assert said.code == 2
+    assert missing in said.err
+    assert said.out == ""

@@ -52,6 +52,7 @@ def main() -> int:
             found += len(wrongs)
             for wrong in wrongs:
                 sys.stdout.write(f"{wrong}\n")
+                sys.stdout.flush()
             sys.stderr.write(f"\r{part.stop - asked.first} of {asked.seeds}, {found} failed")
     sys.stdout.write(f"\n{asked.seeds} seeds, {found} failed, {time.monotonic() - began:.0f} s\n")
     return 1 if found else 0

@@ -138,7 +138,7 @@ class SimLoop(asyncio.BaseEventLoop):
         """There are no threads."""
         return self.call_soon(callback, *args, context=context)
 
-    def run_in_executor(  # type: ignore[override]
+    def run_in_executor(
         self, executor: object, func: Callable[[*Ts], T], *args: *Ts
     ) -> asyncio.Future[T]:
         """Do the work at once; its result comes after a while."""

@@ -17,7 +17,7 @@ STEPS = (-45.0, -7.0, -0.5, 0.5, 7.0, 45.0, 1200.0, 90_000.0)
 
 
 class FaultKind(StrEnum):
-    """What goes wrong. All but ``clock`` last for ``seconds`` and end."""
+    """What goes wrong."""
 
     STORE_DOWN = "store down"
     STORE_LOSSY = "store answers nothing, but did it"
@@ -30,6 +30,10 @@ class FaultKind(StrEnum):
     KILL = "process killed"
     STOP = "process stopped in order"
     CLOCK = "wall clock stepped"
+
+
+MOMENTARY = frozenset({FaultKind.KILL, FaultKind.STOP, FaultKind.CLOCK})
+"""What happens at a moment. All other faults last for their ``seconds`` and end."""
 
 
 class MediumFate(StrEnum):
@@ -97,8 +101,8 @@ class Fault:
 
     @property
     def end(self) -> float:
-        """When it is over; a stepped clock stays so from that moment."""
-        return self.at if self.kind is FaultKind.CLOCK else self.at + self.seconds
+        """When it is over; a process that was ended is started again after a while."""
+        return self.at if self.kind in MOMENTARY else self.at + self.seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +164,7 @@ def _fault(random: Random, length: float) -> Fault:
     seconds = random.choice((random.uniform(0.1, 3.0), random.uniform(1.0, 15.0)))
     if kind is FaultKind.CLOCK:
         seconds = random.choice(STEPS)
-    elif random.random() < 0.04:
+    elif random.random() < 0.03:
         seconds = random.uniform(20.0, 100.0)
     return Fault(at=random.uniform(0.0, length), kind=kind, seconds=seconds)
 
@@ -177,6 +181,4 @@ def _acts(random: Random, length: float) -> tuple[Act, ...]:
     )
     times = sorted(random.uniform(0.0, length) for _ in story)
     group = random.randrange(GROUPS)
-    return tuple(
-        Act(at=at, group=group, kind=kind) for at, kind in zip(times, story, strict=True)
-    )
+    return tuple(Act(at=at, group=group, kind=kind) for at, kind in zip(times, story, strict=True))

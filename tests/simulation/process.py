@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from random import Random
 
 from bridge.admission import Admission, ListedGroup
 from bridge.capture import Capture
@@ -17,7 +19,6 @@ from bridge.seal import Keeper, Retention, Sealer
 from bridge.supervise import Loops
 from bridge.triage import Triage
 from bridge.writer import Writer
-from random import Random
 from tests.fakes import samples
 from tests.fakes.office import FakeOffice, Inbox
 from tests.simulation.ports import SimClassifier, SimJournal, SimSpool, SimStore
@@ -49,6 +50,7 @@ class Process:
     def __init__(self, ground: Ground, connector: SimConnector, *, number: int) -> None:
         self.number = number
         self.ended = asyncio.Event()
+        self._begun = asyncio.Event()
         self._ground = ground
         self._connector = connector
         self._loops = Loops(ground.clock)
@@ -112,14 +114,14 @@ class Process:
             await self._start()
         except MunimentError:
             self.ended.set()
+        finally:
+            self._begun.set()
 
     async def _start(self) -> None:
         await self.forget.round()
         if await self._ground.journal.cursor(self._connector.name) is None:
-            try:
+            with suppress(MunimentError):  # it starts degraded
                 await self._connector.start()
-            except MunimentError:
-                pass  # it starts degraded
         await self.admission.begin()
         self._loops.start("capture", self.capture.run)
         self._loops.start("admission", self.admission.run)
@@ -131,6 +133,7 @@ class Process:
 
     async def stop(self) -> None:
         """Drain and stop, as a SIGTERM asks for."""
+        await self._begun.wait()
         await self._loops.stop("capture", "admission")
         try:
             async with asyncio.timeout(DRAIN_SECONDS):

@@ -84,6 +84,11 @@ class Platform:
             self.invited.discard(group_id)
             self._see(group_id, Presence.REMOVED)
 
+    def tell(self, group_id: str) -> None:
+        """The full state of a group comes once more, if the recorder is in it."""
+        if group_id in self.members:
+            self._see(group_id, Presence.JOINED)
+
     def say(self, event: Event) -> bool:
         """An event happens; False: the recorder is not there to hear it."""
         if event.group_id not in self.members:
@@ -110,7 +115,9 @@ class Platform:
         self.acknowledged = at
 
     def _see(self, group_id: str, presence: Presence) -> None:
-        self._add(Item(sighting=samples.sighting(presence, group_id=group_id, at=self._clock.now())))
+        self._add(
+            Item(sighting=samples.sighting(presence, group_id=group_id, at=self._clock.now()))
+        )
 
     def _add(self, item: Item) -> None:
         self.timeline.append(item)
@@ -148,7 +155,9 @@ class SimConnector:
         return NAME
 
     def approve(self, group_ids: frozenset[str]) -> None:
-        """From now on, yield events of exactly these groups."""
+        """From now on, yield events of exactly these groups; of new ones, tell how they stand."""
+        for name in sorted(group_ids - (self._approved or frozenset())):
+            self._server.tell(name)
         self._approved = group_ids
 
     async def start(self) -> None:

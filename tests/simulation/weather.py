@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tests.simulation.plan import Fault, FaultKind
+from tests.simulation.plan import MOMENTARY, Fault, FaultKind
 
 HARMLESS = frozenset({FaultKind.REPLAY, FaultKind.SPOOL})
 """What stands in no message's way to the store."""
@@ -16,9 +16,7 @@ class Weather:
     def __init__(self, faults: Sequence[Fault]) -> None:
         self._faults = tuple(faults)
         self._storms = [
-            (fault.at, fault.end)
-            for fault in faults
-            if fault.kind not in HARMLESS and fault.kind is not FaultKind.CLOCK
+            (fault.at, fault.end) for fault in faults if fault.kind not in HARMLESS | MOMENTARY
         ]
 
     def on(self, kind: FaultKind, at: float) -> float | None:

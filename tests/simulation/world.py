@@ -1,4 +1,4 @@
-"""One run from its plan to its verdict: the world, the processes in it, and what happens to them."""
+"""One run from its plan to its verdict: the world, its processes, and what happens to them."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ import contextvars
 from collections.abc import Callable, Coroutine, Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
 from random import Random
 
 import structlog
 
-from bridge import keys
+from bridge import errors, keys
 from bridge.admission import ListedGroup
 from bridge.errors import MunimentError
 from bridge.model import Event, EventKind
 from bridge.protocols.office import GroupStep, StepKind
-from datetime import timedelta
 from tests.fakes import samples
-from tests.fakes.office import FakeOffice, Inbox
+from tests.fakes.office import Inbox
 from tests.simulation import invariants
 from tests.simulation.loop import PROCESS, SimLoop
 from tests.simulation.plan import GROUPS, Act, ActKind, Fault, FaultKind, Plan, Utter
@@ -26,6 +27,10 @@ from tests.simulation.ports import SimClassifier, SimClock, SimJournal, SimSpool
 from tests.simulation.process import Ground, Process
 from tests.simulation.server import NAME, Platform, SimConnector
 from tests.simulation.weather import Weather
+
+EXPECTED = MunimentError.__name__
+FORESEEN = {name for name, value in vars(errors).items() if isinstance(value, type)}
+"""Errors that may be logged: those of the tree. Any other is one that nobody expected."""
 
 PATIENCE = 400.0
 """Virtual seconds, after the last fault, within which everything must be at rest."""
@@ -98,9 +103,11 @@ class World:
         """Let everything happen, wait for rest, stop the recorder in order."""
         for number in range(GROUPS):
             self.platform.invite(group_id(number))
-        doings = [(utter.at, lambda utter=utter: self._say(utter)) for utter in self.plan.said]
-        doings += [(act.at, lambda act=act: self._do(act)) for act in self.plan.acts]
-        doings += [(fault.at, lambda fault=fault: self._strike(fault)) for fault in self.plan.faults]
+        doings: list[tuple[float, Callable[[], None]]] = [
+            *((utter.at, partial(self._say, utter)) for utter in self.plan.said),
+            *((act.at, partial(self._do, act)) for act in self.plan.acts),
+            *((fault.at, partial(self._strike, fault)) for fault in self.plan.faults),
+        ]
         living = asyncio.create_task(self._keep_alive(), name="init")
         for at, do in sorted(doings, key=lambda doing: doing[0]):
             await asyncio.sleep(at - self.loop.time())
@@ -134,9 +141,7 @@ class World:
             inbox=self.inbox,
             classifier=self.classifier,
             listed=tuple(
-                ListedGroup(
-                    connector=NAME, platform=NAME, group_id=group_id(i), name=f"Group {i}"
-                )
+                ListedGroup(connector=NAME, platform=NAME, group_id=group_id(i), name=f"Group {i}")
                 for i in range(GROUPS)
             ),
             forget_after=self.plan.forget_after,
@@ -199,6 +204,7 @@ class World:
             self.platform.invite(where)
         else:
             step = GroupStep(
+                number=len(self.inbox.steps) + 1,
                 kind=StepKind(act.kind.value),
                 connector=NAME,
                 group_id=where,
@@ -207,15 +213,14 @@ class World:
                 at=self.clock.now(),
                 why="because",
             )
-            number = len(self.inbox.steps) + 1
-            self.inbox.steps.append(_numbered(step, number))
+            self.inbox.steps.append(step)
 
     async def _rest(self) -> None:
         """Time goes on until nothing is left to do."""
         limit = self.loop.time() + PATIENCE
         while left := invariants.unfinished(self):
             assert self.loop.time() < limit, f"no rest {PATIENCE} s after the last fault: {left}"
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(0.25)
 
     async def _end_in_order(self) -> None:
         process = self.process
@@ -244,12 +249,6 @@ class World:
         )
 
 
-def _numbered(step: GroupStep, number: int) -> GroupStep:
-    from dataclasses import replace
-
-    return replace(step, number=number)
-
-
 @contextmanager
 def _listening(world: World) -> Iterator[None]:
     """No loop may fail on what it did not expect; and what is logged is not printed."""
@@ -257,8 +256,9 @@ def _listening(world: World) -> Iterator[None]:
     def note(
         _logger: object, _method: str, line: MutableMapping[str, object]
     ) -> MutableMapping[str, object]:
-        if line.get("event") == "loop_failed" and "error" in line:
-            world.trouble.append(f"{line['loop']} failed: {line['error']} at {line['at']}")
+        error = line.get("error", EXPECTED)
+        if error not in FORESEEN and line.get("event") != "classifier_failed":
+            world.trouble.append(str(dict(line)))
         raise structlog.DropEvent
 
     before = structlog.get_config()
@@ -269,8 +269,11 @@ def _listening(world: World) -> Iterator[None]:
         structlog.configure(**before)
 
 
-def run(plan: Plan) -> Trace:
-    """Play the plan and check everything; the same plan gives the same trace."""
+def run(plan: Plan, *, meddle: Callable[[World], None] = lambda _: None) -> Trace:
+    """Play the plan and check everything; the same plan gives the same trace.
+
+    ``meddle`` is done to the world before it is looked at.
+    """
     loop = SimLoop(f"{plan.seed} loop")
     asyncio.set_event_loop(None)
     world = World(plan, loop)
@@ -283,6 +286,7 @@ def run(plan: Plan) -> Trace:
     with _listening(world):
         try:
             loop.run_until_complete(world.live())
+            meddle(world)
             invariants.check(world)
             return world.trace()
         finally:

@@ -74,6 +74,7 @@ async def test_approved_after_the_join_it_begins_then(side: Side, intake: Intake
     await intake.until(lambda: late in intake.ids(room))
     assert early not in intake.ids(room)
     assert len(intake.of(room, EventKind.ROSTER)) == 1
+    assert intake.sightings(room)[-1].encrypted is False
     assert intake.losses == []
 
 
@@ -87,7 +88,8 @@ async def test_approval_withdrawn(side: Side, intake: Intake) -> None:
     marker = await side.say(other, "marker")
     await intake.until(lambda: marker in intake.ids(other))
     intake.approve(room, other)
-    await intake.take()
+    told = await intake.take()
+    assert [(s.group_id, s.encrypted) for s in told.sightings] == [(room, False)]
     again = await side.say(room, "approved again")
     await intake.until(lambda: again in intake.ids(room))
     assert hidden not in intake.ids(room)

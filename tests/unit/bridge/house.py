@@ -225,7 +225,7 @@ class House:
         """Set the sample group's state, past all rules."""
         before = await self.group()
         after = samples.group(state=state, notice=notice or before.notice)
-        assert await self.journal.set_group(after, expect=before.state)
+        assert await self.journal.set_group(after, expect=before)
 
     def later(self, **length: float) -> datetime:
         """The clock moves on."""

@@ -47,7 +47,7 @@ def group(
 def sighting(
     presence: Presence = Presence.JOINED,
     *,
-    encrypted: bool = False,
+    encrypted: bool | None = False,
     successor: str | None = None,
     name: str | None = None,
     by: str | None = None,
@@ -67,7 +67,7 @@ def sighting(
 SIGHTINGS = tuple(
     sighting(presence, encrypted=encrypted, successor=successor, name=name, by="@ada:example.org")
     for presence, encrypted, successor, name in product(
-        Presence, (False, True), (None, "!next:example.org"), (None, "Renamed")
+        Presence, (False, True, None), (None, "!next:example.org"), (None, "Renamed")
     )
 )
 
@@ -217,14 +217,38 @@ def test_a_group_that_is_gone_is_not_proposed(presence: Presence) -> None:
     assert first_sighting(sighting(presence), connector="m", platform="matrix") is None
 
 
-def test_approval_of_a_joined_group_sets_it_to_work() -> None:
-    """Approving or resuming a group the recorder is in needs no further sighting."""
+def test_approval_of_a_joined_group_waits_for_its_state() -> None:
+    """A group the recorder is in works only once its full state shows that it can be read."""
     proposed = group(GroupState.PROPOSED, Presence.JOINED, groups.UNAPPROVED)
-    active = apply_step(proposed, StepKind.APPROVE)
+    approved = apply_step(proposed, StepKind.APPROVE)
+    assert (approved.state, approved.note) == (GroupState.APPROVED, groups.JOINED)
+    assert apply_sighting(approved, sighting(encrypted=None)) == approved
+    active = apply_sighting(approved, sighting())
     assert (active.state, active.note) == (GroupState.ACTIVE, "")
     paused = apply_step(active, StepKind.PAUSE)
     assert paused.state is GroupState.PAUSED
-    assert apply_step(paused, StepKind.RESUME) == active
+    assert apply_step(paused, StepKind.RESUME) == approved
+    deaf = apply_sighting(approved, sighting(encrypted=True))
+    assert (deaf.state, deaf.note) == (GroupState.NOT_RECORDING, groups.ENCRYPTED)
+
+
+@pytest.mark.parametrize("state", [GroupState.PROPOSED, GroupState.PAUSED])
+def test_a_part_of_the_state_does_not_unlearn_encryption(state: GroupState) -> None:
+    """What leaves encryption open keeps the note of it, and the approval after it is deaf."""
+    known = apply_sighting(group(state), sighting(encrypted=True))
+    after = apply_sighting(known, sighting(encrypted=None, name="Renamed"))
+    assert (after.name, after.note) == ("Renamed", groups.ENCRYPTED)
+    assert apply_step(after, StepKind.APPROVE).state is GroupState.NOT_RECORDING
+
+
+def test_a_part_of_the_state_does_not_let_it_hear() -> None:
+    """A group that is not recording stays so, with its reason, whatever note came between."""
+    for note in (groups.ENCRYPTED, "notice refused: encrypted room"):
+        deaf = group(GroupState.NOT_RECORDING, Presence.JOINED, note)
+        after = apply_sighting(deaf, sighting(encrypted=None))
+        assert (after.state, after.note) == (GroupState.NOT_RECORDING, groups.ENCRYPTED)
+    active = group(GroupState.ACTIVE, Presence.JOINED)
+    assert apply_sighting(active, sighting(encrypted=None)) == active
 
 
 def test_a_pause_does_not_make_an_encrypted_room_readable() -> None:

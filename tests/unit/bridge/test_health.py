@@ -11,7 +11,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from bridge.health import FILE, STALE, UNNAMED, Alarm, Health, HealthMonitor, read_health
+from bridge.health import FILE, STALE, Alarm, Health, HealthMonitor, read_health
 from tests.fakes.clock import START, FakeClock
 from tests.servers.ports import free_ports
 from tests.unit.bridge.house import stopped, until
@@ -26,8 +26,13 @@ class _Alarms:
         self.now = alarms
         self.told: list[str] = []
 
-    async def ask(self) -> tuple[Alarm | str, ...]:
-        return self.now
+    async def ask(self) -> tuple[Alarm, ...]:
+        return tuple(
+            Alarm(part="store", trouble="not storing", sentence=each)
+            if isinstance(each, str)
+            else each
+            for each in self.now
+        )
 
 
 def _monitor(folder: Path, alarms: _Alarms) -> tuple[HealthMonitor, FakeClock]:
@@ -138,7 +143,7 @@ async def test_the_port_answers(tmp_path: Path) -> None:
     alarms.now = ("a bare sentence about @someone:example.org",)
     running = asyncio.create_task(monitor.run())
     await until(lambda: len(clock.slept) == 1)
-    assert await _get(port, "/readyz") == (503, {"ready": False, "alarms": [UNNAMED]})
+    assert await _get(port, "/readyz") == (503, {"ready": False, "alarms": ["store: not storing"]})
     assert (await _get(port, "/healthz"))[0] == 200
     await stopped(running)
     await monitor.aclose()

@@ -55,8 +55,11 @@ def test_the_key_of_a_medium() -> None:
 
 def test_the_keys_of_manifests_and_acts() -> None:
     """Parts have six digits, acts twelve."""
-    assert keys.manifest_key("00ff", "2026/03/01", 3) == "manifests/00ff/2026/03/01/000003.json"
-    assert keys.act_key(NOW, 12) == "acts/2026/03/01/000000000012.json"
+    assert (
+        keys.placed_key(keys.manifest_folder("00ff", "2026/03/01"), 3)
+        == "manifests/00ff/2026/03/01/000003.json"
+    )
+    assert keys.placed_key(keys.act_folder(NOW), 12) == "acts/2026/03/01/000000000012.json"
 
 
 def test_the_absolute_key() -> None:

@@ -15,6 +15,7 @@ from bridge.errors import (
     ConnectorUnavailableError,
     EnvelopeError,
 )
+from bridge.model import Attachment
 from connectors.matrix.http import Endpoint, MatrixHttp, path
 from tests.fakes.clock import FakeClock
 from tests.fakes.homeserver import CLERK, RECORDER, FakeHomeserver, Reply
@@ -194,6 +195,36 @@ async def test_a_download_cut_short(server: FakeHomeserver) -> None:
         await anext(chunk async for chunk in download.chunks() if not chunk)
     await download.aclose()
     await http.aclose()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "error"),
+    [
+        (401, refusal("M_UNKNOWN_TOKEN"), ConnectorUnavailableError),
+        (401, refusal("M_MISSING_TOKEN"), ConnectorUnavailableError),
+        (403, refusal("M_USER_LOCKED"), ConnectorUnavailableError),
+        (403, HTML, ConnectorUnavailableError),
+        (404, HTML, ConnectorUnavailableError),
+        (403, refusal("M_FORBIDDEN"), ConnectorRejectedError),
+        (404, refusal("M_NOT_FOUND"), ConnectorRejectedError),
+        (302, b"", ConnectorRejectedError),
+    ],
+)
+async def test_a_refused_file_or_notice(
+    server: FakeHomeserver, intake: Intake, status: int, body: bytes, error: type[ConnectorError]
+) -> None:
+    """Only a refusal of this file, or of this notice, is an end; one of the account is not."""
+    reply = Reply(status=status, body=body)
+    server.answer("/media/download", reply)
+    with pytest.raises(error):
+        await intake.connector.open_download("!r:x", Attachment(url="mxc://town.example/file"))
+    server.answer("/send/", reply)
+    if error is ConnectorUnavailableError or status == 302:
+        with pytest.raises(ConnectorUnavailableError):
+            await intake.connector.announce("!r:x", "Recorded.", key="key")
+    else:
+        said = await intake.connector.announce("!r:x", "Recorded.", key="key")
+        assert said.refusal is not None
 
 
 async def test_a_compressed_download_has_no_size(server: FakeHomeserver) -> None:

@@ -11,6 +11,7 @@ from connectors.matrix.place import Backfill, Place, read_place, write_place
 from tests.unit.connectors.matrix.payloads import RECORDER, ROOM, SEEN_AT, message, state
 
 PLACE = Place(since="s1", recorded={ROOM: 1}, stale=(ROOM,))
+CREATE = state("m.room.create", {"room_version": "11"})
 INVITE = state("m.room.member", {"membership": "invite"}, RECORDER)
 JOIN = state("m.room.member", {"membership": "join"}, RECORDER)
 LEAVE = state("m.room.member", {"membership": "leave"}, RECORDER)
@@ -32,7 +33,8 @@ def test_an_invitation_to_a_recorded_group() -> None:
 
 def test_a_join_after_an_end_that_was_never_told() -> None:
     """In again, and nothing says since when we were out: recorded from the join on, with a gap."""
-    joined = JoinedRoom(timeline=(message("x"), JOIN, message("y")), limited=True, prev_batch="p")
+    timeline = (message("x"), JOIN, message("y"))
+    joined = JoinedRoom(state=(CREATE,), timeline=timeline, limited=True, prev_batch="p")
     envelope = SyncEnvelope(next_batch="s2", joined={ROOM: joined})
     delivery = reader().read(envelope, PLACE, approved=frozenset({ROOM}), at=SEEN_AT)
     assert [event.body for event in delivery.events][:2] == ["join", "y"]
@@ -114,6 +116,73 @@ def test_a_group_is_told_until_it_is_kept() -> None:
     again = subject.read(envelope, PLACE, approved=approved, at=SEEN_AT)
     assert again.sightings == []
     assert again.unlisted == 1
+
+
+def test_a_part_of_the_state_says_nothing_of_encryption() -> None:
+    """What changed in a room leaves open whether it is encrypted; its whole state says it."""
+    joined = JoinedRoom(timeline=(message("x"),))
+    entered = JoinedRoom(state=(CREATE,), timeline=(message("x"),))
+    for approved in (frozenset[str](), frozenset({ROOM})):
+        for room, wanted in ((joined, None), (entered, False)):
+            envelope = SyncEnvelope(next_batch="s2", joined={ROOM: room})
+            delivery = reader().read(envelope, PLACE, approved=approved, at=SEEN_AT)
+            assert [sighting.encrypted for sighting in delivery.sightings] == [wanted]
+
+
+def test_an_invitation_says_only_that_a_group_is_encrypted() -> None:
+    """What an invitation shows is no proof that a group can be read."""
+    encryption = state("m.room.encryption", {"algorithm": "m.megolm.v1.aes-sha2"})
+    for shown, wanted in (((CREATE, INVITE), None), ((CREATE, encryption, INVITE), True)):
+        envelope = SyncEnvelope(next_batch="s2", invited={ROOM: shown})
+        delivery = reader().read(envelope, Place(), approved=frozenset({ROOM}), at=SEEN_AT)
+        assert [sighting.encrypted for sighting in delivery.sightings] == [wanted]
+
+
+def test_a_part_of_the_state_makes_no_roster() -> None:
+    """Who is here is told once it is known, not from what changed."""
+    subject = reader()
+    joined = JoinedRoom(timeline=(JOIN,))
+    envelope = SyncEnvelope(next_batch="s2", joined={ROOM: joined})
+    first = subject.read(envelope, Place(since="s1"), approved=frozenset({ROOM}), at=SEEN_AT)
+    assert [event.kind for event in first.events] == [EventKind.MEMBERSHIP]
+    assert subject.adopt(ROOM, (CREATE, JOIN))
+    envelope = SyncEnvelope(next_batch="s3")
+    second = subject.read(envelope, first.place, approved=frozenset({ROOM}), at=SEEN_AT)
+    assert [event.kind for event in second.events] == [EventKind.ROSTER]
+
+
+def test_the_state_of_a_recorded_group_is_told_until_it_is_kept() -> None:
+    """A sighting whose cursor is the one before comes again with what moves the cursor."""
+    subject = reader()
+    assert subject.adopt(ROOM, (CREATE, JOIN))
+    begun = subject.begin(ROOM, PLACE, SEEN_AT)
+    assert (begun.place, begun.events) == (PLACE, [])
+    assert [sighting.encrypted for sighting in begun.sightings] == [False]
+    envelope = SyncEnvelope(next_batch="s2")
+    for _ in range(2):
+        delivery = subject.read(envelope, PLACE, approved=frozenset({ROOM}), at=SEEN_AT)
+        assert [sighting.encrypted for sighting in delivery.sightings] == [False]
+    subject.kept(delivery)
+    again = subject.read(envelope, PLACE, approved=frozenset({ROOM}), at=SEEN_AT)
+    assert again.sightings == []
+
+
+def test_an_end_marks_the_holes_of_the_stay() -> None:
+    """What is left to be fetched when we are put out is marked as the last of that stay."""
+    hole = Backfill(group_id=ROOM, since="s0", until="p0")
+    other = Backfill(group_id="!other:x", since="s0", until="p0")
+    place = msgspec.structs.replace(PLACE, backfills=(hole, other))
+    left = JoinedRoom(timeline=(message("x"), LEAVE), limited=True, prev_batch="p")
+    ends = (
+        SyncEnvelope(next_batch="s2", left={ROOM: left}),
+        SyncEnvelope(next_batch="s2", invited={ROOM: (INVITE,)}),
+    )
+    for end in ends:
+        delivery = reader().read(end, place, approved=frozenset({ROOM}), at=SEEN_AT)
+        marked = {found.group_id: found.last for found in delivery.place.backfills}
+        assert marked == {ROOM: True, "!other:x": False}
+    delivery = reader().read(ends[0], place, approved=frozenset(), at=SEEN_AT)
+    assert [found.last for found in delivery.place.backfills] == [False, False]
 
 
 def test_a_place_survives_as_bytes() -> None:
