@@ -7,9 +7,7 @@ import subprocess
 import sys
 import threading
 
-import pytest
-
-from bridge.cli.ending import Workers, leave
+from bridge.cli.ending import Workers
 
 STUCK = """
 import sys, threading
@@ -41,13 +39,6 @@ def test_without_a_stuck_thread_the_interpreter_ends_as_always() -> None:
         [sys.executable, "-c", ORDERLY], capture_output=True, timeout=60, check=False
     )
     assert (done.returncode, done.stdout) == (4, b"bye\n")
-
-
-def test_leaving_gives_the_code() -> None:
-    """Without threads it is an ordinary exit."""
-    with pytest.raises(SystemExit) as exit_:
-        leave(2)
-    assert exit_.value.code == 2
 
 
 def test_an_event_loop_ends_though_its_worker_hangs() -> None:
