@@ -14,9 +14,12 @@ from bridge.clock import SystemClock
 from bridge.errors import JournalUnavailableError
 from bridge.health import FILE, read_health
 from bridge.model import Group, GroupState
-from bridge.protocols import Tally, TallyGroup
+from bridge.protocols import Clock, Tally, TallyGroup
 from config.settings import Settings
+from storage.journal import SqliteJournal
 
+LOOKS = 20
+LOOK_PAUSE = 0.1
 NOT_RUNNING = "muniment run is not running: nothing is recorded."
 
 
@@ -90,7 +93,7 @@ async def status_of(settings: Settings) -> StatusReport:
     clock = SystemClock()
     health = await asyncio.to_thread(read_health, settings.service.data_dir / FILE, now=clock.now())
     try:
-        journal = await open_journal(settings, clock, look=True)
+        journal = await _looked_into(settings, clock)
     except JournalUnavailableError:
         if await asyncio.to_thread((settings.service.data_dir / "journal.db").exists):
             raise
@@ -102,6 +105,18 @@ async def status_of(settings: Settings) -> StatusReport:
             await journal.aclose()
     alarms = list(health.alarms) if health is not None else [NOT_RUNNING]
     return _report(tally, alarms + _concerns(tally))
+
+
+async def _looked_into(settings: Settings, clock: Clock) -> SqliteJournal:
+    """The journal; one that a starting ``run`` is just making is waited for."""
+    for _ in range(LOOKS):
+        try:
+            return await open_journal(settings, clock, look=True)
+        except JournalUnavailableError:
+            if not await asyncio.to_thread((settings.service.data_dir / "journal.db").exists):
+                raise
+            await clock.sleep(LOOK_PAUSE)
+    return await open_journal(settings, clock, look=True)
 
 
 def _nothing(settings: Settings) -> Tally:

@@ -193,6 +193,10 @@ async def require_current(connection: aiosqlite.Connection, path: Path) -> None:
         JournalSchemaError: the file was written by another version.
     """
     version = await _version(connection, path)
+    if version == 0:
+        raise JournalUnavailableError(
+            f"The journal {path} is not made yet.", hint="Start `muniment run`, or wait a moment."
+        )
     if version < len(MIGRATIONS):
         raise JournalSchemaError(
             f"The journal {path} has schema {version}; this version needs {len(MIGRATIONS)}.",

@@ -69,11 +69,11 @@ async def test_a_newer_schema_is_refused(closed: Path) -> None:
     assert not error.retryable
 
 
-async def test_an_older_schema_is_not_looked_at(tmp_path: Path) -> None:
-    """Who only reads does not bring a journal up to date."""
+async def test_a_journal_that_is_being_made_is_not_there_yet(tmp_path: Path) -> None:
+    """Who only reads does not make a journal; who waits a moment finds it made."""
     path = tmp_path / "journal.db"
     path.touch()
-    with pytest.raises(JournalSchemaError) as refusal:
+    with pytest.raises(JournalUnavailableError, match="not made yet") as refusal:
         await looked_at(path)
     assert "muniment run" in refusal.value.hint
     assert path.stat().st_size == 0
