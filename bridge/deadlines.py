@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from bridge.model import Timer
+from bridge.model import Timer, shorter
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 PROMPTLY = timedelta(seconds=60)
@@ -63,9 +63,31 @@ def plan(*, sent_at: datetime | None, received_at: datetime, timer: Timer | None
     return Deadline(safe_by=min(due, promptly), expires_at=expires_at)
 
 
+def replan(
+    *,
+    sent_at: datetime | None,
+    received_at: datetime,
+    own_timer: Timer | None,
+    standing: Timer | None,
+) -> Deadline:
+    """The deadline after the group's standing timer changed or went, as if it had been so.
+
+    Nothing else that runs for the message moves: ``own_timer`` holds as before.
+    """
+    return plan(sent_at=sent_at, received_at=received_at, timer=shorter(own_timer, standing))
+
+
 def promoted(decided_at: datetime) -> Deadline:
     """The deadline of a discard that a later message made significant. It is never late."""
     return Deadline(safe_by=decided_at + PROMPTLY)
+
+
+def outruns(timer: Timer, capture_delay: timedelta) -> bool:
+    """Whether messages may disappear before they are stored: the timer is too short for us.
+
+    ``capture_delay`` is what it lately took from receipt to storage, at the slow end.
+    """
+    return capture_delay.total_seconds() > timer.seconds - margin(timer.seconds)
 
 
 def lateness_ms(*, stored_at: datetime, expires_at: datetime | None) -> int:

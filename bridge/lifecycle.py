@@ -3,8 +3,9 @@
 An entry is *received* in the transaction that also moves the connector's cursor. The classifier
 *judges* it. Its record is *sealed* once its media have come or may be waited for no longer: what
 is kept goes to *sealed* and, by a PUT, to *stored*; what is not goes to *discarded*, from where a
-later message may still promote it, until Forget *destroys* it. A message marked SECRET or above
-is *restricted*: sealed and logged, but put nowhere until a named role releases it.
+later message may still promote it, until Forget *destroys* it. What is stored for review and
+becomes a capture is promoted too: the same bytes are sealed under another key. A message marked
+SECRET or above is *restricted*: sealed and logged, but put nowhere until a named role releases it.
 
 A failed attempt is a counter, not a state; *overdue* is computed from ``safe_by`` and the clock.
 ``docs/lifecycle.md`` and the CHECK in the journal's schema are drawn from this table by a test.
@@ -49,6 +50,7 @@ TRANSITIONS: dict[tuple[EntryState, Trigger], EntryState] = {
     (EntryState.JUDGED, Trigger.RESTRICT): EntryState.RESTRICTED,
     (EntryState.SEALED, Trigger.STORE): EntryState.STORED,
     (EntryState.DISCARDED, Trigger.PROMOTE): EntryState.SEALED,
+    (EntryState.STORED, Trigger.PROMOTE): EntryState.SEALED,
     (EntryState.DISCARDED, Trigger.DESTROY): EntryState.DESTROYED,
     (EntryState.RESTRICTED, Trigger.RELEASE): EntryState.SEALED,
     (EntryState.RESTRICTED, Trigger.DESTROY): EntryState.DESTROYED,

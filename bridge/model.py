@@ -136,12 +136,39 @@ class Timer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GroupTimer:
+    """The timers of a group as they now stand; told at its beginning and at each change.
+
+    ``standing`` ends what was said before too, so that pending entries are planned anew;
+    ``default`` runs only for what is said from now on. None: no such timer runs.
+    """
+
+    group_id: str
+    standing: Timer | None = None
+    default: Timer | None = None
+
+    @property
+    def shortest(self) -> Timer | None:
+        """The one that a message said now disappears by."""
+        return shorter(self.standing, self.default)
+
+
+def shorter(one: Timer | None, other: Timer | None) -> Timer | None:
+    """Whichever of two timers ends first; None where neither runs."""
+    if one is None or other is None:
+        return one or other
+    return other if other.seconds < one.seconds else one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """What happened to a message, as one connector saw it.
 
     ``raw`` is the exact upstream bytes and is never re-serialised. ``upstream`` holds further
-    platform facts as (name, value) pairs. ``missing`` says why the content did not reach us,
-    where the platform shows that much; the journal then records a gap.
+    platform facts as (name, value) pairs. ``timer`` is the shortest that ran when it was seen;
+    ``own_timer`` is the part of it that no change of the group's standing timer moves.
+    ``missing`` says why the content did not reach us, where the platform shows that much; the
+    journal then records a gap.
     """
 
     group_id: str
@@ -155,6 +182,7 @@ class Event:
     relates_to: Relation | None = None
     attachments: tuple[Attachment, ...] = ()
     timer: Timer | None = None
+    own_timer: Timer | None = None
     upstream: tuple[tuple[str, str], ...] = ()
     method: CaptureMethod = CaptureMethod.LIVE
     missing: str | None = None
@@ -195,7 +223,7 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """One delivery. Its events, losses, sightings and cursor are committed together or not at all.
+    """One delivery. All it holds, and its cursor, are committed together or not at all.
 
     ``cursor`` is None only for events the bridge derives itself. ``unlisted`` counts events of
     groups that are not approved; nothing else of them is kept.
@@ -207,6 +235,7 @@ class Batch:
     events: tuple[Event, ...] = ()
     losses: tuple[Loss, ...] = ()
     sightings: tuple[Sighting, ...] = ()
+    timers: tuple[GroupTimer, ...] = ()
     unlisted: int = 0
 
 
@@ -288,7 +317,7 @@ class Group:
     """A group as the register has it. ``note`` says in words why it is not recording.
 
     ``listed`` groups are approved by the settings file and by nothing else. ``notices`` counts
-    the notices settled so far.
+    the notices settled so far. ``timer`` is what a message said now disappears by.
     """
 
     connector: str
@@ -302,6 +331,7 @@ class Group:
     capture_all: bool = False
     listed: bool = False
     notices: int = 0
+    timer: Timer | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

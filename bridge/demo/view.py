@@ -7,7 +7,7 @@ from datetime import datetime
 
 from bridge.lifecycle import EntryState
 from bridge.model import EventKind, Outcome
-from bridge.protocols.journal import Entry
+from bridge.protocols import Entry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,22 +6,26 @@ cancelled at any time and then has either happened or not; repeating it is safe.
 
 from bridge.protocols.classifier import Classifier
 from bridge.protocols.clock import Clock
-from bridge.protocols.connector import Announcement, Connector, Download
-from bridge.protocols.journal import (
+from bridge.protocols.connector import Announcement, Connector, Download, PastEvent
+from bridge.protocols.journal import Journal
+from bridge.protocols.journal_values import (
     Appended,
     DownloadOrder,
     DownloadState,
+    EarlierStream,
     Entry,
-    Journal,
+    KeptObject,
+    ManifestPlace,
     MediaState,
     Placement,
     PlacementKind,
+    Saying,
     Sealing,
     StoredProof,
     Tally,
     TallyGroup,
 )
-from bridge.protocols.office import GroupStep, Office, StepKind
+from bridge.protocols.office import GroupStep, Office, Request, RequestKind, StepKind
 from bridge.protocols.store import ObjectBody, ObjectStore, Spool, SpoolWriter
 
 __all__ = [
@@ -33,15 +37,22 @@ __all__ = [
     "Download",
     "DownloadOrder",
     "DownloadState",
+    "EarlierStream",
     "Entry",
     "GroupStep",
     "Journal",
+    "KeptObject",
+    "ManifestPlace",
     "MediaState",
     "ObjectBody",
     "ObjectStore",
     "Office",
+    "PastEvent",
     "Placement",
     "PlacementKind",
+    "Request",
+    "RequestKind",
+    "Saying",
     "Sealing",
     "Spool",
     "SpoolWriter",

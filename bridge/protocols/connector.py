@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from bridge.model import Attachment, Batch, Cursor
@@ -32,6 +33,15 @@ class Download(Protocol):
 
     async def aclose(self) -> None:
         """Give up the transfer, finished or not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastEvent:
+    """An event in the platform's own history. ``excuse``: why it need not be in the journal."""
+
+    upstream_id: str
+    sent_at: datetime | None
+    excuse: str | None = None
 
 
 class Connector(Protocol):
@@ -76,10 +86,17 @@ class Connector(Protocol):
     async def join(self, group_id: str) -> None:
         """Accept the invitation to an approved group. Joining a joined group succeeds."""
 
-    async def announce(self, group_id: str, notice: str, *, key: str) -> Announcement:
-        """Post the notice and pin it where allowed. Same ``key``, same message, once.
+    async def announce(
+        self, group_id: str, notice: str, *, key: str, pin: bool = True
+    ) -> Announcement:
+        """Post the notice; ``pin`` it where allowed. Same ``key``, same message, once.
 
-        A refusal by the platform is an answer, not an error.
+        A refusal by the group is an answer, not an error.
+
+        Raises:
+            ConnectorRejectedError: our account is refused, or something before the platform
+                refuses us: this MUST NOT be taken for an answer of the group.
+            ConnectorUnavailableError: it may have been posted; ask again under the same key.
         """
 
     async def open_download(self, group_id: str, attachment: Attachment) -> Download:
@@ -87,6 +104,19 @@ class Connector(Protocol):
 
         Raises:
             ConnectorRejectedError: it cannot be had.
+        """
+
+    def pause_backfill(self, *, paused: bool) -> None:
+        """Leave holes in the past unfilled for a while, so that what is live goes first.
+
+        Nothing is given up by this: the holes stay in the cursor.
+        """
+
+    def history(self, group_id: str) -> AsyncIterator[tuple[PastEvent, ...]]:
+        """What the platform holds of a group now, newest first, back to the recorder's own join.
+
+        Raises:
+            ConnectorError: the platform refuses or does not answer; what came before holds.
         """
 
     async def aclose(self) -> None:

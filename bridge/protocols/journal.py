@@ -3,173 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from typing import Protocol
 
 from bridge.canonical import Leaf
-from bridge.lifecycle import EntryState, Trigger
+from bridge.lifecycle import EntryState
 from bridge.model import (
-    Attachment,
     Batch,
     Cursor,
-    Event,
     Group,
     Loss,
     NoticeState,
     Outcome,
-    SealedRecord,
     SpooledFile,
-    Stream,
     Verdict,
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Appended:
-    """What one append did: new entries by group, repeats, and groups whose stream it opened."""
-
-    new: int
-    repeated: int
-    opened: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """A journal row with its content. ``n`` is its number in its stream, gapless from 0."""
-
-    seq: int
-    n: int
-    stream: Stream
-    event: Event
-    state: EntryState
-    safe_by: datetime
-    expires_at: datetime | None
-    verdict: Verdict | None
-    record: SealedRecord | None
-    seen_leaf: int | None
-    attempts: int
-    stored_at: datetime | None = None
-
-
-class DownloadState(StrEnum):
-    """Where a download order stands."""
-
-    WAITING = "waiting"
-    SPOOLED = "spooled"
-    STORED = "stored"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DownloadOrder:
-    """An attachment still to fetch, with its own deadline."""
-
-    id: int
-    seq: int
-    i: int
-    connector: str
-    group_id: str
-    attachment: Attachment
-    due: datetime
-    attempts: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MediaState:
-    """An attachment of an entry and how far it came."""
-
-    order_id: int
-    i: int
-    attachment: Attachment
-    state: DownloadState
-    file: SpooledFile | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sealing:
-    """A seal: the exact record bytes, the seen leaf, and the arrow the entry takes.
-
-    ``media`` counts the attachments the record names with an object. If another came in
-    meanwhile, the seal changes nothing and is made again.
-    """
-
-    seq: int
-    trigger: Trigger
-    record: SealedRecord
-    leaf: Leaf
-    media: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredProof:
-    """The store's receipt for a record: the leaves it gives, and when it was."""
-
-    seq: int
-    at: datetime
-    stored: Leaf
-    late: Leaf | None = None
-    late_ms: int | None = None
-
-
-class PlacementKind(StrEnum):
-    """Documents that are numbered when they are put: manifest parts and acts."""
-
-    MANIFEST = "manifest"
-    OPEN = "open"
-    CLOSE = "close"
-    STEP = "step"
-    NOTICE = "notice"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Placement:
-    """A document with fixed bytes, waiting for its number and its place in the store.
-
-    ``folder`` is ``manifests/<gid>/<day>`` or ``acts/<day>``; ``number`` is the next to try.
-    ``at`` is when it was fixed, from which its retention counts; ``stream`` and ``total`` go into
-    the leaf of ``open`` and ``close``.
-    """
-
-    id: int = 0
-    kind: PlacementKind
-    folder: str
-    number: int = 0
-    body: bytes = field(repr=False)
-    connector: str
-    group_id: str
-    at: datetime
-    stream: str | None = None
-    total: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TallyGroup:
-    """Counts of one group, over all its streams."""
-
-    group: Group
-    captured: int = 0
-    review: int = 0
-    discarded: int = 0
-    undecided: int = 0
-    stored: int = 0
-    gaps: int = 0
-    late: int = 0
-    last_event_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tally:
-    """What ``status`` counts."""
-
-    groups: tuple[TallyGroup, ...]
-    entries_by_state: tuple[tuple[str, int], ...]
-    downloads: tuple[tuple[str, int], ...]
-    leaves: int
-    overdue: int
-    unlisted: int
-    unsplit: int
+from bridge.protocols.journal_values import (
+    Appended,
+    DownloadOrder,
+    EarlierStream,
+    Entry,
+    KeptObject,
+    ManifestPlace,
+    MediaState,
+    Placement,
+    Saying,
+    Sealing,
+    StoredProof,
+    Tally,
+)
 
 
 class Journal(Protocol):
@@ -190,9 +52,12 @@ class Journal(Protocol):
     async def append(self, batch: Batch) -> Appended:
         """Commit a batch: events, numbers, deadlines, download orders, losses, sightings, cursor.
 
-        Losses come before the batch's own events. Numbers are gapless per stream. An event
-        already there, by (stream, upstream id, revision), is counted as repeated and changes
-        nothing. A group's first event opens its stream and queues the ``open`` act.
+        Its group timers go into the register, and what is pending of those groups (entries not
+        stored or discarded, and waiting download orders) gets the deadlines of
+        :func:`bridge.deadlines.replan`. Losses come before the batch's own events. Numbers are
+        gapless per stream. An event already there, by (stream, upstream id, revision), is
+        counted as repeated and changes nothing. A group's first event opens its stream and
+        queues the ``open`` act.
         """
 
     async def claim(
@@ -200,7 +65,8 @@ class Journal(Protocol):
     ) -> tuple[Entry, ...]:
         """Lease entries in ``state`` that may be tried, earliest ``safe_by`` first.
 
-        Entries that expire before ``feasible`` are hopeless and come behind the others. From
+        Entries that expire before ``feasible`` are hopeless and come behind the others. A next
+        try more than an hour ahead is due: the wall clock was set back since it was written. From
         ``sealed`` only entries of groups whose notice is settled are given. A lease lasts until
         a verb moves or fails the entry, :meth:`release` gives it back, or the process ends; two
         claims never hold the same entry.
@@ -224,7 +90,14 @@ class Journal(Protocol):
     async def promote(
         self, seq: int, verdict: Verdict, *, key: str, safe_by: datetime, leaf: Leaf
     ) -> bool:
-        """Move a discarded entry to sealed, with its decision leaf. False: it is elsewhere now."""
+        """Move a discarded entry, or a stored one of outcome review, to sealed again.
+
+        Its decision leaf is written with the move; what is sealed again is stored under ``key``
+        by the normal path and is never late. False: it is elsewhere now.
+        """
+
+    async def undecided(self, *, received_before: datetime, limit: int) -> tuple[Entry, ...]:
+        """Stored entries of outcome review that nobody decided, oldest first."""
 
     async def fail(self, seq: int, *, error: str, next_try: datetime) -> None:
         """Count a failed attempt. The entry stays where it is until ``next_try``."""
@@ -270,8 +143,11 @@ class Journal(Protocol):
     async def record_gap(self, connector: str, loss: Loss, *, at: datetime) -> None:
         """Write a gap that no batch carries."""
 
-    async def manifest_due(self, *, limit: int) -> tuple[Entry, ...]:
-        """Sealed entries and new decisions that no manifest part names yet."""
+    async def manifest_places(self) -> tuple[ManifestPlace, ...]:
+        """Each group's day that has rows to write; no content is opened for it."""
+
+    async def manifest_due(self, place: ManifestPlace, *, limit: int) -> tuple[Entry, ...]:
+        """Sealed entries and new decisions of one place that no manifest part names yet."""
 
     async def queue(
         self, placement: Placement, *, rows: Sequence[tuple[int, Outcome]] = ()
@@ -287,8 +163,15 @@ class Journal(Protocol):
         ``step`` acts, which hold nothing that was said in a group, do not wait for the notice.
         """
 
-    async def place(self, placement: Placement, *, number: int, leaf: Leaf) -> None:
-        """The store has the document under ``number``: write its leaf."""
+    async def number(self, placement: Placement, *, after: int | None = None) -> Placement:
+        """Give a document the next free number of its series, durably, before it is put.
+
+        One that has a number keeps it, so that a repeated PUT meets its own bytes, unless
+        ``after`` says that this number was found taken: then it gets the next free one above it.
+        """
+
+    async def place(self, placement: Placement, *, leaf: Leaf) -> None:
+        """The store has the document under its number: write its leaf."""
 
     async def groups(self) -> tuple[Group, ...]:
         """The register."""
@@ -313,6 +196,12 @@ class Journal(Protocol):
     async def office_taken(self) -> int:
         """The number of the last office step taken."""
 
+    async def take_request(self, number: int) -> None:
+        """Remember a request of the office as done."""
+
+    async def requests_taken(self) -> int:
+        """The number of the last request done."""
+
     async def settle_notice(
         self, group: Group, *, notice: NoticeState, note: str, act: Placement
     ) -> None:
@@ -333,6 +222,66 @@ class Journal(Protocol):
 
     async def keep_body(self, connector: str, body: bytes, *, at: datetime) -> bool:
         """Keep a response that could not be split, once per digest. False: it was there."""
+
+    async def heard(
+        self,
+        connector: str,
+        *,
+        at: datetime,
+        losses: Sequence[Loss] = (),
+        sayings: Sequence[Saying] = (),
+    ) -> None:
+        """Remember that the platform was heard at ``at``, with the gaps of a silence before it.
+
+        One transaction with what the groups are to be told of it: never twice, never forgotten.
+        """
+
+    async def last_heard(self, connector: str) -> datetime | None:
+        """When the platform was last heard, or None if it never was."""
+
+    async def say(self, sayings: Sequence[Saying]) -> None:
+        """Have groups told something. A key that is there already changes nothing."""
+
+    async def sayings(self, *, limit: int) -> tuple[Saying, ...]:
+        """What is still to be said, oldest first."""
+
+    async def said(self, saying: Saying) -> None:
+        """It was said, or is given up."""
+
+    async def supersede(self, earlier: Sequence[EarlierStream], *, at: datetime) -> None:
+        """The store holds what this journal does not know: begin a new stream for each group.
+
+        An open stream that is the earlier one takes no more events, and all its unsealed entries
+        move to the new stream with new numbers. Of another open stream only those above its last
+        sealed number move, so that none is missing below, and it closes with its total. Sealed
+        entries are stored as they are. The new stream's ``open`` act names the earlier stream,
+        its last number and the unknown period, which is also its first gap
+        (``journal_replaced``). A group that is not in the register is left out. Repeating it for
+        the same earlier stream changes nothing.
+        """
+
+    async def kept(self, *, after: int, limit: int) -> tuple[KeptObject, ...]:
+        """Records and documents whose receipt the journal has, with a ``seq`` above ``after``.
+
+        Records come as ``seq`` of their entry; see :meth:`kept_documents` for the others.
+        """
+
+    async def kept_documents(self, *, after: int, limit: int) -> tuple[KeptObject, ...]:
+        """Manifest parts and acts that were placed, by their id."""
+
+    async def document(self, id_: int) -> Placement | None:
+        """A manifest part or an act with its bytes, placed or not."""
+
+    async def knows(self, keys: Sequence[str]) -> frozenset[str]:
+        """Which of these object keys (records in either area, parts, acts) are this journal's."""
+
+    async def has_seen(
+        self, connector: str, group_id: str, upstream_ids: Sequence[str]
+    ) -> frozenset[str]:
+        """Which of these events were ever journalled for the group, in any of its streams."""
+
+    async def gaps(self, connector: str, group_id: str) -> tuple[Loss, ...]:
+        """The known losses of a group, oldest first."""
 
     async def pending(self) -> int:
         """Entries that are on their way to the store or to a discard."""

@@ -32,8 +32,31 @@ class GroupStep:
     why: str
 
 
+class RequestKind(StrEnum):
+    """What a running recorder can be asked to do besides its daily work."""
+
+    RECONCILE = "reconcile"
+    RECONCILE_SOURCE = "reconcile_source"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One such wish. ``number`` is given by the office and only grows."""
+
+    number: int = 0
+    kind: RequestKind
+    by: str
+    at: datetime
+
+
 class Office(Protocol):
     """The inbox of orders. People's tools write it, the bridge takes from it."""
+
+    async def ask(self, request: Request) -> int:
+        """Add a request. Durable on return; gives its number."""
+
+    async def requests(self, after: int) -> tuple[Request, ...]:
+        """Every request with a number above ``after``, in order."""
 
     async def order(self, step: GroupStep) -> int:
         """Add a step. Durable on return; gives its number."""

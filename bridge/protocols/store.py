@@ -58,6 +58,12 @@ class ObjectStore(Protocol):
     async def get(self, key: str) -> bytes | None:
         """The bytes under ``key``, or None. For records, manifests and acts, not for media."""
 
+    async def body(self, key: str) -> ObjectBody | None:
+        """The object under ``key`` as a body for another PUT, or None; for media too.
+
+        Its ``open`` blocks and reads the store: call it in a thread.
+        """
+
     def list(self, prefix: str) -> AsyncIterator[ObjectInfo]:
         """Every object whose key starts with ``prefix``, in key order."""
 
@@ -103,3 +109,9 @@ class Spool(Protocol):
 
     async def names(self) -> frozenset[str]:
         """Every committed file."""
+
+    async def fill(self) -> float:
+        """How full the spool is, 0 to 1: of its cap, or of the disk where that has less room.
+
+        The room kept free for the journal is not the spool's.
+        """

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge import deadlines
-from bridge.deadlines import LONGEST_TIMER, Deadline, margin, plan, usable_seconds
+from bridge.deadlines import LONGEST_TIMER, Deadline, margin, plan, replan, usable_seconds
 from bridge.model import Timer
 
 NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
@@ -175,3 +175,33 @@ def test_lateness(stored: float, late_ms: int) -> None:
 def test_millisecond_timestamps(value: object, moment: datetime | None) -> None:
     """A platform's milliseconds, or nothing where they name no moment."""
     assert deadlines.from_milliseconds(value) == moment
+
+
+@pytest.mark.parametrize(
+    ("own", "standing", "expires"),
+    [(None, 30.0, 30), (10.0, 30.0, 10), (40.0, 30.0, 30), (40.0, None, 40), (None, None, None)],
+)
+def test_a_changed_standing_timer_plans_anew(
+    own: float | None, standing: float | None, expires: float | None
+) -> None:
+    """The shorter of the message's own timer and the group's holds, as if it had been so."""
+    anew = replan(
+        sent_at=NOW,
+        received_at=NOW,
+        own_timer=None if own is None else _timer(own),
+        standing=None if standing is None else _timer(standing),
+    )
+    assert anew.expires_at == (None if expires is None else _at(expires))
+    shortest = min((s for s in (own, standing) if s is not None), default=None)
+    timer = None if shortest is None else _timer(shortest)
+    assert anew == plan(sent_at=NOW, received_at=NOW, timer=timer)
+
+
+@pytest.mark.parametrize(
+    ("timer", "delay", "outruns"), [(4.0, 1.9, False), (4.0, 2.1, True), (60.0, 49.0, True)]
+)
+def test_a_timer_outruns_a_capture_that_takes_longer(
+    timer: float, delay: float, *, outruns: bool
+) -> None:
+    """What it takes to store a message must fit into the timer less its margin."""
+    assert deadlines.outruns(_timer(timer), timedelta(seconds=delay)) is outruns

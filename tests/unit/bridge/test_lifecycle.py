@@ -45,10 +45,11 @@ def test_every_state_is_reached_from_the_first() -> None:
     assert {trigger for _, trigger in TRANSITIONS} == set(Trigger)
 
 
-def test_what_is_stored_or_destroyed_stays_so() -> None:
-    """Nothing leaves the store again, and nothing destroyed comes back."""
-    left = {state for state, _ in TRANSITIONS}
-    assert set(EntryState) - left == {EntryState.STORED, EntryState.DESTROYED}
+def test_what_is_stored_is_only_ever_stored_again() -> None:
+    """What stands in the store moves only to be put under another key; nothing destroyed moves."""
+    assert {t for s, t in TRANSITIONS if s is EntryState.STORED} == {Trigger.PROMOTE}
+    assert TRANSITIONS[EntryState.STORED, Trigger.PROMOTE] is EntryState.SEALED
+    assert set(EntryState) - {state for state, _ in TRANSITIONS} == {EntryState.DESTROYED}
 
 
 def test_only_sealed_entries_are_stored() -> None:
