@@ -47,6 +47,9 @@ class Downloads:
         self._clock = clock
         self._media_max_bytes = media_max_bytes
         self._workers = workers
+        self._landing = 0
+        self._doubtful: set[str] = set()
+        self.paused = False
 
     async def run(self) -> None:
         """Fetch until cancelled. First, files that no entry needs any more go."""
@@ -56,7 +59,12 @@ class Downloads:
                 group.create_task(self._work(), name=f"download {number}")
 
     async def sweep(self) -> None:
-        """Remove spool files left by a crash between a receipt and the removal."""
+        """Remove spool files left by a crash between a receipt and the removal.
+
+        Not while a file lands: until the journal has it, it looks as if nobody needed it.
+        """
+        if self._landing:
+            return
         needed = await self._journal.spooled()
         await self._spool.remove(await self._spool.names() - needed)
 
@@ -70,7 +78,9 @@ class Downloads:
                 await self._clock.sleep(IDLE_SECONDS)
 
     async def step(self) -> bool:
-        """Fetch what is due first. False: nothing is due."""
+        """Fetch what is due first. False: nothing is due, or texts go first (``paused``)."""
+        if self.paused:
+            return False
         order = await self._journal.claim_download(now=self._clock.now())
         if order is None:
             return False
@@ -92,22 +102,36 @@ class Downloads:
         declared = order.attachment.size
         if declared is not None and declared > self._media_max_bytes:
             raise self._too_large(declared)
+        await self._clear_doubts()
         connector = self._connectors.get(order.connector)
         if connector is None:
             raise ConnectorUnavailableError(f"Connector {order.connector} is not configured.")
         download = await connector.open_download(order.group_id, order.attachment)
+        self._landing += 1
         try:
-            file = await self._spooled(download)
+            await self._land(order, download)
         finally:
+            self._landing -= 1
             await download.aclose()
+
+    async def _land(self, order: DownloadOrder, download: Download) -> None:
+        file = await self._spooled(download)
         try:
             wanted = await self._journal.downloaded(order, file, at=self._clock.now())
         except JournalError:
-            # Nothing was written, and each further try would leave another file.
-            await self._spool.remove(frozenset({file.name}))
+            # It may have happened: then the record needs the file, else the next try leaves
+            # another. Only the journal can say, once it answers again.
+            self._doubtful.add(file.name)
             raise
         if not wanted:
             await self._spool.remove(frozenset({file.name}))
+
+    async def _clear_doubts(self) -> None:
+        """Remove files whose order the journal did not see fulfilled after all."""
+        if self._doubtful:
+            doubtful = frozenset(self._doubtful)
+            await self._spool.remove(doubtful - await self._journal.spooled())
+            self._doubtful -= doubtful
 
     async def _spooled(self, download: Download) -> SpooledFile:
         if download.size is not None and download.size > self._media_max_bytes:

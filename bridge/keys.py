@@ -6,6 +6,7 @@ are fixed: ``docs/formats.md``, "Keys of objects".
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -103,3 +104,9 @@ def placed_key(folder: str, number: int) -> str:
 def absolute(tenant: str, key: str) -> str:
     """The key from ``v1/`` on, as leaves digest it."""
     return f"v1/{tenant}/{key}"
+
+
+def saying_key(connector: str, group_id: str, what: str, at: datetime) -> str:
+    """The key under which a group is told one thing once; the platform sees it."""
+    digest = hashlib.sha256(f"{connector}\0{group_id}\0{at.isoformat()}".encode()).hexdigest()
+    return f"muniment-{what}-{digest[:24]}"

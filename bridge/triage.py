@@ -7,7 +7,7 @@ from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -22,11 +22,18 @@ from bridge.seal import Sealer, area_of
 log = structlog.get_logger(__name__)
 
 AT_ONCE = 64
+TURN_SECONDS = 0.25
+"""Judging goes on for so long before what is judged is sealed: the urgent must not wait."""
+
+HURRIED_SECONDS = 0.05
+"""The least that a classifier is given, however little time is left."""
+
 WINDOW = 12
 """Messages of a group kept at hand as context; the policy decides how far back it looks."""
 
 STREAMS_AT_HAND = 256
 IDLE_SECONDS = 0.25
+_NOTHING = timedelta(0)
 PAUSE = timedelta(seconds=2)
 LONGEST_PAUSE = timedelta(minutes=10)
 
@@ -44,7 +51,10 @@ class Triage:
         capture_all: bool,
         budget: float = 2.0,
     ) -> None:
-        """``budget``: seconds a message may take to classify before it becomes ``review``."""
+        """``budget``: seconds a message may take to classify before it becomes ``review``.
+
+        It is less where the message must be safe sooner, or while ``hurried`` is set.
+        """
         self._journal = journal
         self._classifier = classifier
         self._sealer = sealer
@@ -56,6 +66,8 @@ class Triage:
         self._windows: OrderedDict[str, deque[Utterance]] = OrderedDict()
         self._paused = ""
         self._put_off_for: dict[int, str] = {}
+        self.hurried = False
+        self.lag = 0.0
 
     @property
     def health(self) -> str:
@@ -81,6 +93,8 @@ class Triage:
         """One round: judge what came, seal what is ready. False: there was nothing to do."""
         now = self._clock.now()
         received = await self._journal.claim(EntryState.RECEIVED, now=now, limit=AT_ONCE)
+        waits = (max(now - entry.event.observed_at, _NOTHING) for entry in received)
+        self.lag = max(waits, default=_NOTHING).total_seconds()
         if received:
             await self._guarded(received, self._judge)
         judged = await self._journal.claim(EntryState.JUDGED, now=now, limit=AT_ONCE)
@@ -120,17 +134,23 @@ class Triage:
         await self._journal.fail(entry.seq, error=name, next_try=next_try)
 
     async def _judge(self, entries: Sequence[Entry]) -> None:
-        """(4) Classify in the order of each stream. Crash here: classified again, the same."""
+        """(4) Classify in the order of each stream. Crash here: classified again, the same.
+
+        What a slow classifier does not get to in its turn is claimed again, the urgent first.
+        """
         verdicts: list[tuple[int, Verdict]] = []
-        for entry in sorted(entries, key=lambda entry: (entry.stream.id, entry.n)):
+        until = self._clock.monotonic() + TURN_SECONDS
+        for entry in _in_turn(entries):
             utterance = _utterance(entry)
             context = await self._context(entry, utterance)
-            verdict = await self._classify(utterance, context)
+            verdict = await self._classify(utterance, context, seconds=self._seconds_for(entry))
             verdict = await self._kept_apart(entry, verdict)
             self._remember(entry.stream.id, utterance, verdict)
             verdicts.append((entry.seq, verdict))
             if verdict.restricted:
                 log.error("restricted_marking", stream=entry.stream.id, n=entry.n)
+            if self._clock.monotonic() >= until:
+                break
         await self._journal.judge(verdicts)
 
     async def _seal(self, entries: Sequence[Entry]) -> None:
@@ -149,7 +169,13 @@ class Triage:
         if entries:
             await self._journal.seal([await self._sealer.sealing(entry) for entry in entries])
 
-    async def _classify(self, utterance: Utterance, context: Context) -> Verdict:
+    def _seconds_for(self, entry: Entry) -> float:
+        """A quarter of the time that is left is the classifier's; the rest is for the store."""
+        left = (entry.safe_by - self._clock.now()).total_seconds()
+        share = 0.0 if self.hurried else left / 4
+        return min(max(share, HURRIED_SECONDS), self._budget)
+
+    async def _classify(self, utterance: Utterance, context: Context, *, seconds: float) -> Verdict:
         """The verdict, or ``review`` where the classifier fails or takes too long."""
         if self._busy is not None and not self._busy.done():
             return self._doubt("classifier-busy")
@@ -158,7 +184,7 @@ class Triage:
             self._thread, self._classifier.classify, utterance, context
         )
         try:
-            async with asyncio.timeout(self._budget):
+            async with asyncio.timeout(seconds):
                 return await asyncio.shield(self._busy)
         except TimeoutError:
             return self._doubt("classifier-slow")
@@ -275,6 +301,14 @@ class Triage:
 
 def _worker() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max_workers=1, thread_name_prefix="classifier")
+
+
+def _in_turn(entries: Sequence[Entry]) -> list[Entry]:
+    """Each stream in its order, and first the stream whose most urgent message is due first."""
+    due: dict[str, datetime] = {}
+    for entry in entries:
+        due[entry.stream.id] = min(due.get(entry.stream.id, entry.safe_by), entry.safe_by)
+    return sorted(entries, key=lambda entry: (due[entry.stream.id], entry.stream.id, entry.n))
 
 
 def _is_discard(entry: Entry) -> bool:

@@ -211,6 +211,13 @@ class Spool(Table):
     media_max_bytes: int = Field(
         2**30, ge=1, le=2**60, description="Bytes of the largest attachment that is fetched."
     )
+    keep_free_bytes: int = Field(
+        2**28,
+        ge=0,
+        le=2**60,
+        description="Bytes of the disk that attachments leave free, so that messages are still"
+        " journalled when the disk fills up.",
+    )
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
@@ -251,6 +258,14 @@ class Notice(Table):
     )
     text_file: FilePath | None = Field(
         None, description="UTF-8 file with a text of your own in place of the shipped one."
+    )
+    interruption_seconds: float = Field(
+        60.0,
+        ge=5,
+        le=86_400,
+        allow_inf_nan=False,
+        description="A silence of this many seconds is a gap, and the groups are told of it; of a"
+        " group whose timer is shorter, one as long as its timer.",
     )
 
 

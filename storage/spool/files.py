@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import shutil
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,11 @@ from storage.spool.writing import PARTIAL, PartialFile, as_spool_error, sync_fol
 FOLDER_MODE = 0o700
 _NAME = re.compile(r"[0-9a-f]{32}")
 _T = TypeVar("_T")
+
+
+def free_on_disk(folder: Path) -> int:
+    """Bytes that the folder's disk has left for us."""
+    return shutil.disk_usage(folder).free
 
 
 class _Room:
@@ -47,13 +53,25 @@ class _Room:
     def give_back(self, name: str) -> None:
         self._held -= self._sizes.pop(name, 0)
 
+    def fill(self, usable: int) -> float:
+        """The share that is held of what may be; ``usable`` bytes are still to be had."""
+        most = min(self.max_bytes, self._held + max(usable, 0))
+        return min(self._held / most, 1.0) if most else 1.0
+
 
 class FileSpoolWriter:
     """See :class:`bridge.protocols.SpoolWriter`. Used by one task at a time."""
 
-    def __init__(self, file: PartialFile, name: str, room: _Room, media_max_bytes: int) -> None:
-        """``room`` is given back when the file is abandoned."""
-        self._file, self._name, self._room = file, name, room
+    def __init__(
+        self,
+        file: PartialFile,
+        name: str,
+        room: _Room,
+        media_max_bytes: int,
+        spare: Callable[[], int],
+    ) -> None:
+        """``room`` is given back when the file is abandoned; ``spare`` tells what the disk has."""
+        self._file, self._name, self._room, self._spare = file, name, room, spare
         self._media_max_bytes = media_max_bytes
         self._buffer = bytearray()
         self._size = 0
@@ -106,7 +124,13 @@ class FileSpoolWriter:
     async def _flush(self) -> None:
         clear = bytes(self._buffer)
         self._buffer.clear()
-        await self._off_the_loop(partial(self._file.write, clear))
+        await self._off_the_loop(partial(self._write, clear))
+
+    def _write(self, clear: bytes) -> None:
+        """The disk's last bytes are the journal's: texts go on where attachments cannot."""
+        if self._spare() < len(clear):
+            raise SpoolFullError("the disk has no room left for attachments")
+        self._file.write(clear)
 
     async def _off_the_loop(self, work: Callable[[], _T]) -> _T:
         whole = not self._broken
@@ -132,14 +156,21 @@ class FileSpool:
         max_bytes: int,
         media_max_bytes: int,
         random_bytes: Callable[[int], bytes],
+        keep_free: int = 0,
+        free_bytes: Callable[[Path], int] = free_on_disk,
     ) -> None:
-        """``key``: the journal key; ``max_bytes``: of the whole spool, in clear bytes."""
+        """``key``: the journal key; ``max_bytes``: of the whole spool, in clear bytes.
+
+        ``keep_free``: bytes of the disk that are the journal's, which goes on when no attachment
+        has room any more. ``free_bytes`` blocks and tells what a folder's disk has left.
+        """
         if len(key) != KEY_SIZE:
             raise ValueError(f"the journal key has {KEY_SIZE} bytes, got {len(key)}")
         self._folder, self._key = folder, key
         self._media_max_bytes = media_max_bytes
         self._random_bytes = random_bytes
         self._room = _Room(max_bytes)
+        self._keep_free, self._free_bytes = keep_free, free_bytes
         self._started = False
 
     async def start(self) -> None:
@@ -162,7 +193,7 @@ class FileSpool:
             # The thread goes on; what it makes is removed when it has ended.
             work.add_done_callback(_discard)
             raise
-        return FileSpoolWriter(file, name, self._room, self._media_max_bytes)
+        return FileSpoolWriter(file, name, self._room, self._media_max_bytes, self._spare)
 
     def body(self, file: SpooledFile) -> ObjectBody:
         """The clear bytes of a committed file. Its ``open`` blocks: call it in a thread."""
@@ -182,6 +213,14 @@ class FileSpool:
     async def names(self) -> frozenset[str]:
         """Every committed file."""
         return await self._off_the_loop(self._names, "listing the spool")
+
+    async def fill(self) -> float:
+        """How full the spool is, 0 to 1."""
+        return self._room.fill(await self._off_the_loop(self._spare, "measuring the disk"))
+
+    def _spare(self) -> int:
+        """Bytes that the disk has left for the spool; below zero where it has none."""
+        return self._free_bytes(self._folder) - self._keep_free
 
     async def _off_the_loop(self, work: Callable[[], _T], doing: str) -> _T:
         try:

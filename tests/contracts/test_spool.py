@@ -170,6 +170,42 @@ async def test_room_is_counted_over_all_files_and_given_back(tmp_path: Path) -> 
     assert (await _kept(spool, bytes(1000))).size == 1000
 
 
+async def test_how_full_it_is_follows_what_it_holds(tmp_path: Path) -> None:
+    """The fill is the held share of the cap, and falls when files go."""
+    spool = _file_spool(tmp_path, max_bytes=1000)
+    await spool.start()
+    assert await spool.fill() == 0.0
+    kept = await _kept(spool, bytes(750))
+    assert await spool.fill() == pytest.approx(0.75)
+    await spool.remove(frozenset({kept.name}))
+    assert await spool.fill() == 0.0
+
+
+async def test_the_disks_last_bytes_are_not_for_attachments(tmp_path: Path) -> None:
+    """What is kept free for the journal is refused to attachments, whatever the cap says."""
+    left = [5 * CHUNK]
+    spool = FileSpool(
+        tmp_path,
+        KEY,
+        max_bytes=10**9,
+        media_max_bytes=10**9,
+        random_bytes=_Random(),
+        keep_free=2 * CHUNK,
+        free_bytes=lambda _folder: left[0],
+    )
+    await spool.start()
+    kept = await _kept(spool, bytes(CHUNK))
+    assert await spool.fill() == pytest.approx(0.25)
+    left[0] = 3 * CHUNK - 1
+    writer = await spool.create()
+    with pytest.raises(SpoolFullError, match="no room left for attachments"):
+        await writer.write(bytes(CHUNK))
+    await writer.abandon()
+    left[0] = 2 * CHUNK
+    assert await spool.fill() == 1.0
+    assert await _clear(spool, kept) == bytes(CHUNK)
+
+
 async def test_unfinished_files_are_removed_at_start(tmp_path: Path) -> None:
     """What a crash left unfinished is gone after the next start; finished files stay."""
     before = _file_spool(tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from bridge.model import Context, Outcome, Utterance, Verdict
@@ -14,7 +15,8 @@ class ScriptedClassifier:
     """Verdicts by upstream id, else ``default``. An exception in place of a verdict is raised.
 
     ``asked`` holds what was asked, in order. ``gate``, where set, holds the worker thread until
-    the test sets it; ``begun`` is set when a classification begins. It is pure: the same
+    the test sets it; ``begun`` is set when a classification begins, after which ``on_ask`` is
+    done in the worker thread. It is pure: the same
     utterance is given the same verdict, however often it is asked.
     """
 
@@ -27,6 +29,7 @@ class ScriptedClassifier:
         self.asked: list[tuple[Utterance, Context]] = []
         self.gate: threading.Event | None = None
         self.begun = threading.Event()
+        self.on_ask: Callable[[], None] = lambda: None
 
     def verdict(
         self,
@@ -49,6 +52,7 @@ class ScriptedClassifier:
         assert threading.current_thread() is not threading.main_thread(), "not in a worker thread"
         self.asked.append((utterance, context))
         self.begun.set()
+        self.on_ask()
         if self.gate is not None:
             self.gate.wait()
         verdict = self.verdicts.get(utterance.upstream_id, self.default)

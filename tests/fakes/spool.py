@@ -51,6 +51,11 @@ class MemorySpool:
         """Every committed file."""
         return frozenset(self.files)
 
+    async def fill(self) -> float:
+        """How full it is, 0 to 1."""
+        held = sum(map(len, self.files.values()))
+        return min(held / self.room, 1.0) if self.room else 1.0
+
 
 class MemoryWriter:
     """See :class:`bridge.protocols.SpoolWriter`."""

@@ -54,6 +54,17 @@ async def test_a_file_comes_into_the_spool(house: House) -> None:
     assert await house.gaps() == []
 
 
+async def test_nothing_is_fetched_while_texts_go_first(house: House) -> None:
+    """A pause leaves the orders where they are; they are fetched when it is over."""
+    await house.hear(samples.event("$1", attachments=[PLAN]))
+    house.downloads.paused = True
+    assert not await house.downloads.step()
+    assert await _state(house) == (DownloadState.WAITING,)
+    house.downloads.paused = False
+    assert await house.downloads.step()
+    assert await _state(house) == (DownloadState.SPOOLED,)
+
+
 async def test_the_earliest_deadline_is_fetched_first(house: House) -> None:
     """A short timer goes before an older order."""
     urgent = samples.attachment("urgent.pdf")

@@ -13,7 +13,7 @@ from bridge.lifecycle import EntryState
 from bridge.model import EventKind, Outcome, Reason, Relation, RelationType
 from bridge.protocols import Entry, Sealing
 from bridge.seal import Sealer
-from bridge.triage import AT_ONCE, WINDOW
+from bridge.triage import AT_ONCE, HURRIED_SECONDS, TURN_SECONDS, WINDOW
 from tests.fakes import samples
 from tests.fakes.connector import OfferedFile
 from tests.fakes.crash import Crash
@@ -93,6 +93,38 @@ async def test_a_classifier_that_is_slow_or_busy_means_review(house: House) -> N
     await house.hear(samples.event("$3"))
     await house.triage.step()
     assert (await house.entries())[-1].verdict == house.classifier.default
+
+
+async def test_a_message_that_must_be_safe_soon_does_not_wait_for_the_classifier(
+    house: House,
+) -> None:
+    """A quarter of the time left is the classifier's, and never more than its budget."""
+    await house.hear(samples.event("$1", timer=4.0), samples.event("$2"))
+    short, long = await house.entries()
+    assert house.triage._seconds_for(short) == pytest.approx(0.5)
+    assert house.triage._seconds_for(long) == pytest.approx(15.0)
+    house.triage.hurried = True
+    assert house.triage._seconds_for(long) == HURRIED_SECONDS
+
+
+async def test_what_a_slow_classifier_does_not_reach_is_claimed_again(house: House) -> None:
+    """A turn ends after a while: what is judged is sealed before the rest is looked at."""
+    house.classifier.on_ask = lambda: house.clock.advance(TURN_SECONDS)
+    await house.hear(samples.event("$1"), samples.event("$2"))
+    await house.triage.step()
+    assert sorted((await house.states()).values()) == [EntryState.RECEIVED, EntryState.SEALED]
+    await house.triage.step()
+    assert set((await house.states()).values()) == {EntryState.SEALED}
+
+
+async def test_the_lag_is_how_long_the_oldest_message_waited(house: House) -> None:
+    """It is measured when messages are taken up, and is none when there are none."""
+    await house.hear(samples.event("$1"))
+    house.clock.advance(7.0)
+    await house.triage.step()
+    assert house.triage.lag == pytest.approx(7.0)
+    await house.triage.step()
+    assert house.triage.lag == 0.0
 
 
 async def test_a_loop_that_failed_classifies_again_when_it_is_restarted(house: House) -> None:
