@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bridge.errors import ConnectorError, ConnectorRejectedError, ConnectorUnavailableError
-from bridge.model import Attachment, Batch, Cursor, Event, Loss, Sighting
-from bridge.protocols import Announcement, Connector, Download
+from bridge.model import Attachment, Batch, Cursor, Event, GroupTimer, Loss, Sighting
+from bridge.protocols import Announcement, Connector, Download, PastEvent
 
 
 class ScriptedDownload:
@@ -52,7 +52,8 @@ class ScriptedConnector:
     acknowledgement too early, and fails the test. What was acknowledged is gone: asking from
     before it fails too. ``faults`` are raised one by one by the next calls of ``receive``;
     ``acknowledged`` counts the deliveries the platform may forget; ``asked`` every cursor asked
-    with. ``idle`` is set while a receive waits for more.
+    with. ``idle`` is set while a receive waits for more. ``past`` is the history of groups,
+    newest first; an error in it ends it there.
     """
 
     def __init__(
@@ -78,6 +79,9 @@ class ScriptedConnector:
         self.joins: list[str] = []
         self.announcements: list[tuple[str, str, str]] = []
         self.posts: dict[str, tuple[str, str]] = {}
+        self.pins: list[str] = []
+        self.backfill_paused = False
+        self.past: dict[str, Sequence[PastEvent | ConnectorError] | ConnectorError] = {}
         self.idle = asyncio.Event()
         self._name = name
         self._platform = platform
@@ -99,6 +103,7 @@ class ScriptedConnector:
         *events: Event,
         losses: Sequence[Loss] = (),
         sightings: Sequence[Sighting] = (),
+        timers: Sequence[GroupTimer] = (),
     ) -> None:
         """Something happens on the platform: one more delivery stands ready."""
         number = len(self._deliveries) + 1
@@ -110,6 +115,7 @@ class ScriptedConnector:
                 events=events,
                 losses=tuple(losses),
                 sightings=tuple(sightings),
+                timers=tuple(timers),
             )
         )
         self.idle.clear()
@@ -156,7 +162,9 @@ class ScriptedConnector:
         if self.join_faults:
             raise self.join_faults.pop(0)
 
-    async def announce(self, group_id: str, notice: str, *, key: str) -> Announcement:
+    async def announce(
+        self, group_id: str, notice: str, *, key: str, pin: bool = True
+    ) -> Announcement:
         """Post once per key. ``lost_posts`` land and then report nothing."""
         self.announcements.append((group_id, notice, key))
         if self.announce_gate is not None:
@@ -170,7 +178,9 @@ class ScriptedConnector:
         if self.lost_posts:
             self.lost_posts -= 1
             raise ConnectorUnavailableError("no reply to the post")
-        return Announcement(upstream_id=f"$notice-{key}", pinned=True)
+        if pin:
+            self.pins.append(key)
+        return Announcement(upstream_id=f"$notice-{key}", pinned=pin)
 
     async def open_download(self, group_id: str, attachment: Attachment) -> Download:
         """Begin fetching what ``files`` holds under the attachment's address."""
@@ -180,6 +190,21 @@ class ScriptedConnector:
         if isinstance(offered, ConnectorError):
             raise offered
         return ScriptedDownload(offered.chunks, offered.size, offered.error)
+
+    def pause_backfill(self, *, paused: bool) -> None:
+        """Leave holes unfilled for a while."""
+        self.backfill_paused = paused
+
+    async def history(self, group_id: str) -> AsyncIterator[tuple[PastEvent, ...]]:
+        """What ``past`` holds of a group, one event to a page, until an error in it."""
+        held = self.past.get(group_id, ())
+        if isinstance(held, ConnectorError):
+            raise held
+        for each in held:
+            await asyncio.sleep(0)
+            if isinstance(each, ConnectorError):
+                raise each
+            yield (each,)
 
     async def aclose(self) -> None:
         """Nothing to give up, and nothing is acknowledged."""

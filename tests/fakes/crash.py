@@ -1,16 +1,20 @@
-"""A process that dies at a chosen point: before or after an effect, at its first or later time."""
+"""What happens at a chosen point: before or after an effect, at its first or a later time."""
 
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
 from bridge.canonical import Leaf
+from bridge.errors import JournalUnavailableError, ObjectStoreUnavailableError, SpoolError
 from bridge.model import (
     Batch,
     Group,
+    Loss,
     NoticeState,
     ObjectReceipt,
     Outcome,
@@ -21,8 +25,11 @@ from bridge.protocols import (
     Appended,
     Clock,
     DownloadOrder,
+    Entry,
+    ManifestPlace,
     ObjectBody,
     Placement,
+    Saying,
     Sealing,
     StoredProof,
 )
@@ -45,7 +52,32 @@ class Crash:
         self.reached[point] += 1
         if not self.happened and point == self.point and self.reached[point] == self.nth:
             self.happened = True
-            raise asyncio.CancelledError(point)
+            self.strike(point)
+
+    def strike(self, point: str) -> None:
+        """What happens then."""
+        raise asyncio.CancelledError(point)
+
+
+class Failure(Crash):
+    """The effect fails as its adapter would say it; after the effect, though it happened."""
+
+    def strike(self, point: str) -> None:
+        """The error of the adapter whose effect this is."""
+        effect = point.partition(" ")[2]
+        if effect.startswith("put "):
+            raise ObjectStoreUnavailableError(f"The store does not answer ({point}).")
+        if effect == "remove":
+            raise SpoolError(f"The spool does not answer ({point}).")
+        raise JournalUnavailableError(f"The journal does not answer ({point}).")
+
+
+class Kill(Crash):
+    """The process is gone: no handler, no ``finally``, no flush."""
+
+    def strike(self, point: str) -> None:
+        """SIGKILL to ourselves."""
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 class CrashingJournal(SqliteJournal):
@@ -101,6 +133,11 @@ class CrashingJournal(SqliteJournal):
         self.crash.at("after media_stored")
         return names
 
+    async def manifest_due(self, place: ManifestPlace, *, limit: int) -> tuple[Entry, ...]:
+        """Rows are opened for a manifest part."""
+        self.crash.at("manifest_due")
+        return await super().manifest_due(place, limit=limit)
+
     async def queue(
         self, placement: Placement, *, rows: Sequence[tuple[int, Outcome]] = ()
     ) -> None:
@@ -109,11 +146,51 @@ class CrashingJournal(SqliteJournal):
         await super().queue(placement, rows=rows)
         self.crash.at("after queue")
 
-    async def place(self, placement: Placement, *, number: int, leaf: Leaf) -> None:
+    async def number(self, placement: Placement, *, after: int | None = None) -> Placement:
         """A document has its number."""
+        self.crash.at("before number")
+        numbered = await super().number(placement, after=after)
+        self.crash.at("after number")
+        return numbered
+
+    async def place(self, placement: Placement, *, leaf: Leaf) -> None:
+        """A document has its place."""
         self.crash.at("before place")
-        await super().place(placement, number=number, leaf=leaf)
+        await super().place(placement, leaf=leaf)
         self.crash.at("after place")
+
+    async def set_group(
+        self,
+        group: Group,
+        *,
+        expect: Group | None,
+        acts: Sequence[Placement] = (),
+        office_step: int | None = None,
+    ) -> bool:
+        """A group moves."""
+        self.crash.at("before set_group")
+        done = await super().set_group(group, expect=expect, acts=acts, office_step=office_step)
+        self.crash.at("after set_group")
+        return done
+
+    async def heard(
+        self,
+        connector: str,
+        *,
+        at: datetime,
+        losses: Sequence[Loss] = (),
+        sayings: Sequence[Saying] = (),
+    ) -> None:
+        """Step 2, what was not delivered for a while."""
+        self.crash.at("before heard")
+        await super().heard(connector, at=at, losses=losses, sayings=sayings)
+        self.crash.at("after heard")
+
+    async def said(self, saying: Saying) -> None:
+        """A group was told."""
+        self.crash.at("before said")
+        await super().said(saying)
+        self.crash.at("after said")
 
     async def settle_notice(
         self, group: Group, *, notice: NoticeState, note: str, act: Placement

@@ -29,7 +29,9 @@ class Sign:
     ca_file: Path | None = None
 
 
-def matrix_connector(sign: Sign, clock: Clock) -> MatrixConnector:
+def matrix_connector(
+    sign: Sign, clock: Clock, *, default_retention: float | None = None
+) -> MatrixConnector:
     """A connector as the composition root makes it."""
     http = MatrixHttp(Endpoint(homeserver=sign.homeserver, ca_file=sign.ca_file))
     account = Account(
@@ -46,7 +48,7 @@ def matrix_connector(sign: Sign, clock: Clock) -> MatrixConnector:
         account=account,
         user_id=sign.user_id,
         clock=clock,
-        default_retention=None,
+        default_retention=default_retention,
     )
 
 

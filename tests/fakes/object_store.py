@@ -112,6 +112,13 @@ class FakeObjectStore:
         standing = self.objects.get(key)
         return None if standing is None else standing.data
 
+    async def body(self, key: str) -> ObjectBody | None:
+        """The object under ``key`` as a body for another put, or None."""
+        self._names.of_key(key)
+        self._answer()
+        standing = self.objects.get(key)
+        return None if standing is None else ObjectBody.of(standing.data)
+
     async def list(self, prefix: str) -> AsyncIterator[ObjectInfo]:
         """Every object whose key starts with ``prefix``, in key order, without digests."""
         self._names.of_prefix(prefix)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from bridge.model import require_utc
-from bridge.protocols.office import GroupStep
+from bridge.protocols.office import GroupStep, Request
 
 
 @dataclass(slots=True)
@@ -13,6 +13,7 @@ class Inbox:
     """What the handles of one office share, as a file is shared by processes."""
 
     steps: list[GroupStep] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
 
 
 class FakeOffice:
@@ -35,6 +36,19 @@ class FakeOffice:
         """Every step with a number above ``after``, in order."""
         self._must_be_open()
         return tuple(step for step in self.inbox.steps if step.number > after)
+
+    async def ask(self, request: Request) -> int:
+        """Add a request and give its number."""
+        self._must_be_open()
+        require_utc(request.at, "at")
+        number = len(self.inbox.requests) + 1
+        self.inbox.requests.append(replace(request, number=number))
+        return number
+
+    async def requests(self, after: int) -> tuple[Request, ...]:
+        """Every request with a number above ``after``, in order."""
+        self._must_be_open()
+        return tuple(each for each in self.inbox.requests if each.number > after)
 
     async def aclose(self) -> None:
         """Give up the handle."""

@@ -10,6 +10,7 @@ import msgspec
 
 from tests.fakes.homeserver.rooms import RefusedError, Room, Stored, World
 
+ERASED = "FI.MAU.MSC2815_UNREDACTED_CONTENT_DELETED"
 MOST = 100
 """Events of a timeline or a page at most, whatever a client asks for."""
 
@@ -45,6 +46,19 @@ class Oddities:
     replay: int = 0
     """So many positions are delivered again, whatever ``since`` says."""
 
+    twice: bool = False
+    """Each event stands twice in its timeline or page."""
+
+    reverse_pages: bool = False
+    overlap: int = 0
+    """Pages begin so many positions too early."""
+
+    page: int = MOST
+    """Events of a page at most."""
+
+    circles: bool = False
+    """Pages of the past lead back to the latest."""
+
 
 def token(position: int) -> str:
     """A stream token."""
@@ -64,12 +78,13 @@ def position_of(text: str, world: World) -> int:
 
 
 class Deliveries:
-    """The rooms as ``user_id`` sees them."""
+    """The rooms as ``user_id`` sees them. ``erased``: the originals are gone for good."""
 
     def __init__(self, world: World, user_id: str) -> None:
         self._world = world
         self._user_id = user_id
         self.oddities = Oddities()
+        self.erased: set[str] = set()
 
     def sync(self, since: int | None, wanted: Filter) -> tuple[bytes, bool]:
         """A response, and whether it tells of anything."""
@@ -92,11 +107,46 @@ class Deliveries:
         moves = room.moves(self._user_id)
         if room.membership(self._user_id) != "join":
             until = min(until, moves[-1].position)
-        chunk = room.between(after, until)[: min(limit, MOST)]
-        page = {"chunk": _list(chunk), "start": _text(token(after))}
+        chunk = room.between(after, until)[: min(limit, self.oddities.page)]
+        early = room.between(after - self.oddities.overlap, after) if chunk else []
+        shown = [*early, *chunk]
+        shown = shown[::-1] if self.oddities.reverse_pages else shown
+        page = {"chunk": self._events(shown), "start": _text(token(after))}
         if chunk:
             page["end"] = _text(token(chunk[-1].position))
         return _table(page)
+
+    def past(self, room_id: str, until: int | None, limit: int) -> bytes:
+        """A page of history, backwards from a position or from the end."""
+        room = self._room(room_id)
+        last = room.last
+        if room.membership(self._user_id) != "join":
+            last = room.moves(self._user_id)[-1].position
+        until = last if until is None else min(until, last)
+        chunk = room.between(0, until)[-min(limit, MOST) :][::-1]
+        page = {"chunk": _list(chunk), "start": _text(token(until))}
+        if chunk and chunk[-1] is not room.events[0]:
+            after = last if self.oddities.circles else chunk[-1].position - 1
+            page["end"] = _text(token(after))
+        return _table(page)
+
+    def event(self, room_id: str, event_id: str, *, unredacted: bool) -> bytes:
+        """One event; with ``unredacted`` as it was before, where our power lets us see that."""
+        room = self._room(room_id)
+        if unredacted and room.power(self._user_id) < room.redact_level:
+            raise RefusedError(403, "M_FORBIDDEN")
+        for event in room.events:
+            if event.event_id == event_id:
+                if not unredacted or event_id not in room.originals:
+                    return event.raw
+                if event_id in self.erased:
+                    raise RefusedError(404, ERASED)
+                return room.originals[event_id]
+        raise RefusedError(404, "M_NOT_FOUND")
+
+    def member(self, room_id: str, user_id: str) -> bytes:
+        """The membership of a user, as state."""
+        return json.dumps(self._room(room_id).content("m.room.member", user_id)).encode()
 
     def context(self, room_id: str, event_id: str) -> bytes:
         """An event with the tokens before and after it."""
@@ -118,6 +168,10 @@ class Deliveries:
         if room.membership(self._user_id) != "join":
             at = room.moves(self._user_id)[-1].position
         return _list(list(room.state(at).values()))
+
+    def _events(self, shown: Sequence[Stored]) -> bytes:
+        times = 2 if self.oddities.twice else 1
+        return _list([event for event in shown for _ in range(times)])
 
     def _room(self, room_id: str) -> Room:
         room = self._world.rooms.get(room_id)
@@ -181,7 +235,7 @@ class Deliveries:
     ) -> bytes:
         shown = events[-limit:]
         timeline = {
-            "events": _list(shown[::-1] if self.oddities.reverse_timelines else shown),
+            "events": self._events(shown[::-1] if self.oddities.reverse_timelines else shown),
             "limited": b"true" if limited or len(events) > limit else b"false",
         }
         if not self.oddities.omit_prev_batch:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bridge.canonical.json import Json
 
@@ -41,11 +41,12 @@ class Stored:
 
 
 class Room:
-    """One room: its events in the order of the stream."""
+    """One room: its events in the order of the stream; ``originals`` of those redacted, by id."""
 
     def __init__(self, room_id: str) -> None:
         self.room_id = room_id
         self.events: list[Stored] = []
+        self.originals: dict[str, bytes] = {}
 
     def between(self, after: int, until: int) -> list[Stored]:
         """Events after one position, up to and with another."""
@@ -79,6 +80,12 @@ class Room:
         users = self.content("m.room.power_levels").get("users")
         own = users.get(user_id, 0) if isinstance(users, Mapping) else 0
         return own if isinstance(own, int) else 0
+
+    @property
+    def redact_level(self) -> int:
+        """The power that redactions, and a look at what was redacted, need."""
+        level = self.content("m.room.power_levels").get("redact", 50)
+        return level if isinstance(level, int) else 50
 
     @property
     def last(self) -> int:
@@ -154,6 +161,20 @@ class World:
         """A message of the clerk's."""
         content = {"msgtype": "m.text", "body": body}
         return self.send(room_id, "m.room.message", content, sent_ms=sent_ms)
+
+    def redact(self, room_id: str, event_id: str, *, sender: str = CLERK) -> str:
+        """Take an event back: from now on clients are given it without its content."""
+        room = self.rooms[room_id]
+        redaction = self.send(room_id, "m.room.redaction", {"redacts": event_id}, sender=sender)
+        because: Json = {"event_id": redaction, "type": "m.room.redaction", "sender": sender}
+        for at, found in enumerate(room.events):
+            if found.event_id == event_id:
+                room.originals[event_id] = found.raw
+                pruned: dict[str, Json] = json.loads(found.raw)
+                pruned |= {"content": {}, "unsigned": {"age": 9, "redacted_because": because}}
+                raw = json.dumps(pruned, separators=(",", ":"), ensure_ascii=False).encode()
+                room.events[at] = replace(found, raw=raw, content={})
+        return redaction
 
     def put_raw(self, room_id: str, raw: bytes, *, state: tuple[str, str] | None = None) -> None:
         """Add an event that no JSON library need be able to write, as ``state`` or not."""

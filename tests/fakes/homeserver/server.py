@@ -17,6 +17,7 @@ from tests.fakes.homeserver.deliveries import Deliveries, Filter, position_of
 from tests.fakes.homeserver.rooms import RECORDER, SERVER, RefusedError, World
 
 CLIENT = "/_matrix/client/v3"
+MSC2815 = "fi.mau.msc2815"
 PASSWORD = "correct horse"
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -32,6 +33,7 @@ class FakeHomeserver:
     """One account, ``RECORDER``. ``async with`` starts it, ends it and checks its manners:
 
     a token MUST stand in the header and in no address, and only known paths MUST be asked for.
+    ``keeps_redacted``: it shows what was redacted to those with the power to redact.
     """
 
     def __init__(self, *, tls: ssl.SSLContext | None = None) -> None:
@@ -41,6 +43,7 @@ class FakeHomeserver:
         self.faults: list[Fault] = []
         self.tokens: dict[str, str] = {}
         self.since: list[str | None] = []
+        self.keeps_redacted = True
         self.polling = asyncio.Event()
         self.url = ""
         self._tls = tls
@@ -93,12 +96,15 @@ class FakeHomeserver:
     def _routes(self) -> list[web.RouteDef]:
         room = CLIENT + "/rooms/{room}"
         return [
+            web.get("/_matrix/client/versions", self._versions),
             web.post(CLIENT + "/login", self._log_in),
             web.get(CLIENT + "/account/whoami", self._whoami),
             web.get(CLIENT + "/sync", self._sync, allow_head=False),
             web.get(room + "/messages", self._messages),
             web.get(room + "/context/{event}", self._context),
+            web.get(room + "/event/{event}", self._event),
             web.get(room + "/state", self._state),
+            web.get(room + "/state/m.room.member/{user}", self._member),
             web.post(room + "/join", self._join),
             web.put(room + "/send/{kind}/{txn}", self._send),
             web.put(room + "/state/{kind}", self._put_state),
@@ -179,11 +185,31 @@ class FakeHomeserver:
 
     async def _messages(self, request: web.Request) -> web.Response:
         query = request.query
-        assert query["dir"] == "f"
+        if query["dir"] == "b":
+            return self._past(request)
         after = position_of(query["from"], self.world)
         until = position_of(query["to"], self.world)
         room_id = request.match_info["room"]
         return _body(self.deliveries.messages(room_id, after, until, int(query["limit"])))
+
+    def _past(self, request: web.Request) -> web.Response:
+        query, room_id = request.query, request.match_info["room"]
+        until = position_of(query["from"], self.world) if "from" in query else None
+        return _body(self.deliveries.past(room_id, until, int(query["limit"])))
+
+    async def _versions(self, request: web.Request) -> web.Response:
+        features: dict[str, Json] = {MSC2815: self.keeps_redacted}
+        return _json({"versions": ["v1.15"], "unstable_features": features})
+
+    async def _event(self, request: web.Request) -> web.Response:
+        found = request.match_info
+        asked = request.query.get(f"{MSC2815}.include_unredacted_content") == "true"
+        unredacted = asked and self.keeps_redacted
+        return _body(self.deliveries.event(found["room"], found["event"], unredacted=unredacted))
+
+    async def _member(self, request: web.Request) -> web.Response:
+        found = request.match_info
+        return _body(self.deliveries.member(found["room"], found["user"]))
 
     async def _context(self, request: web.Request) -> web.Response:
         found = request.match_info

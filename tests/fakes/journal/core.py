@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from datetime import datetime
 from itertools import count
 
 from bridge.canonical import Leaf
 from bridge.errors import JournalUnavailableError
 from bridge.lifecycle import TRANSITIONS, EntryState, Trigger
-from bridge.model import Cursor, Group, Loss, Stream
-from bridge.protocols import Clock, Entry, Placement
+from bridge.model import Cursor, Group, Loss, Outcome, Stream, Timer
+from bridge.protocols import Clock, Entry, Saying
 from tests.fakes.journal.rows import EntryRow, OrderRow, PlacementRow, StreamRow, sayable
 
 AT_WORK = frozenset({EntryState.RECEIVED, EntryState.JUDGED, EntryState.SEALED})
@@ -45,7 +46,12 @@ class MemoryCore:
         self._gaps: list[tuple[Key, Loss]] = []
         self._bodies: set[bytes] = set()
         self._unlisted = 0
+        self._superseded: set[str] = set()
         self._office_taken = 0
+        self._requests_taken = 0
+        self._heard: dict[str, datetime] = {}
+        self._sayings: dict[str, Saying] = {}
+        self._said: set[int] = set()
         self._leased: set[int] = set()
         self._fetching: set[int] = set()
         self._arrived = {state: asyncio.Event() for state in EntryState}
@@ -56,11 +62,6 @@ class MemoryCore:
     def entries(self) -> tuple[Entry, ...]:
         """Every entry with content, in the order they came."""
         return tuple(self._values(self._rows.values()))
-
-    @property
-    def gaps(self) -> tuple[Loss, ...]:
-        """Every gap, in the order they were written."""
-        return tuple(loss for _, loss in self._gaps)
 
     def crash(self) -> None:
         """The process dies and starts again: leases are gone, all that was committed is there."""
@@ -78,7 +79,11 @@ class MemoryCore:
             assert (row.seen_leaf is None) == unsealed
             assert (row.seq in self._at_work) == (row.state in AT_WORK)
         for stream, found in numbers.items():
-            assert found == list(range(self._streams[stream].next_n)), "numbers have a hole"
+            total = self._streams[stream].next_n
+            if self._streams[stream].replaced:
+                assert set(found) < set(range(total + 1)), "numbers are not of the stream"
+            else:
+                assert sorted(found) == list(range(total)), "numbers have a hole"
         seen = [row.seen_leaf for row in self._rows.values() if row.seen_leaf is not None]
         assert len(set(seen)) == len(seen), "two entries share a seen leaf"
         assert all(self.leaves[index].kind == "seen" for index in seen)
@@ -103,6 +108,8 @@ class MemoryCore:
         """Compare and set by the table; None where it has no such arrow: nothing changed."""
         if row is None or (row.state, trigger) not in TRANSITIONS:
             return None
+        if row.state is EntryState.STORED and not _is_review(row):
+            return None
         row.state = TRANSITIONS[row.state, trigger]
         self._at_work.pop(row.seq, None)
         if row.state in AT_WORK:
@@ -113,9 +120,6 @@ class MemoryCore:
         self.leaves.append(leaf)
         return len(self.leaves) - 1
 
-    def _add_placement(self, placement: Placement) -> None:
-        self._placements.append(PlacementRow(id=len(self._placements) + 1, placement=placement))
-
     def _write_gap(self, stream: StreamRow, loss: Loss, *, leaf: Leaf) -> None:
         self._gaps.append(((stream.connector, stream.group_id), loss))
         self._add_leaf(leaf)
@@ -125,7 +129,10 @@ class MemoryCore:
             assert text == sayable(text), "a key of the register must be valid text"
 
         name = None if group.name is None else sayable(group.name)
-        kept = replace(group, name=name, note=sayable(group.note))
+        timer = group.timer
+        if timer is not None:
+            timer = Timer(seconds=float(timer.seconds), basis=sayable(timer.basis))
+        kept = replace(group, name=name, note=sayable(group.note), timer=timer)
         self._register[group.connector, group.group_id] = kept
 
     def _signal(self, *states: EntryState) -> None:
@@ -152,3 +159,7 @@ class MemoryCore:
         """Take nothing more."""
         self._closed = True
         await self._turn()
+
+
+def _is_review(row: EntryRow) -> bool:
+    return row.verdict is not None and row.verdict.outcome is Outcome.REVIEW

@@ -7,7 +7,7 @@ from datetime import datetime
 from bridge.lifecycle import EntryState
 from bridge.model import Event, EventKind, Loss, Relation, RelationType, SpooledFile
 from bridge.protocols import DownloadOrder, DownloadState, MediaState
-from tests.fakes.journal.rows import LONG_AGO, OrderRow, to_millisecond
+from tests.fakes.journal.rows import LONG_AGO, OrderRow, is_due, to_millisecond
 from tests.fakes.journal.streams import StreamVerbs
 
 BEFORE_SEAL = frozenset({EntryState.RECEIVED, EntryState.JUDGED})
@@ -27,17 +27,20 @@ class DownloadVerbs(StreamVerbs):
         mine = [order for order in self._orders.values() if order.entry.seq == seq]
         return sorted(mine, key=lambda order: order.i)
 
-    async def claim_download(self, *, now: datetime) -> DownloadOrder | None:
-        """Lease the order that is due first."""
-        self._require_open()
-        due = [
+    def _free_orders(self, now: datetime) -> list[OrderRow]:
+        """What a claim could be given."""
+        return [
             order
             for order in self._orders.values()
             if order.state is DownloadState.WAITING
             and order.id not in self._fetching
-            and order.next_try <= to_millisecond(now)
+            and is_due(order.next_try, now)
         ]
-        first = min(due, key=lambda order: (order.due, order.id), default=None)
+
+    async def claim_download(self, *, now: datetime) -> DownloadOrder | None:
+        """Lease the order that is due first."""
+        self._require_open()
+        first = min(self._free_orders(now), key=lambda order: (order.due, order.id), default=None)
         if first is None:
             await self._turn()
             return None
@@ -68,11 +71,13 @@ class DownloadVerbs(StreamVerbs):
             row.state, row.file = DownloadState.SPOOLED, file
             self._wake(row)
             return True
-        if row.entry.stream.closed:
+        key = (row.entry.stream.connector, row.entry.stream.group_id)
+        stream = self._open.get(key) if row.entry.stream.closed else row.entry.stream
+        if stream is None:
             self._give_up(row, "it came after its stream was closed", at)
             return False
         row.state, row.file = DownloadState.SPOOLED, file
-        late = self._insert(row.entry.stream, _media_event(row.entry.event, row.i, at))
+        late = self._insert(stream, _media_event(row.entry.event, row.i, at))
         if late is not None:
             row.entry, row.i = late, 0
         return True
@@ -153,6 +158,7 @@ def _media_event(parent: Event, i: int, at: datetime) -> Event:
         observed_at=at,
         relates_to=Relation(type=RelationType.MEDIA, upstream_id=parent.upstream_id),
         timer=parent.timer,
+        own_timer=parent.own_timer,
         method=parent.method,
         raw=parent.raw,
     )

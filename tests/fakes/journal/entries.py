@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
-from itertools import islice
+from datetime import datetime
 
 from bridge import keys
 from bridge.canonical import Leaf
@@ -12,7 +11,7 @@ from bridge.lifecycle import EntryState, Trigger, next_state
 from bridge.model import EventKind, NoticeState, SealedRecord, Verdict
 from bridge.protocols import DownloadState, Entry, Sealing, StoredProof
 from tests.fakes.journal.core import AT_WORK, MemoryCore
-from tests.fakes.journal.rows import LONG_AGO, EntryRow, to_millisecond
+from tests.fakes.journal.rows import LONG_AGO, EntryRow, is_due, to_millisecond
 
 ARRIVED = frozenset({DownloadState.SPOOLED, DownloadState.STORED})
 ROSTERS = frozenset({EventKind.ROSTER, EventKind.MEMBERSHIP})
@@ -28,14 +27,7 @@ class EntryVerbs(MemoryCore):
         self._require_open()
         self._arrived[state].clear()
         horizon = to_millisecond(feasible or now)
-        due = [
-            row
-            for row in self._at_work.values()
-            if row.state is state
-            and row.seq not in self._leased
-            and row.next_try <= to_millisecond(now)
-            and (state is not EntryState.SEALED or self._told(row))
-        ]
+        due = self._free(state, now)
 
         def urgency(row: EntryRow) -> tuple[bool, datetime, int]:
             hopeless = row.expires_at is not None and row.expires_at < horizon
@@ -54,6 +46,17 @@ class EntryVerbs(MemoryCore):
             self._signal(state)
             raise
         return found
+
+    def _free(self, state: EntryState, now: datetime) -> list[EntryRow]:
+        """What a claim could be given."""
+        return [
+            row
+            for row in self._at_work.values()
+            if row.state is state
+            and row.seq not in self._leased
+            and is_due(row.next_try, now)
+            and (state is not EntryState.SEALED or self._told(row))
+        ]
 
     def _told(self, row: EntryRow) -> bool:
         group = self._register[row.stream.connector, row.stream.group_id]
@@ -80,11 +83,7 @@ class EntryVerbs(MemoryCore):
             order.entry is row and order.state is DownloadState.WAITING
             for order in self._orders.values()
         )
-        if not waiting:
-            return LONG_AGO
-        return to_millisecond(
-            row.received_at + max(row.safe_by - row.received_at, timedelta(0)) / 2
-        )
+        return row.half_time if waiting else LONG_AGO
 
     async def seal(self, sealings: Sequence[Sealing]) -> None:
         """Fix bytes and write seen leaves."""
@@ -107,6 +106,7 @@ class EntryVerbs(MemoryCore):
         row = self._move(self._rows.get(sealing.seq), sealing.trigger)
         if row is not None:
             row.record = sealing.record
+            row.key = sealing.record.key
             row.seen_leaf = self._add_leaf(sealing.leaf)
             row.manifest_due = True
             row.try_again_at(LONG_AGO)
@@ -118,8 +118,8 @@ class EntryVerbs(MemoryCore):
             row = self._move(self._rows.get(proof.seq), Trigger.STORE)
             if row is None:
                 continue
-            row.stored_at = to_millisecond(proof.at)
-            row.late_ms = proof.late_ms
+            row.stored_at = row.stored_at or to_millisecond(proof.at)
+            row.late_ms = row.late_ms if row.late_ms is not None else proof.late_ms
             row.try_again_at(LONG_AGO)
             self._add_leaf(proof.stored)
             if proof.late is not None:
@@ -130,15 +130,17 @@ class EntryVerbs(MemoryCore):
     async def promote(
         self, seq: int, verdict: Verdict, *, key: str, safe_by: datetime, leaf: Leaf
     ) -> bool:
-        """Move a discard to sealed under a new key."""
+        """Move a discard or a stored review to sealed under a new key."""
         self._require_open()
         row = self._move(self._rows.get(seq), Trigger.PROMOTE)
         if row is not None:
             assert row.record is not None
             row.verdict = verdict
             row.record = SealedRecord(body=row.record.body, digest=row.record.digest, key=key)
+            row.key = key
             row.safe_by = to_millisecond(safe_by)
             row.expires_at = None
+            row.fixed_deadline = True
             row.manifest_due = True
             row.try_again_at(LONG_AGO)
             self._add_leaf(leaf)
@@ -193,14 +195,6 @@ class EntryVerbs(MemoryCore):
         ]
         await self._turn()
         return max(numbers, default=None)
-
-    async def manifest_due(self, *, limit: int) -> tuple[Entry, ...]:
-        """Entries no manifest part names yet."""
-        self._require_open()
-        rows = islice((row for row in self._rows.values() if row.manifest_due), limit)
-        found = tuple(self._values(rows))
-        await self._turn()
-        return found
 
     async def forget(self, *, discarded_before: datetime, limit: int) -> tuple[str, ...]:
         """Destroy old discards with their orders."""

@@ -5,14 +5,19 @@ from __future__ import annotations
 from bridge.protocols import Journal
 from tests.fakes.journal.downloads import DownloadVerbs
 from tests.fakes.journal.entries import EntryVerbs
+from tests.fakes.journal.holdings import HoldingVerbs
 from tests.fakes.journal.register import RegisterVerbs
+from tests.fakes.journal.speech import SpeechVerbs
+from tests.fakes.journal.succession import SuccessionVerbs
 
 
-class MemoryJournal(EntryVerbs, DownloadVerbs, RegisterVerbs):
+class MemoryJournal(
+    SpeechVerbs, SuccessionVerbs, EntryVerbs, DownloadVerbs, HoldingVerbs, RegisterVerbs
+):
     """See :class:`bridge.protocols.Journal`. No thread, no file, no clock but the one passed in.
 
     For assertions: ``leaves``, the log in its order; ``entries``, all that have content;
-    ``gaps``; :meth:`check`, which holds at any time; :meth:`crash`, after which leases are gone.
+    :meth:`check`, which holds at any time; :meth:`crash`, after which leases are gone.
     What no caller should ever do is an ``AssertionError``.
     """
 

@@ -1,4 +1,4 @@
-"""Verbs on groups, documents, unsplit responses, and the counts."""
+"""Verbs on groups, unsplit responses, and the counts."""
 
 from __future__ import annotations
 
@@ -7,64 +7,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from bridge.canonical import Leaf
 from bridge.lifecycle import EntryState
 from bridge.model import Digest, Group, NoticeState, Outcome
-from bridge.protocols import Placement, PlacementKind, Tally, TallyGroup
-from tests.fakes.journal.core import AT_WORK, MemoryCore
-from tests.fakes.journal.rows import EntryRow, PlacementRow, to_millisecond
+from bridge.protocols import Placement, Tally, TallyGroup
+from tests.fakes.journal.core import AT_WORK
+from tests.fakes.journal.placements import PlacementVerbs
+from tests.fakes.journal.rows import EntryRow, to_millisecond
 
 
-class RegisterVerbs(MemoryCore):
+class RegisterVerbs(PlacementVerbs):
     """See :class:`bridge.protocols.Journal`."""
-
-    async def queue(
-        self, placement: Placement, *, rows: Sequence[tuple[int, Outcome]] = ()
-    ) -> None:
-        """Fix a document; its rows are named now."""
-        self._require_open()
-        self._add_placement(placement)
-        for seq, outcome in rows:
-            verdict = self._rows[seq].verdict
-            if verdict is not None and verdict.outcome is outcome:
-                self._rows[seq].manifest_due = False
-        await self._turn()
-
-    async def placements(self, *, limit: int) -> tuple[Placement, ...]:
-        """Documents waiting for their place."""
-        self._require_open()
-        waiting = [row for row in self._placements if row.leaf is None and self._may_go(row)]
-        found = tuple(self._numbered(row) for row in waiting[:limit])
-        await self._turn()
-        return found
-
-    def _may_go(self, row: PlacementRow) -> bool:
-        placement = row.placement
-        group = self._register.get((placement.connector, placement.group_id))
-        if group is None:
-            return False
-        return placement.kind is PlacementKind.STEP or group.notice is not NoticeState.DUE
-
-    def _numbered(self, row: PlacementRow) -> Placement:
-        taken = [
-            other.number
-            for other in self._placements
-            if other.series == row.series and other.number is not None
-        ]
-        at = to_millisecond(row.placement.at)
-        return replace(row.placement, id=row.id, number=max(taken, default=-1) + 1, at=at)
-
-    async def place(self, placement: Placement, *, number: int, leaf: Leaf) -> None:
-        """The store has it: one leaf, once."""
-        self._require_open()
-        row = next(row for row in self._placements if row.id == placement.id)
-        if row.leaf is None:
-            assert not any(
-                other.series == row.series and other.number == number for other in self._placements
-            ), "two documents under one number"
-            row.number = number
-            row.leaf = self._add_leaf(leaf)
-        await self._turn()
 
     async def groups(self) -> tuple[Group, ...]:
         """The register."""
@@ -104,6 +56,19 @@ class RegisterVerbs(MemoryCore):
         """The last office step taken."""
         self._require_open()
         found = self._office_taken
+        await self._turn()
+        return found
+
+    async def take_request(self, number: int) -> None:
+        """Remember a request as done."""
+        self._require_open()
+        self._requests_taken = number
+        await self._turn()
+
+    async def requests_taken(self) -> int:
+        """The last request done."""
+        self._require_open()
+        found = self._requests_taken
         await self._turn()
         return found
 
@@ -159,7 +124,7 @@ class RegisterVerbs(MemoryCore):
             review=sum(_outcome(row) is Outcome.REVIEW for row in mine),
             discarded=sum(_outcome(row) is Outcome.DISCARD for row in mine),
             undecided=sum(_outcome(row) is None for row in mine),
-            stored=sum(row.state is EntryState.STORED for row in mine),
+            stored=sum(row.stored_at is not None for row in mine),
             gaps=sum(where == key for where, _ in self._gaps),
             late=sum(row.late_ms is not None for row in mine),
             last_event_at=max((row.received_at for row in mine), default=None),

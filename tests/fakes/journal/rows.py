@@ -20,6 +20,7 @@ from bridge.protocols import (
     DownloadOrder,
     DownloadState,
     Entry,
+    ManifestPlace,
     MediaState,
     Placement,
     PlacementKind,
@@ -30,7 +31,13 @@ LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 def to_millisecond(moment: datetime) -> datetime:
     """``moment`` as the journal keeps the times it works with."""
-    return LONG_AGO + (moment - LONG_AGO) // timedelta(milliseconds=1) * timedelta(milliseconds=1)
+    return moment.astimezone(UTC).replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def is_due(next_try: datetime, now: datetime) -> bool:
+    """It may be tried: also where the clock was set back since the next try was written."""
+    moment = to_millisecond(now)
+    return next_try <= moment or next_try > moment + timedelta(hours=1)
 
 
 def sayable(text: str) -> str:
@@ -40,7 +47,7 @@ def sayable(text: str) -> str:
 
 @dataclass(slots=True, kw_only=True)
 class StreamRow:
-    """A stream and the next number in it."""
+    """A stream and the next number in it. ``replaced``: numbers below it may have left it."""
 
     id: str
     gid: str
@@ -49,6 +56,7 @@ class StreamRow:
     group_id: str
     next_n: int = 0
     closed: bool = False
+    replaced: bool = False
 
     def value(self, *, name: str | None, capture_all: bool) -> Stream:
         """The row with what the register adds."""
@@ -79,12 +87,14 @@ class EntryRow:
     expires_at: datetime | None
     verdict: Verdict | None = None
     record: SealedRecord | None = None
+    key: str = ""
     seen_leaf: int | None = None
     stored_at: datetime | None = None
     late_ms: int | None = None
     attempts: int = 0
     next_try: datetime = LONG_AGO
     manifest_due: bool = False
+    fixed_deadline: bool = False
 
     def value(self, stream: Stream) -> Entry | None:
         """The row as others see it; None once its content was destroyed."""
@@ -104,6 +114,18 @@ class EntryRow:
             attempts=self.attempts,
             stored_at=self.stored_at,
         )
+
+    @property
+    def place(self) -> ManifestPlace:
+        """Where its manifest row stands."""
+        _, _, gid, *day = self.key.split("/")[:6]
+        return ManifestPlace(gid=gid, day="/".join(day))
+
+    @property
+    def half_time(self) -> datetime:
+        """Until when media may be waited for."""
+        time = max(self.safe_by - self.received_at, timedelta(0))
+        return to_millisecond(self.received_at + time / 2)
 
     def try_again_at(self, moment: datetime) -> None:
         """Nothing stands against the next step from ``moment`` on."""
@@ -160,12 +182,16 @@ class OrderRow:
 
 @dataclass(slots=True, kw_only=True)
 class PlacementRow:
-    """A document; ``number`` and ``leaf`` are None until the store has it."""
+    """A document; ``number`` is None until it is to be put, ``leaf`` until the store has it."""
 
     id: int
     placement: Placement
     number: int | None = None
     leaf: int | None = None
+
+    def value(self) -> Placement:
+        """The row as others see it."""
+        return replace(self.placement, id=self.id, number=self.number)
 
     @property
     def series(self) -> str:

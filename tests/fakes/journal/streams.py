@@ -7,18 +7,19 @@ from datetime import datetime
 
 from bridge import deadlines, keys
 from bridge.canonical import Leaf, act_bytes
-from bridge.canonical.json import base64url_text
+from bridge.canonical.json import Json, base64url_text, rfc3339
 from bridge.groups import apply_sighting, first_sighting
 from bridge.lifecycle import INITIAL, EntryState
 from bridge.model import Batch, Cursor, Event, Group, GroupState, Loss, Sighting
-from bridge.protocols import Appended, Placement, PlacementKind
-from tests.fakes.journal.core import MemoryCore
+from bridge.protocols import Appended, EarlierStream, Placement, PlacementKind
+from tests.fakes.journal.placements import PlacementVerbs
 from tests.fakes.journal.rows import EntryRow, OrderRow, StreamRow, sayable, to_millisecond
+from tests.fakes.journal.timers import TimerVerbs
 
 MOST_PROPOSED = 200
 
 
-class StreamVerbs(MemoryCore):
+class StreamVerbs(TimerVerbs, PlacementVerbs):
     """See :class:`bridge.protocols.Journal`."""
 
     @property
@@ -48,6 +49,7 @@ class StreamVerbs(MemoryCore):
             self._sight(batch, sighting)
         for loss in batch.losses:
             self._gap(self._open[batch.connector, loss.group_id], loss, at=now)
+        self._apply_timers(batch.connector, batch.timers)
         new = [
             self._insert(self._open[batch.connector, event.group_id], event)
             for event in batch.events
@@ -56,6 +58,8 @@ class StreamVerbs(MemoryCore):
         if batch.cursor is not None:
             self._cursors[batch.connector] = batch.cursor
         self._signal(EntryState.RECEIVED)
+        if batch.timers:
+            self._signal(EntryState.JUDGED, EntryState.SEALED)
         fresh = sum(row is not None for row in new)
         await self._turn()
         return Appended(new=fresh, repeated=len(new) - fresh, opened=opened)
@@ -75,28 +79,36 @@ class StreamVerbs(MemoryCore):
         stream = self._open.pop((group.connector, group.group_id), None)
         if stream is not None:
             stream.closed = True
-            body = act_bytes(
-                salt=self._random(32),
-                kind="close",
-                at=at,
-                by="bridge",
-                details={"stream": stream.id, "total": stream.next_n},
-            )
-            self._add_placement(
-                Placement(
-                    kind=PlacementKind.CLOSE,
-                    folder=f"acts/{at:%Y/%m/%d}",
-                    body=body,
-                    connector=group.connector,
-                    group_id=group.group_id,
-                    at=to_millisecond(at),
-                    stream=stream.id,
-                    total=stream.next_n,
-                )
-            )
+            self._add_placement(self._close_act(stream, at))
         await self._turn()
 
-    def _open_stream(self, connector: str, group_id: str) -> bool:
+    def _close_act(self, stream: StreamRow, at: datetime) -> Placement:
+        body = act_bytes(
+            salt=self._random(32),
+            kind="close",
+            at=at,
+            by="bridge",
+            details={"stream": stream.id, "total": stream.next_n},
+        )
+        return Placement(
+            kind=PlacementKind.CLOSE,
+            folder=f"acts/{at:%Y/%m/%d}",
+            body=body,
+            connector=stream.connector,
+            group_id=stream.group_id,
+            at=at,
+            stream=stream.id,
+            total=stream.next_n,
+        )
+
+    def _open_stream(
+        self,
+        connector: str,
+        group_id: str,
+        *,
+        at: datetime | None = None,
+        previous: EarlierStream | None = None,
+    ) -> bool:
         """Begin a group's stream and queue its ``open`` act. False: it is open."""
         if (connector, group_id) in self._open:
             return False
@@ -111,11 +123,18 @@ class StreamVerbs(MemoryCore):
         )
         assert stream.id not in self._streams, "a stream key was drawn twice"
         self._open[connector, group_id] = self._streams[stream.id] = stream
-        self._add_placement(self._open_act(stream, stream_key, group))
+        now = at or self._clock.now()
+        self._add_placement(self._open_act(stream, stream_key, group, now, previous))
         return True
 
-    def _open_act(self, stream: StreamRow, stream_key: bytes, group: Group) -> Placement:
-        now = self._clock.now()
+    def _open_act(
+        self,
+        stream: StreamRow,
+        stream_key: bytes,
+        group: Group,
+        now: datetime,
+        previous: EarlierStream | None,
+    ) -> Placement:
         named = {"name": group.name} if group.name else {}
         body = act_bytes(
             salt=self._random(32),
@@ -128,6 +147,7 @@ class StreamVerbs(MemoryCore):
                 "gid": stream.gid,
                 "platform": stream.platform,
                 "group": {"id": stream.group_id, **named},
+                "previous": None if previous is None else _previous(previous),
             },
         )
         return Placement(
@@ -136,7 +156,7 @@ class StreamVerbs(MemoryCore):
             body=body,
             connector=stream.connector,
             group_id=stream.group_id,
-            at=to_millisecond(now),
+            at=now,
             stream=stream.id,
         )
 
@@ -211,3 +231,14 @@ class StreamVerbs(MemoryCore):
         first = first_sighting(sighting, connector=batch.connector, platform=batch.platform)
         if first is not None and proposed < MOST_PROPOSED:
             self._put_group(first)
+
+
+def _previous(earlier: EarlierStream) -> dict[str, Json]:
+    named: dict[str, Json] = {
+        "stream": earlier.stream,
+        "last_n": earlier.last_n,
+        "to": rfc3339(earlier.until),
+    }
+    if earlier.since is not None:
+        named["from"] = rfc3339(earlier.since)
+    return named

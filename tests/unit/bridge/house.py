@@ -17,6 +17,7 @@ from bridge.model import Cursor, Event, Group, GroupState, NoticeState, Outcome,
 from bridge.protocols import Connector, Entry
 from bridge.scribe import Scribe
 from bridge.seal import Keeper, Retention, Sealer
+from bridge.speech import Speech
 from bridge.triage import Triage
 from bridge.writer import Writer
 from tests.fakes import samples
@@ -120,7 +121,9 @@ class House:
             random_bytes=self.random,
             listed=self.listed,
             notice=lambda group: f"{group.name} is recorded.",
+            received=lambda _name: self.capture.received,
         )
+        self.speech = Speech(journal=journal, connectors=self.connectors, clock=clock)
 
     async def close(self) -> None:
         """End a process's life, with the loops that a failed test left running."""

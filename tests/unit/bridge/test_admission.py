@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from bridge import admission
-from bridge.admission import INVITED_PAUSE, JOIN_PAUSE, ListedGroup
-from bridge.errors import ConnectorRejectedError, ConnectorUnavailableError
+from bridge.admission import ListedGroup, notice
+from bridge.admission.loop import INVITED_PAUSE, JOIN_PAUSE
+from bridge.errors import ConnectorError, ConnectorRejectedError, ConnectorUnavailableError
 from bridge.groups import ENCRYPTED
 from bridge.lifecycle import EntryState
 from bridge.model import Group, GroupState, NoticeState, Presence
@@ -100,8 +100,10 @@ async def test_a_group_taken_out_of_the_file_is_paused(house: House) -> None:
     assert (group.state, group.listed) == (GroupState.PAUSED, False)
     assert await house.gaps() == [("paused", START, None)]
     assert _said(house) == []  # nobody is signed in yet at a start
-    await house.admission.round()
-    assert _said(house) == ["Recording of this group is paused from now on."]
+    await house.speech.round()
+    assert _said(house) == [
+        "Recording of this group has been paused since 09:00 UTC on 1 March 2026."
+    ]
     assert house.connector.approved == frozenset()
     (act,) = await _acts(house)
     assert (act["step"], act["why"]) == ("pause", "taken out of the file")
@@ -116,9 +118,11 @@ async def test_a_group_put_back_into_the_file_goes_on(house: House) -> None:
     await _sight(house, Presence.JOINED)
     assert (await house.group()).state is GroupState.ACTIVE
     assert await house.gaps() == [("paused", None, START)]
-    await house.admission.round()
-    await house.admission.round()
-    assert _said(house) == ["Recording of this group goes on from now."]
+    for _ in range(2):
+        await house.speech.round()
+    assert _said(house) == [
+        "Recording of this group was taken up again at 09:00 UTC on 1 March 2026."
+    ]
 
 
 async def test_a_pause_that_a_person_ordered_outlives_a_restart(house: House) -> None:
@@ -150,6 +154,7 @@ async def test_a_group_that_does_not_record_is_unlisted_quietly(
     await _list(house)
     assert (await house.group()).state is state
     assert await house.gaps() == []
+    await house.speech.round()
     assert _said(house) == []
 
 
@@ -327,25 +332,59 @@ async def test_a_refused_notice_settles(house: House) -> None:
     assert len(house.connector.announcements) == 1
 
 
-@pytest.mark.parametrize("error", [ConnectorUnavailableError, ConnectorRejectedError])
-async def test_no_success_in_time_settles(
-    house: House, error: type[ConnectorUnavailableError | ConnectorRejectedError]
-) -> None:
-    """A platform that fails for ten seconds, or refuses by an error, counts as a refusal."""
+@pytest.mark.parametrize("error", [ConnectorUnavailableError, ConnectorError])
+async def test_no_success_in_time_settles(house: House, error: type[ConnectorError]) -> None:
+    """A platform that fails for ten seconds, or by an error of another kind, counts as refusing."""
     await _list(house, LISTED)
     await _sight(house, Presence.JOINED)
     house.connector.announce_faults = [error("the words of the error") for _ in range(20)]
     began = house.clock.monotonic()
     await house.admission.round()
-    assert house.clock.monotonic() - began <= admission.NOTICE_SECONDS
+    assert house.clock.monotonic() - began <= notice.NOTICE_SECONDS
     group = await house.group()
     assert group.notice is NoticeState.REFUSED
     assert "the words of the error" in group.note
 
 
+async def test_a_refusal_of_our_account_is_no_answer_of_the_group(house: House) -> None:
+    """While we are shut out the notice stays due, however long; signed in anew it is posted."""
+    await _list(house, LISTED)
+    await _sight(house, Presence.JOINED)
+    shut_out = ConnectorRejectedError("no such token", code="M_UNKNOWN_TOKEN")
+    house.connector.announce_faults = [shut_out for _ in range(3)]
+    for _ in range(3):
+        await house.admission.round()
+        await house.admission.round()  # not asked again at once
+        house.later(minutes=1)
+    assert len(house.connector.announcements) == 3
+    assert (await house.group()).notice is NoticeState.DUE
+    await house.hear(samples.event("$1"))
+    await house.settle()
+    assert house.objects("records") == {}
+    await house.admission.round()
+    assert (await house.group()).notice is NoticeState.POSTED
+
+
+async def test_a_refusal_while_we_are_heard_settles(house: House) -> None:
+    """Where the platform delivers all the same, what refuses every post is an answer in the end."""
+    await _list(house, LISTED)
+    await _sight(house, Presence.JOINED)
+    house.connector.announce_faults = [ConnectorRejectedError("refused before") for _ in range(9)]
+    await house.admission.round()
+    await house.hear(samples.event("$0"))  # asked for before the refusal, as far as is known
+    house.later(seconds=6)
+    await house.hear(samples.event("$1"))
+    await house.admission.round()
+    assert (await house.group()).notice is NoticeState.DUE  # not ten seconds yet
+    house.later(seconds=6)
+    await house.admission.round()
+    group = await house.group()
+    assert (group.notice, group.note) == (NoticeState.REFUSED, "notice refused: refused before")
+
+
 async def test_a_notice_that_hangs_settles(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """A post that is never answered is given up after the time for it."""
-    monkeypatch.setattr(admission, "NOTICE_SECONDS", 0.0)
+    monkeypatch.setattr(notice, "NOTICE_SECONDS", 0.0)
     house.connector.announce_gate = asyncio.Event()
     group = await _joined(house)
     assert (group.notice, group.note) == (
@@ -361,7 +400,7 @@ async def test_an_encrypted_room_settles_without_a_notice_in_clear(house: House)
     assert group.notice is NoticeState.REFUSED
     assert house.connector.announcements == []
     (act,) = await _acts(house, "notice")
-    assert act["refusal"] == admission.ENCRYPTED_REFUSAL
+    assert act["refusal"] == notice.ENCRYPTED_REFUSAL
     assert "text" not in act
 
 
@@ -473,10 +512,38 @@ async def test_a_pause_and_its_end_stand_as_gaps(house: House, kind: StepKind) -
         ("paused", START, None),
         ("paused", None, "2026-03-01T10:00:00.000Z"),
     ]
+    await house.speech.round()
     assert _said(house) == [
-        "Recording of this group is paused from now on.",
-        "Recording of this group goes on from now.",
+        "Recording of this group has been paused since 09:00 UTC on 1 March 2026.",
+        "Recording of this group was taken up again at 10:00 UTC on 1 March 2026.",
     ]
+
+
+@pytest.mark.parametrize("point", ["before set_group", "after set_group"])
+async def test_a_crash_marks_and_says_a_pause_once(house: House, point: str) -> None:
+    """Dying around the move of the group leaves one gap, one act and one sentence in the end."""
+    await house.admit()
+    await _ordered(house, StepKind.PAUSE)
+    house.die_at(Crash(point))
+    with pytest.raises(asyncio.CancelledError):
+        await house.admission.round()
+    await house.restart()
+    house.later(seconds=3)
+    await house.admission.round()
+    assert (await house.group()).state is GroupState.PAUSED
+    assert await house.gaps() == [("paused", START, None)]
+    assert [act["step"] for act in await _acts(house)] == ["pause"]
+    assert len(await house.journal.sayings(limit=9)) == 1
+
+
+async def test_a_later_pause_is_another_one(house: House) -> None:
+    """A group that is paused, resumed and paused again within minutes is told each time."""
+    await house.admit()
+    for kind in (StepKind.PAUSE, StepKind.RESUME, StepKind.PAUSE):
+        await _order(house, kind)
+        house.later(minutes=1)
+    assert len(await house.gaps()) == 3
+    assert len(await house.journal.sayings(limit=9)) == 3
 
 
 async def test_a_closed_group_ends_its_stream(house: House) -> None:
@@ -544,5 +611,6 @@ async def test_an_encrypted_group_is_not_told_in_clear(house: House) -> None:
     """A pause of an encrypted room is not said there: it would be the only clear text in it."""
     await house.admit(samples.group(state=GroupState.NOT_RECORDING, note=ENCRYPTED, listed=True))
     await _list(house)
-    await house.admission.round()
+    await house.speech.round()
     assert _said(house) == []
+    assert await house.journal.sayings(limit=9) == ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from dataclasses import replace
 
 import pytest
 
@@ -14,8 +15,9 @@ from bridge.errors import (
     ConnectorUnavailableError,
     EnvelopeError,
 )
-from bridge.model import Cursor, Presence
+from bridge.model import Cursor, GroupState, Presence, Timer
 from tests.fakes import samples
+from tests.fakes.clock import START
 from tests.fakes.crash import Crash
 from tests.unit.bridge.house import House, stopped, until
 
@@ -173,3 +175,173 @@ async def test_a_cancelled_receive_acknowledges_nothing(house: House) -> None:
     await house.connector.idle.wait()
     await stopped(running)
     assert await house.journal.cursor("matrix") == Cursor(b"place 1")
+
+
+# Silences
+
+
+def _interrupted(gaps: list[tuple[object, object, object]]) -> list[tuple[object, object]]:
+    return [(since, until) for why, since, until in gaps if why == "interrupted"]
+
+
+async def _texts(house: House) -> list[str]:
+    return [saying.text for saying in await house.journal.sayings(limit=99)]
+
+
+async def test_the_platform_was_heard_when_a_delivery_is_durable(house: House) -> None:
+    """The moment is written at once at the first delivery, then at most every fifteen seconds."""
+    assert await house.journal.last_heard("matrix") is None
+    await house.hear(samples.event("$1"))
+    assert await house.journal.last_heard("matrix") == START
+    house.later(seconds=14)
+    await house.hear(samples.event("$2"))
+    assert await house.journal.last_heard("matrix") == START
+    house.later(seconds=1)
+    await house.hear(samples.event("$3"))
+    assert await house.journal.last_heard("matrix") == house.clock.now()
+    assert await house.gaps() == []
+
+
+async def test_a_crash_for_long_enough_is_an_interruption(house: House) -> None:
+    """After a restart the groups are told of the time since the moment in the journal, once."""
+    await house.hear(samples.event("$1"))
+    await house.restart()
+    house.later(minutes=39)
+    for upstream_id in ("$2", "$3"):
+        await house.hear(samples.event(upstream_id))
+    period = ("2026-03-01T09:00:00.000Z", "2026-03-01T09:39:00.000Z")
+    assert _interrupted(await house.gaps()) == [period]
+    (text,) = await _texts(house)
+    assert "between 09:00 UTC on 1 March 2026 and 09:39 UTC on 1 March 2026" in text
+    await house.restart()
+    await house.hear(samples.event("$4"))
+    assert _interrupted(await house.gaps()) == [period]
+
+
+async def test_a_short_restart_is_silent(house: House) -> None:
+    """What was heard up to the end is written then: a stop of some seconds is told nobody."""
+    await house.hear(samples.event("$1"))
+    house.later(seconds=30)  # an idle poll
+    await house.capture.leave()
+    assert await house.journal.last_heard("matrix") == house.clock.now()
+    await house.restart()
+    house.later(seconds=50)
+    await house.hear(samples.event("$2"))
+    assert await house.gaps() == []
+    assert await _texts(house) == []
+
+
+async def test_leaving_before_anything_was_heard_writes_nothing(house: House) -> None:
+    """A process that never heard the platform has no moment to write."""
+    await house.capture.leave()
+    assert await house.journal.last_heard("matrix") is None
+
+
+async def test_leaving_never_fails(house: House) -> None:
+    """A journal that cannot be written does not hinder the stop."""
+    await house.hear(samples.event("$1"))
+    await house.journal._writer.execute("PRAGMA query_only = ON")
+    await house.capture.leave()
+    await house.journal._writer.execute("PRAGMA query_only = OFF")
+    assert await house.journal.last_heard("matrix") == START
+
+
+@pytest.mark.parametrize(
+    ("failures", "told"),
+    [(6, False), (7, True)],  # 0.5 + 1 + 2 + 4 + 8 + 16 = 31.5 s of waiting, then 32 s more
+)
+async def test_an_outage_is_an_interruption_from_its_first_failure(
+    house: House, failures: int, *, told: bool
+) -> None:
+    """Failures that are over within the limit are none; the idle time before them never counts."""
+    await house.hear(samples.event("$1"))
+    house.later(seconds=25)
+    house.connector.faults = [ConnectorUnavailableError("away") for _ in range(failures)]
+    await house.hear(samples.event("$2"))
+    assert bool(_interrupted(await house.gaps())) is told
+    assert bool(await _texts(house)) is told
+
+
+async def test_a_journal_that_refuses_is_a_silence_too(house: House) -> None:
+    """A disk that is full for minutes interrupts recording, although the platform answers."""
+    await house.hear(samples.event("$1"))
+    house.connector.deliver(samples.event("$2"))
+    await house.journal._writer.execute("PRAGMA query_only = ON")
+    running = house.start(house.capture.run)
+    await until(lambda: sum(house.clock.slept) > 60)
+    await house.journal._writer.execute("PRAGMA query_only = OFF")
+    await house.connector.idle.wait()
+    await stopped(running)
+    ((since, _),) = _interrupted(await house.gaps())
+    assert since == "2026-03-01T09:00:00.000Z"
+    assert len(await _texts(house)) == 1
+
+
+@pytest.mark.parametrize("timer", [4.0, 3600.0])
+async def test_a_short_timer_makes_a_short_silence_an_interruption(
+    house: House, timer: float
+) -> None:
+    """The group's own timer is the limit where it is less; five seconds are the least."""
+    before = await house.group()
+    quick = replace(before, timer=Timer(seconds=timer, basis="sample"))
+    assert await house.journal.set_group(quick, expect=before)
+    await house.hear(samples.event("$1"))
+    house.connector.faults = [ConnectorUnavailableError("away") for _ in range(4)]
+    await house.hear(samples.event("$2"))
+    assert len(_interrupted(await house.gaps())) == (timer < 60)
+
+
+async def test_groups_that_were_not_recorded_are_not_told(house: House) -> None:
+    """Paused groups, and one that is joined by the delivery which ends the silence."""
+    await house.move(GroupState.PAUSED)
+    await house.admit(samples.group("!new", state=GroupState.APPROVED, presence=None))
+    await house.admit(samples.group("!old"))
+    await house.hear(samples.event("$1", group_id="!old"))
+    await house.restart()
+    house.later(hours=1)
+    house.connector.deliver(sightings=[samples.sighting(group_id="!new")])
+    await house.listen()
+    assert (await house.group("!new")).state is GroupState.ACTIVE
+    assert [saying.group_id for saying in await house.journal.sayings(limit=9)] == ["!old"]
+    assert len(_interrupted(await house.gaps())) == 1
+
+
+@pytest.mark.parametrize("point", ["before heard", "after heard"])
+async def test_a_crash_around_the_gap_of_a_silence_loses_and_doubles_nothing(
+    house: House, point: str
+) -> None:
+    """Dying before it is written finds the silence again; dying after it does not."""
+    await house.hear(samples.event("$1"))
+    await house.restart()
+    house.later(minutes=5)
+    house.connector.deliver(samples.event("$2"))
+    house.die_at(Crash(point))
+    with pytest.raises(asyncio.CancelledError):
+        await house.capture.run()
+    await house.restart()
+    house.later(minutes=5)
+    await house.hear(samples.event("$3"))
+    began = ["2026-03-01T09:00:00.000Z", "2026-03-01T09:05:00.000Z"]
+    assert [since for since, _ in _interrupted(await house.gaps())] == (
+        began if point == "after heard" else began[:1]
+    )
+    assert len(await house.entries()) == 3
+
+
+async def test_a_loop_that_fails_is_a_silence_until_it_runs_again(house: House) -> None:
+    """What is no trouble of a platform ends the loop; the time until its next start counts."""
+    await house.hear(samples.event("$1"))
+    house.connector.deliver(samples.event("$2"))
+    fails = True
+
+    def on_batch() -> None:
+        if fails:
+            raise RuntimeError("misused")
+
+    house.capture.on_batch = on_batch
+    with pytest.raises(RuntimeError, match="misused"):
+        await house.capture.run()
+    fails = False
+    house.later(minutes=2)
+    await house.hear(samples.event("$3"))
+    assert len(_interrupted(await house.gaps())) == 1

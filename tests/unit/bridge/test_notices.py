@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from bridge.errors import ConfigError
-from bridge.notices import NoticeFacts, notice_text
+from bridge.notices import (
+    SENTENCES,
+    TEXTS,
+    NoticeFacts,
+    degraded_text,
+    interruption_text,
+    notice_text,
+    paused_text,
+    recovered_text,
+    resumed_text,
+)
 
 
 def _facts(
@@ -75,3 +87,37 @@ def test_a_language_without_a_text_is_refused() -> None:
     with pytest.raises(ConfigError, match=r'^\[notice\] language is "cy"') as refused:
         notice_text(_facts(), language="cy")
     assert "en" in refused.value.hint
+
+
+NOON = datetime(2026, 3, 3, 14, 2, 59, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("length", "ended"),
+    [
+        (timedelta(minutes=38, seconds=1), "14:41 UTC on 3 March 2026"),
+        (timedelta(seconds=2), "14:04 UTC on 3 March 2026"),
+        (timedelta(hours=9, minutes=57, seconds=1), "00:00 UTC on 4 March 2026"),
+    ],
+)
+def test_an_interruption_is_told_with_its_period(length: timedelta, ended: str) -> None:
+    """In UTC words, widened to whole minutes, so that it is never told shorter than it was."""
+    text = interruption_text(NOON, NOON + length)
+    assert f"at most between 14:02 UTC on 3 March 2026 and {ended}." in text
+    assert "may be missing from the record" in text
+
+
+def test_the_other_sentences() -> None:
+    """What a group is told of pauses and of a full spool."""
+    assert paused_text(NOON).endswith("paused since 14:02 UTC on 3 March 2026.")
+    assert resumed_text(NOON).endswith("taken up again at 14:02 UTC on 3 March 2026.")
+    assert "75 %" in degraded_text(75)
+    assert "Text messages go on being recorded" in degraded_text(75)
+    assert "room for attachments again" in recovered_text()
+
+
+def test_every_language_has_all_it_says() -> None:
+    """A language is shipped whole; one without sentences, as of an own text, gets English."""
+    assert SENTENCES.keys() == TEXTS.keys()
+    assert all(len(words.months) == 12 for words in SENTENCES.values())
+    assert paused_text(NOON, language="xx") == paused_text(NOON)

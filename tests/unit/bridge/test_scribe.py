@@ -11,7 +11,7 @@ import pytest
 from bridge.errors import ObjectStoreUnavailableError
 from bridge.model import Digest, GroupState, NoticeState, Outcome
 from bridge.protocols import ObjectBody, PlacementKind
-from bridge.scribe import Scribe
+from bridge.scribe import FAILURES, PLACED_AT_ONCE, Scribe
 from tests.fakes import samples
 from tests.fakes.crash import Crash
 from tests.unit.bridge.house import House
@@ -239,6 +239,8 @@ async def test_a_put_that_fails_takes_no_second_number(house: House, *, happened
     [
         "before queue",
         "after queue",
+        "before number",
+        "after number",
         "before put manifests",
         "after put manifests",
         "before place",
@@ -286,14 +288,167 @@ async def test_without_retention_none_is_asked(house: House) -> None:
 
 
 async def test_a_series_without_a_free_number_holds_nobody_else(house: House) -> None:
-    """If no number is free within many tries, other documents are placed all the same."""
+    """If no number is free within many tries, others are placed in the same round."""
     taken = ObjectBody.of(b"foreign")
     await _sealed(house, "$1")
+    folder = f"manifests/{await _gid(house)}/{DAY}"
     for number in range(1000):
-        key = f"manifests/{await _gid(house)}/{DAY}/{number:06d}.json"
-        await house.store.put(key, taken, retain_until=None)
-    await house.scribe.round()
-    assert await house.leaves("manifest") == []
+        await house.store.put(f"{folder}/{number:06d}.json", taken, retain_until=None)
     await house.journal.queue(samples.placement(PlacementKind.STEP))
+    await house.scribe.round(flush=True)
+    assert await house.leaves("manifest") == []
+    assert len(await house.leaves("step")) == len(await house.leaves("open")) == 1
+    assert "other bytes" in house.scribe.health
+    await house.scribe.round()
+    assert f"{folder}/001000.json" in house.store.objects
+    assert house.scribe.health == ""
+
+
+async def test_a_document_keeps_its_number_when_its_put_was_not_heard(house: House) -> None:
+    """An act that was fixed earlier and may go only now takes another number."""
+    await house.admit(samples.group("!due", notice=NoticeState.DUE))
+    early = samples.placement(PlacementKind.NOTICE, group_id="!due", body=b'{"kind":"early"}')
+    await house.journal.queue(early)
+    await house.journal.queue(samples.placement(PlacementKind.STEP))
+    house.store.lost_replies = 1
+    await house.scribe.round()
+    await house.restart()
+    await house.journal.settle_notice(
+        samples.group("!due", notice=NoticeState.DUE),
+        notice=NoticeState.POSTED,
+        note="",
+        act=samples.placement(PlacementKind.NOTICE, group_id="!due", body=b'{"kind":"told"}'),
+    )
+    await house.scribe.round()
+    kinds = [act["kind"] for act in house.documents("acts")]
+    assert kinds == ["step", "early", "told"]
+    assert len(await house.leaves()) == 3
+
+
+async def test_one_failing_put_does_not_hold_the_others(house: House) -> None:
+    """What fails comes behind the others, in this round and in the next ones, until it goes."""
+    for i in range(4):
+        await house.journal.queue(samples.placement(body=b'{"i":%d}' % i))
+    house.store.before = [ObjectStoreUnavailableError("503")]
+    await house.scribe.round()
+    assert [act["i"] for act in house.documents("acts")] == [1, 2, 3]
+    assert house.scribe.health == "503"
+    await house.journal.queue(samples.placement(body=b'{"i":4}'))
+    await house.scribe.round()
+    assert [act["i"] for act in house.documents("acts")] == [0, 1, 2, 3, 4]
+    assert house.store.attempts[-2:] == [f"acts/{DAY}/{4:012d}.json", f"acts/{DAY}/{0:012d}.json"]
+    assert house.scribe.health == ""
+
+
+async def test_a_store_that_is_down_is_not_asked_for_every_document(house: House) -> None:
+    """After a few failures in a row the round is over; each document gets its turn."""
+    for i in range(60):
+        await house.journal.queue(samples.placement(body=b'{"i":%d}' % i))
+    house.store.down = True
+    await house.scribe.round(flush=True)
+    assert len(house.store.attempts) == FAILURES
+    for _ in range(19):
+        await house.scribe.round()
+    assert len(set(house.store.attempts)) == len(house.store.attempts) == 20 * FAILURES
+    house.store.down = False
+    await house.scribe.round(flush=True)
+    assert len(await house.leaves("step")) == 60
+    assert len(house.objects("acts")) == 60
+
+
+async def test_a_flush_places_all_that_waits(house: House) -> None:
+    """A round takes a share; on a stop nothing is left behind."""
+    for i in range(120):
+        await house.journal.queue(samples.placement(body=b'{"i":%d}' % i))
+    await house.scribe.round()
+    assert len(house.objects("acts")) == PLACED_AT_ONCE
+    await house.scribe.round(flush=True)
+    assert len(house.objects("acts")) == 120
+
+
+async def test_a_place_is_drained_in_parts(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When its time is over all rows of a group's day go, a bounded number in each part."""
+    monkeypatch.setattr("bridge.scribe.ROWS_AT_ONCE", 3)
+    await house.admit(samples.group("!quiet:example.org"))
+    await house.hear(*(samples.event(f"${i}") for i in range(7)))
+    await house.hear(samples.event("$quiet", group_id="!quiet:example.org"))
+    await house.triage.step()
+    await house.scribe.round()
+    sizes = {
+        key.partition("/")[2]: len(json.loads(part)["rows"])
+        for key, part in house.objects("manifests").items()
+    }
+    quiet = (await house.entries())[7].stream.gid
+    assert sizes == {
+        f"{await _gid(house)}/{DAY}/000000.json": 3,
+        f"{await _gid(house)}/{DAY}/000001.json": 3,
+        f"{await _gid(house)}/{DAY}/000002.json": 1,
+        f"{quiet}/{DAY}/000000.json": 1,
+    }
+    bodies = list(house.objects("manifests"))
+    assert bodies.index(f"manifests/{quiet}/{DAY}/000000.json") == 1
+
+
+async def test_a_busy_group_starves_nobody(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A round writes a share of a great backlog, and the rest without waiting a minute."""
+    monkeypatch.setattr("bridge.scribe.ROWS_AT_ONCE", 2)
+    monkeypatch.setattr("bridge.scribe.PARTS_AT_ONCE", 2)
+    await house.journal.queue(samples.placement(PlacementKind.STEP))
+    await _sealed(house, *(f"${i}" for i in range(9)))
     await house.scribe.round()
     assert len(await house.leaves("step")) == 1
+    assert len(await _rows(house)) == 4
+    await house.scribe.round()
+    await house.scribe.round()
+    assert [row["n"] for row in await _rows(house)] == list(range(9))
+
+
+async def test_waiting_rows_are_not_opened_each_second(house: House) -> None:
+    """Until its minute is over a place costs no reading of its rows."""
+    await _sealed(house, "$1")
+    await house.scribe.round()
+    await _sealed(house, "$2")
+    house.die_at(Crash())
+    for _ in range(59):
+        house.later(seconds=1)
+        await house.scribe.round()
+    assert house.journal.crash.reached["manifest_due"] == 0
+    house.later(seconds=1)
+    await house.scribe.round()
+    assert house.journal.crash.reached["manifest_due"] == 1
+
+
+async def test_a_context_that_does_not_open_has_no_number(house: House) -> None:
+    """A damaged message costs the row of the one that leaned on it no more than its number."""
+    await _sealed(house, "$0")
+    house.says("$1", Outcome.CAPTURE, "$0")
+    await _sealed(house, "$1")
+    await house.journal._writer.execute(
+        "UPDATE entry SET payload_sealed = zeroblob(99) WHERE n = 0"
+    )
+    await house.scribe.round()
+    assert [(row["n"], row.get("context", [])) for row in await _rows(house)] == [(1, [])]
+
+
+async def test_a_damaged_document_costs_its_neighbours_nothing(house: House) -> None:
+    """A document that does not open is passed by and counted; the others are placed."""
+    for i in range(2):
+        await house.journal.queue(samples.placement(body=b'{"i":%d}' % i))
+    await house.journal._writer.execute(
+        "UPDATE placement SET body_sealed = zeroblob(99) WHERE id = 1"
+    )
+    await house.scribe.round()
+    assert [act["i"] for act in house.documents("acts")] == [1]
+    assert house.journal.damaged == 1
+
+
+async def test_a_journal_that_fails_is_asked_again(house: House) -> None:
+    """Rows that could not be read or named wait; the next round writes them."""
+    await _sealed(house, "$1")
+    await house.journal._writer.execute("PRAGMA query_only = ON")
+    await house.scribe.round()
+    assert house.scribe.health
+    await house.journal._writer.execute("PRAGMA query_only = OFF")
+    await house.scribe.round()
+    assert house.scribe.health == ""
+    assert len(await _rows(house)) == 1

@@ -1,0 +1,134 @@
+"""One loop over the register: orders, invitations and notices."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+import structlog
+
+from bridge.admission.acts import Acts
+from bridge.admission.notice import Notices
+from bridge.admission.pauses import Pauses
+from bridge.admission.register import GONE, ListedGroup, Register
+from bridge.errors import ConnectorError, ConnectorRejectedError, MunimentError
+from bridge.model import Group, GroupState, NoticeState, Presence
+from bridge.protocols import Announcement, Clock, Connector, Journal, Office
+
+log = structlog.get_logger(__name__)
+
+ROUND_SECONDS = 0.5
+JOIN_SECONDS = 10.0
+JOIN_PAUSE = 30.0
+INVITED_PAUSE = 5.0
+
+
+class Admission:
+    """Keeps the register true. ``notice`` gives the text for a group.
+
+    ``received`` is when a connector, by its name, was asked for what it last delivered
+    (monotonic), by which an account that is refused is told from a group that refuses.
+    """
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        office: Office,
+        connectors: Mapping[str, Connector],
+        clock: Clock,
+        random_bytes: Callable[[int], bytes],
+        listed: Sequence[ListedGroup],
+        notice: Callable[[Group], str],
+        received: Callable[[str], float | None],
+        language: str = "en",
+    ) -> None:
+        self._journal = journal
+        self._office = office
+        self._connectors = connectors
+        self._clock = clock
+        acts = Acts(clock=clock, random_bytes=random_bytes)
+        self._register = Register(
+            journal=journal,
+            connectors=connectors,
+            acts=acts,
+            pauses=Pauses(journal=journal, clock=clock, language=language),
+            listed=listed,
+        )
+        self._notices = Notices(
+            journal=journal,
+            connectors=connectors,
+            clock=clock,
+            acts=acts,
+            text=notice,
+            received=received,
+        )
+        self._next_join: dict[tuple[str, str, bool], float] = {}
+        self.health = ""
+
+    async def run(self) -> None:
+        """Keep the register true until cancelled."""
+        while True:
+            try:
+                await self.round()
+                self.health = ""
+            except MunimentError as error:
+                self.health = str(error)
+                log.warning("register_not_kept", what=str(error), hint=error.hint)
+            await self._clock.sleep(ROUND_SECONDS)
+
+    async def begin(self) -> None:
+        """At start: approve what the file lists, pause what it no longer lists."""
+        await self._register.follow_file()
+
+    async def round(self) -> None:
+        """Take up orders, then do what each group waits for."""
+        for step in await self._office.steps(await self._journal.office_taken()):
+            if not await self._register.take(step):
+                break  # the group moved meanwhile; this step comes first again in the next round
+        # Before any join: what a group says from then on must not pass as that of a stranger.
+        await self._register.tell_connectors()
+        groups = await self._journal.groups()
+        # Side by side: a platform that is slow for one group must not hold up the others.
+        await asyncio.gather(*(self._attend(group) for group in groups))
+
+    async def _attend(self, group: Group) -> None:
+        if group.state is GroupState.REMOVED and group.presence is Presence.INVITED:
+            await self._register.readmit(group)
+        if group.state is GroupState.APPROVED and group.presence is not Presence.JOINED:
+            await self._join(group)
+        if group.state is GroupState.CLOSED:
+            # Every round, since a delivery on its way may have opened another stream.
+            await self._journal.close_stream(group, at=self._clock.now())
+        if group.notice is not NoticeState.DUE:
+            return
+        if group.state in {GroupState.ACTIVE, GroupState.NOT_RECORDING}:
+            await self._notices.announce(group)
+        elif group.state in GONE or group.presence in {Presence.LEFT, Presence.REMOVED}:
+            # What was journalled while we recorded must not wait for a notice for ever.
+            late = Announcement(upstream_id=None, refusal="recording ended before the notice")
+            await self._notices.settle(group, late, text=None)
+
+    async def _join(self, group: Group) -> None:
+        connector = self._connectors.get(group.connector)
+        now = self._clock.monotonic()
+        invited = group.presence is Presence.INVITED
+        # An invitation is answered at once, however lately it was tried without one.
+        key = (group.connector, group.group_id, invited)
+        if connector is None or self._next_join.get(key, 0.0) > now:
+            return
+        self._next_join[key] = now + (INVITED_PAUSE if invited else JOIN_PAUSE)
+        try:
+            async with asyncio.timeout(JOIN_SECONDS):
+                await connector.join(group.group_id)
+        except TimeoutError:
+            await self._note(group, "not joined: the platform does not answer")
+        except ConnectorRejectedError as error:
+            await self._note(group, f"not joined: {error} Invite the recorder.")
+        except ConnectorError as error:
+            await self._note(group, f"not joined: {error}")
+
+    async def _note(self, group: Group, note: str) -> None:
+        if group.note != note:
+            await self._journal.set_group(replace(group, note=note), expect=group)

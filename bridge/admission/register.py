@@ -1,0 +1,193 @@
+"""The register's steps: what the settings file lists and what people order, taken up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import structlog
+
+from bridge.admission.acts import Acts
+from bridge.admission.pauses import Pauses
+from bridge.canonical import rfc3339
+from bridge.groups import apply_step, is_possible, step_trigger
+from bridge.lifecycle import InvalidTransitionError
+from bridge.model import Group, GroupState, NoticeState
+from bridge.protocols import Connector, GroupStep, Journal, Placement, StepKind
+
+log = structlog.get_logger(__name__)
+
+BY_FILE = "settings file"
+GONE = frozenset({GroupState.PAUSED, GroupState.CLOSED})
+RECORDED = frozenset({GroupState.APPROVED, GroupState.ACTIVE, GroupState.NOT_RECORDING})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedGroup:
+    """A group that the settings file approves."""
+
+    connector: str
+    platform: str
+    group_id: str
+    name: str
+    capture_all: bool = False
+    owner: str | None = None
+    purpose: str | None = None
+
+
+class Register:
+    """Moves groups by orders. The connectors are told of every move: what they yield follows."""
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        connectors: Mapping[str, Connector],
+        acts: Acts,
+        pauses: Pauses,
+        listed: Sequence[ListedGroup],
+    ) -> None:
+        self._journal = journal
+        self._connectors = connectors
+        self._acts = acts
+        self._pauses = pauses
+        self._listed = {(group.connector, group.group_id): group for group in listed}
+
+    async def follow_file(self) -> None:
+        """Approve what the file lists, pause what it no longer lists."""
+        known = {(g.connector, g.group_id): g for g in await self._journal.groups()}
+        for key, listed in self._listed.items():
+            await self._list(known.get(key), listed)
+        for key, group in known.items():
+            if group.listed and key not in self._listed and group.state not in GONE:
+                await self._unlist(group)
+        await self.tell_connectors()
+
+    async def tell_connectors(self) -> None:
+        """Have every connector yield the approved groups and no others."""
+        groups = await self._journal.groups()
+        for name, connector in self._connectors.items():
+            connector.approve(
+                frozenset(
+                    group.group_id
+                    for group in groups
+                    if group.connector == name and group.state in RECORDED
+                )
+            )
+
+    async def take(self, step: GroupStep) -> bool:
+        """One order. An impossible one is passed over, with a word in the logging.
+
+        False: the group moved meanwhile, and the order is still to take.
+        """
+        before = await self._known(step)
+        try:
+            after = self._stepped(before, step)
+        except InvalidTransitionError as error:
+            log.warning("step_not_possible", step=step.kind.value, what=str(error))
+            await self._journal.skip_office_step(step.number)
+            return True
+        act = self._acts.step(after, step.kind, step.by, step.why, at=rfc3339(step.at))
+        return await self._move(before, after, [act], office_step=step.number)
+
+    async def readmit(self, group: Group) -> None:
+        """Invited again to a group that the file still lists: the approval stands."""
+        if (group.connector, group.group_id) in self._listed:
+            again = _approved_again(group)
+            act = self._by_file(again, StepKind.APPROVE, "invited again, still listed")
+            await self._journal.set_group(again, expect=group, acts=[act])
+
+    async def _list(self, known: Group | None, listed: ListedGroup) -> None:
+        if known is None:
+            blank = Group(
+                connector=listed.connector,
+                platform=listed.platform,
+                group_id=listed.group_id,
+                name=listed.name,
+                state=GroupState.PROPOSED,
+            )
+            group = replace(
+                apply_step(blank, StepKind.APPROVE), capture_all=listed.capture_all, listed=True
+            )
+            acts = [self._by_file(group, StepKind.APPROVE, "listed in the file")]
+            await self._journal.set_group(group, expect=None, acts=acts)
+            return
+        current = replace(known, capture_all=listed.capture_all, listed=True)
+        # A listed group that is paused was paused by a person, which a restart does not undo.
+        ordered = known.listed and known.state is GroupState.PAUSED
+        if is_possible(known.state, step_trigger(StepKind.APPROVE)) and not ordered:
+            current = _approved_again(current)
+            acts = [self._by_file(current, StepKind.APPROVE, "listed in the file")]
+            await self._move(known, current, acts)
+        elif current != known:
+            await self._journal.set_group(current, expect=known)
+
+    async def _unlist(self, group: Group) -> None:
+        """Taken out of the file: paused, said in the group, and a gap until it is closed."""
+        if not is_possible(group.state, step_trigger(StepKind.PAUSE)):
+            await self._journal.set_group(replace(group, listed=False), expect=group)
+            return
+        paused = replace(apply_step(group, StepKind.PAUSE), listed=False)
+        act = self._by_file(paused, StepKind.PAUSE, "taken out of the file")
+        await self._move(group, paused, [act])
+
+    async def _move(
+        self,
+        before: Group | None,
+        after: Group,
+        acts: Sequence[Placement],
+        *,
+        office_step: int | None = None,
+    ) -> bool:
+        """One arrow of the register; see :class:`Pauses` for a crash before it."""
+        was = before.state if before is not None else None
+        if after.state is GroupState.PAUSED:
+            await self._pauses.begin(after)
+        elif was is GroupState.PAUSED and after.state not in GONE:
+            await self._pauses.end(after)
+        done = await self._journal.set_group(
+            after, expect=before, acts=acts, office_step=office_step
+        )
+        await self.tell_connectors()
+        return done
+
+    async def _known(self, step: GroupStep) -> Group | None:
+        """The group of an order; one that is proposed or approved first by it is written down."""
+        for group in await self._journal.groups():
+            if (group.connector, group.group_id) == (step.connector, step.group_id):
+                return group
+        connector = self._connectors.get(step.connector)
+        if connector is None or step.kind not in {StepKind.PROPOSE, StepKind.APPROVE}:
+            return None
+        group = Group(
+            connector=step.connector,
+            platform=connector.platform,
+            group_id=step.group_id,
+            name=step.name,
+            state=GroupState.PROPOSED,
+        )
+        await self._journal.set_group(group, expect=None)
+        return group
+
+    def _stepped(self, before: Group | None, step: GroupStep) -> Group:
+        if before is None:
+            raise InvalidTransitionError(f"{step.kind} is not possible for an unknown group")
+        if step.kind is StepKind.PROPOSE and before.state is GroupState.PROPOSED:
+            return replace(before, name=step.name or before.name)
+        named = replace(before, name=before.name or step.name)
+        if step.kind is StepKind.APPROVE:
+            return _approved_again(named)
+        after = apply_step(named, step.kind)
+        refused = before.notice is NoticeState.REFUSED and step.kind is StepKind.RESUME
+        return replace(after, notice=NoticeState.DUE) if refused else after
+
+    def _by_file(self, group: Group, kind: StepKind, why: str) -> Placement:
+        return self._acts.step(group, kind, BY_FILE, why)
+
+
+def _approved_again(group: Group) -> Group:
+    """The group after an approval; one that the recorder had to leave is told anew."""
+    approved = apply_step(group, StepKind.APPROVE)
+    if group.state is GroupState.REMOVED:
+        return replace(approved, notice=NoticeState.DUE)
+    return approved

@@ -1,0 +1,35 @@
+"""Sentences for groups, on their way to the journal's outbox: who may be told, and how long."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from bridge import keys
+from bridge.groups import ENCRYPTED
+from bridge.model import Group, GroupState, Presence
+from bridge.protocols import Saying
+
+WORTH_SAYING = timedelta(days=1)
+"""How long a sentence that names its times is worth saying."""
+
+
+def is_told(group: Group) -> bool:
+    """Whether the recorder speaks in a group: it is a member, and nothing there is encrypted.
+
+    In an encrypted group our sentence would be the only one in clear text.
+    """
+    encrypted = group.state is GroupState.NOT_RECORDING or group.note == ENCRYPTED
+    return group.presence is Presence.JOINED and not encrypted
+
+
+def saying(
+    group: Group, text: str, *, what: str, at: datetime, until: datetime | None = None
+) -> Saying:
+    """A sentence about what happened to a group at ``at``; the same twice is one saying."""
+    return Saying(
+        connector=group.connector,
+        group_id=group.group_id,
+        text=text,
+        key=keys.saying_key(group.connector, group.group_id, what, at),
+        until=until or at + WORTH_SAYING,
+    )

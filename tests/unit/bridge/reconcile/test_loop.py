@@ -1,0 +1,225 @@
+"""The reconciler in a running recorder: a look before recording, then what people ask for."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from bridge.errors import JournalUnavailableError
+from bridge.protocols import Request, RequestKind
+from bridge.reconcile import FILE, Progress, Reconciliation, read_progress
+from bridge.reconcile.loop import AGAIN_SECONDS, SAID_SECONDS, START_SECONDS
+from tests.fakes import samples
+from tests.fakes.office import FakeOffice
+from tests.unit.bridge.house import House, stopped, until
+from tests.unit.bridge.reconcile.scene import lose_journal, reconciler_of
+
+
+@pytest.fixture
+async def house(house: House) -> House:
+    """One record stands in the store."""
+    await house.admit()
+    await house.hear(samples.event("$1"))
+    await house.settle()
+    return house
+
+
+class StumblingOffice(FakeOffice):
+    """An office on a full disk: the first question is not answered."""
+
+    stumbles = 1
+
+    async def requests(self, after: int) -> tuple[Request, ...]:
+        """The requests, from the second question on."""
+        if self.stumbles:
+            self.stumbles -= 1
+            raise JournalUnavailableError("office.db cannot be used")
+        return await super().requests(after)
+
+
+def _loop(
+    house: House, *, start_seconds: float = START_SECONDS, file: Path | None = None
+) -> Reconciliation:
+    return Reconciliation(
+        reconciler=reconciler_of(house),
+        journal=house.journal,
+        office=house.office,
+        file=file or house.path.with_name(FILE),
+        clock=house.clock,
+        start_seconds=start_seconds,
+    )
+
+
+async def _ask(house: House, kind: RequestKind = RequestKind.RECONCILE) -> int:
+    return await house.office.ask(Request(kind=kind, by="tester", at=house.clock.now()))
+
+
+async def _said(house: House) -> Progress:
+    found = await asyncio.to_thread(read_progress, house.path.with_name(FILE))
+    assert found is not None
+    return found
+
+
+async def test_requests_are_done_in_order_and_once(house: House) -> None:
+    """The report of the last one stands in the file; each is remembered as done."""
+    taker = _loop(house)
+    await taker.begin()
+    first = await _ask(house)
+    second = await _ask(house, RequestKind.RECONCILE_SOURCE)
+    await taker.round()
+    said = await _said(house)
+    assert (said.number, said.finished) == (second, True)
+    assert said.report is not None
+    assert (said.report.subject, said.report.fits) == ("source", True)
+    assert await house.journal.requests_taken() == second == first + 1
+    await house.restart()
+    again = _loop(house)
+    await again.round()
+    assert await _said(house) == said
+
+
+async def test_a_request_survives_the_process(house: House) -> None:
+    """It was asked while nobody ran: the next process does it."""
+    number = await _ask(house)
+    await house.restart()
+    running = house.start(_loop(house).run)
+    while not await house.journal.requests_taken():  # noqa: ASYNC110 - no event is set by it
+        await asyncio.sleep(0)
+    await stopped(running)
+    assert (await _said(house)).number == number
+
+
+async def test_progress_is_shown_while_it_lasts(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Phase and counts, and no report until the end."""
+    gate = asyncio.Event()
+    head = house.store.head
+    asked: list[str] = []
+
+    async def held(key: str) -> object:
+        asked.append(key)
+        await gate.wait()
+        return await head(key)
+
+    monkeypatch.setattr(house.store, "head", held)
+    number = await _ask(house)
+    taker = _loop(house)
+    running = asyncio.create_task(taker.round())
+    await until(lambda: bool(asked))
+    shown = await _said(house)
+    while shown.phase != "records":
+        await asyncio.sleep(0)
+        shown = await _said(house)
+    assert (shown.number, shown.total, shown.finished, shown.report) == (number, 1, False, None)
+    gate.set()
+    await running
+    assert (await _said(house)).finished
+
+
+async def test_a_cancelled_request_is_done_by_the_next_process(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stop ends it at once, and it is not remembered as done."""
+    asked = asyncio.Event()
+
+    async def held(_key: str) -> None:
+        asked.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(house.store, "head", held)
+    await _ask(house)
+    running = house.start(_loop(house).run)
+    await asked.wait()
+    await stopped(running)
+    assert await house.journal.requests_taken() == 0
+    assert not (await _said(house)).finished
+
+
+async def test_what_nobody_expected_is_reported_and_not_repeated(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A request that fails must not come back for ever."""
+
+    async def broken(_key: str) -> object:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(house.store, "head", broken)
+    number = await _ask(house)
+    await _loop(house).round()
+    report = (await _said(house)).report
+    assert report is not None
+    assert (report.fits, report.complete) == (False, False)
+    assert "ZeroDivisionError" in report.trouble
+    assert await house.journal.requests_taken() == number
+
+
+async def test_a_file_that_cannot_be_written_stops_nothing(house: House) -> None:
+    """The request is done all the same."""
+    number = await _ask(house)
+    await _loop(house, file=house.path.with_name("nowhere") / FILE).round()
+    assert await house.journal.requests_taken() == number
+
+
+async def test_the_look_comes_before_recording(house: House) -> None:
+    """A lost journal is replaced at the start, said for a while, and not looked for again."""
+    await lose_journal(house)
+    await house.admit()
+    taker = _loop(house)
+    await taker.begin()
+    assert "restored from a back-up" in taker.health
+    assert len(await house.gaps()) == 1
+    house.later(seconds=SAID_SECONDS + 1)
+    await taker.round()
+    assert taker.health == ""
+
+
+async def test_a_store_that_is_down_does_not_keep_recording_waiting(house: House) -> None:
+    """The look is made once the store is back, not more often than it makes sense."""
+    await lose_journal(house)
+    await house.admit()
+    house.store.down = True
+    taker = _loop(house)
+    await taker.begin()
+    assert "It is not known whether the store is ahead" in taker.health
+    await taker.round()
+    house.store.down = False
+    await taker.round()
+    assert await house.gaps() == []
+    house.later(seconds=AGAIN_SECONDS)
+    await taker.round()
+    assert len(await house.gaps()) == 1
+
+
+async def test_a_store_that_hangs_does_not_keep_recording_waiting(house: House) -> None:
+    """After some seconds recording begins."""
+    await lose_journal(house)
+    await house.admit()
+    taker = _loop(house, start_seconds=0.0)
+    await taker.begin()
+    assert "takes too long" in taker.health
+    house.later(seconds=AGAIN_SECONDS)
+    await taker.round()
+    assert len(await house.gaps()) == 1
+
+
+async def test_an_office_that_stumbles_is_asked_again(house: House) -> None:
+    """The loop goes on, and the request is done in a later round."""
+    house.office = StumblingOffice(house.inbox)
+    number = await _ask(house)
+    taker = _loop(house)
+    await taker.round()
+    assert await house.journal.requests_taken() == 0
+    await taker.round()
+    assert await house.journal.requests_taken() == number
+
+
+def test_only_whole_files_are_read(tmp_path: Path) -> None:
+    """What is not there, or is not of this format, is no progress."""
+    file = tmp_path / FILE
+    assert read_progress(file) is None
+    for data in (b"", b"{", b"[]", b'{"number": "x"}', b"\xff"):
+        file.write_bytes(data)
+        assert read_progress(file) is None

@@ -1,0 +1,139 @@
+"""``reconcile`` beside a running recorder, and in its place."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from bridge.app import new_folder, open_journal, open_office, read_settings
+from bridge.app.reconciliation import reconcile
+from bridge.clock import SystemClock
+from bridge.errors import ConfigError
+from bridge.protocols import RequestKind
+from bridge.reconcile import FILE, Progress, Report
+from bridge.reconcile.progress import write_progress
+from config.settings import Settings
+from tests.fakes import samples
+from tests.fakes.clock import FakeClock
+
+REPORT = Report(
+    subject="store",
+    began_at="",
+    ended_at="",
+    fits=True,
+    complete=True,
+    trouble="",
+    checked={"records": 7},
+    findings=[],
+    groups=[],
+)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """A folder as ``init`` makes it."""
+    new_folder(
+        tmp_path / "m", tenant="demo", log_origin="example.org", random_bytes=samples.seeded()
+    )
+    return read_settings(tmp_path / "m" / "muniment.toml")
+
+
+@contextmanager
+def _locked(settings: Settings) -> Iterator[None]:
+    """Another process runs."""
+    settings.service.data_dir.mkdir(mode=0o700, exist_ok=True)
+    with (settings.service.data_dir / "run.lock").open("wb") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+async def _requests(settings: Settings) -> list[tuple[int, RequestKind, str]]:
+    office = await open_office(settings)
+    try:
+        return [(each.number, each.kind, each.by) for each in await office.requests(0)]
+    finally:
+        await office.aclose()
+
+
+async def _taken(settings: Settings) -> int:
+    journal = await open_journal(settings, SystemClock(), look=True)
+    try:
+        return await journal.requests_taken()
+    finally:
+        await journal.aclose()
+
+
+@pytest.mark.parametrize(("source", "subject"), [(False, "store"), (True, "source")])
+async def test_with_no_recorder_it_is_done_here(
+    settings: Settings, *, source: bool, subject: str
+) -> None:
+    """Under the lock, on journal and store of the folder; nothing is asked of anybody."""
+    shown: list[Progress] = []
+    report = await reconcile(settings, source=source, by="t", show=shown.append)
+    assert (report.subject, report.fits, report.complete) == (subject, True, True)
+    assert await _requests(settings) == []
+
+
+async def test_a_running_recorder_is_asked(settings: Settings) -> None:
+    """Its progress is shown, and its report is the answer; older files say nothing."""
+    shown: list[Progress] = []
+    clock = FakeClock(SystemClock().now())
+    file = settings.service.data_dir / FILE
+    before = Progress(number=1, at="2020-01-01T00:00:00+00:00", finished=True, report=REPORT)
+
+    def show(progress: Progress) -> None:
+        """As if the recorder wrote its file whenever somebody looks."""
+        shown.append(progress)
+        if len(shown) == 2:
+            now = clock.now().isoformat()
+            half = Progress(number=1, at=now, phase="records", done=1, total=2)
+            shown_next.append(half)
+
+    shown_next: list[Progress] = []
+
+    async def recorder() -> None:
+        while not shown_next:  # noqa: ASYNC110 - no event is set by it
+            await asyncio.sleep(0)
+        await asyncio.to_thread(write_progress, file, shown_next[0])
+        while shown[-1].phase != "records":  # noqa: ASYNC110 - no event is set by it
+            await asyncio.sleep(0)
+        done = Progress(number=1, at=clock.now().isoformat(), finished=True, report=REPORT)
+        await asyncio.to_thread(write_progress, file, done)
+
+    with _locked(settings):
+        await asyncio.to_thread(write_progress, file, before)
+        working = asyncio.create_task(recorder())
+        report = await reconcile(settings, source=True, by="t", show=show, clock=clock)
+        await working
+    assert report == REPORT
+    assert "waiting" in shown[0].phase
+    assert await _requests(settings) == [(1, RequestKind.RECONCILE_SOURCE, "t")]
+
+
+async def test_a_recorder_that_ends_leaves_it_to_us(settings: Settings) -> None:
+    """Its lock comes free before it took the request up: it is done here, and only once."""
+    clock = FakeClock(SystemClock().now())
+    shown: list[Progress] = []
+    running = _locked(settings)
+    running.__enter__()
+
+    def show(progress: Progress) -> None:
+        shown.append(progress)
+        if len(shown) == 3:
+            running.__exit__(None, None, None)
+
+    report = await reconcile(settings, source=False, by="t", show=show, clock=clock)
+    assert (report.subject, report.fits) == ("store", True)
+    assert await _taken(settings) == 1
+
+
+async def test_a_folder_that_cannot_be_used_is_named(settings: Settings) -> None:
+    """It is not taken for a running recorder."""
+    settings.service.data_dir.parent.joinpath("var").write_bytes(b"a file")
+    with pytest.raises(ConfigError, match="data_dir"):
+        await reconcile(settings, source=False, by="t", show=lambda _: None)
