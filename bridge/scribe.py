@@ -1,21 +1,28 @@
-"""Manifest parts and acts: written down with fixed bytes, then put under the next free number."""
+"""Manifest parts and acts: fixed bytes, then a number of their own, then a place in the store."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import count
 
 import structlog
 
 from bridge import keys
 from bridge.canonical import Leaf, ManifestRow, manifest_bytes
-from bridge.errors import MunimentError, ObjectConflictError
+from bridge.errors import (
+    JournalError,
+    JournalKeyError,
+    MunimentError,
+    ObjectConflictError,
+    ObjectStoreError,
+)
 from bridge.model import Digest, Outcome
 from bridge.protocols import (
     Clock,
     Entry,
     Journal,
+    ManifestPlace,
     ObjectBody,
     ObjectStore,
     Placement,
@@ -26,13 +33,24 @@ from bridge.seal import fixed_date
 log = structlog.get_logger(__name__)
 
 PART_SECONDS = 60.0
-"""At most one manifest part of a group's day in this time, while rows wait."""
+"""Manifest parts of a group's day are written at most once in this time, while rows wait."""
 
 ROUND_SECONDS = 1.0
 ROWS_AT_ONCE = 2000
+"""Rows in one part."""
+
+PARTS_AT_ONCE = 25
+"""Parts of one place in a round that is not a flush: acts must not wait for a busy group."""
+
 PLACED_AT_ONCE = 50
 TRIES = 1000
 """Numbers tried one after the other before a document is left for the next round."""
+
+FAILURES = 3
+"""Puts that fail one after the other before a round takes the store to be down."""
+
+REMEMBERED = 200
+"""Documents that come behind the others because they failed; their bodies are read each round."""
 
 
 class Scribe:
@@ -53,7 +71,9 @@ class Scribe:
         self._clock = clock
         self._tenant = tenant
         self._retention_days = retention_days
-        self._last_part: dict[tuple[str, str], float] = {}
+        self._last_part: dict[ManifestPlace, float] = {}
+        self._failed: set[int] = set()
+        self._trouble: MunimentError | None = None
         self.health = ""
 
     async def run(self) -> None:
@@ -63,48 +83,62 @@ class Scribe:
             await self._clock.sleep(ROUND_SECONDS)
 
     async def round(self, *, flush: bool = False) -> None:
-        """One round; ``flush`` writes parts though the last one is fresh."""
+        """One round; ``flush`` writes parts though the last ones are fresh, and places all."""
+        self._trouble = None
         try:
             await self._write_parts(flush=flush)
-            free: dict[str, int] = {}
-            for placement in await self._journal.placements(limit=PLACED_AT_ONCE):
-                # Read at once, all of a series have the same next number. The store cannot tell
-                # them apart where the folder changes, at midnight.
-                series = _series(placement)
-                number = max(placement.number, free.get(series, 0))
-                free[series] = await self._place(replace(placement, number=number)) + 1
+            await self._place_waiting(everything=flush)
         except MunimentError as error:
-            if self.health != str(error):
-                log.warning("not_placing", what=str(error), hint=error.hint)
-            self.health = str(error)
-        else:
-            self.health = ""
+            self._trouble = error
+        health = str(self._trouble) if self._trouble else ""
+        if self._trouble is not None and self.health != health:
+            log.warning("not_placing", what=health, hint=self._trouble.hint)
+        self.health = health
 
     async def _write_parts(self, *, flush: bool) -> None:
-        by_day: dict[tuple[str, str], list[Entry]] = {}
-        for entry in await self._journal.manifest_due(limit=ROWS_AT_ONCE):
-            by_day.setdefault((entry.stream.gid, _day(entry)), []).append(entry)
+        """Drain each place whose time is over, one part of each after the other.
+
+        Only then is a row opened; until then a place costs one look at the index.
+        """
         now = self._clock.monotonic()
-        for place, entries in by_day.items():
-            last = self._last_part.get(place)
-            if flush or last is None or now - last >= PART_SECONDS:
-                await self._write_part(place, entries)
-                self._last_part[place] = now
         self._last_part = {
             place: at for place, at in self._last_part.items() if now - at < PART_SECONDS
         }
+        places = await self._journal.manifest_places()
+        due = [place for place in places if flush or place not in self._last_part]
+        self._last_part |= dict.fromkeys(due, now)
+        for i in count():
+            due = [place for place in due if await self._write_some(place)]
+            if not due or (i + 1 >= PARTS_AT_ONCE and not flush):
+                break
+        for place in due:  # more than a round's share: it goes on in the next one
+            self._last_part.pop(place, None)
 
-    async def _write_part(self, place: tuple[str, str], entries: Sequence[Entry]) -> None:
+    async def _write_some(self, place: ManifestPlace) -> bool:
+        """Fix the next rows of a place. False: no more wait, or none can be read now."""
+        try:
+            entries = await self._journal.manifest_due(place, limit=ROWS_AT_ONCE)
+            by_connector: dict[str, list[Entry]] = {}
+            for entry in entries:
+                by_connector.setdefault(entry.stream.connector, []).append(entry)
+            for found in by_connector.values():
+                await self._write_part(place, found)
+        except JournalError as error:
+            self._trouble = error
+            self._last_part.pop(place, None)
+            return False
+        return len(entries) == ROWS_AT_ONCE
+
+    async def _write_part(self, place: ManifestPlace, entries: Sequence[Entry]) -> None:
         """Fix one part. Crash before: its rows are still due. Crash after: it waits its place."""
-        gid, day = place
         stream = entries[0].stream
         ordered = sorted(entries, key=lambda entry: entry.n)
         rows = [await self._row(entry) for entry in ordered]
         placement = Placement(
             kind=PlacementKind.MANIFEST,
-            folder=keys.manifest_folder(gid, day),
+            folder=keys.manifest_folder(place.gid, place.day),
             body=manifest_bytes(
-                gid=gid, group_id=stream.group_id, group_name=stream.group_name, rows=rows
+                gid=place.gid, group_id=stream.group_id, group_name=stream.group_name, rows=rows
             ),
             connector=stream.connector,
             group_id=stream.group_id,
@@ -116,8 +150,8 @@ class Scribe:
     async def _row(self, entry: Entry) -> ManifestRow:
         if entry.verdict is None or entry.record is None or entry.seen_leaf is None:
             raise RuntimeError("only sealed entries stand in a manifest")
-        found = [
-            await self._journal.find(entry.stream.id, upstream_id)
+        context = [
+            await self._number_of(entry.stream.id, upstream_id)
             for upstream_id in entry.verdict.context
         ]
         kept = entry.verdict.outcome is not Outcome.DISCARD and not entry.verdict.restricted
@@ -128,49 +162,86 @@ class Scribe:
             digest=entry.record.digest,
             sent_at=entry.event.sent_at,
             verdict=entry.verdict,
-            context=tuple(other.n for other in found if other is not None),
+            context=tuple(n for n in context if n is not None),
             key=entry.record.key if kept else None,
             sender=entry.event.sender,
         )
 
-    async def _place(self, placement: Placement) -> int:
-        """Put the document under the next free number, then write its leaf; gives the number.
+    async def _number_of(self, stream: str, upstream_id: str) -> int | None:
+        try:
+            found = await self._journal.find(stream, upstream_id)
+        except JournalKeyError:  # what does not open must not keep the others out
+            return None
+        return None if found is None else found.n
 
-        Crash between: the same bytes are put again, from the journal's next number on; where
-        they stand already the store answers so, and the leaf follows.
+    async def _place_waiting(self, *, everything: bool) -> None:
+        """Place what waits: a document that failed comes behind those that have not been tried.
+
+        Several failures of the store in a row end the round; a number that is not free does not.
+        """
+        if len(self._failed) > REMEMBERED:
+            self._failed.clear()  # with so many, all take turns
+        tried: set[int] = set()
+        failures = 0
+        while True:
+            limit = PLACED_AT_ONCE + len(self._failed | tried)
+            waiting = await self._journal.placements(limit=limit)
+            fresh = [each for each in waiting if each.id not in tried]
+            for placement in sorted(fresh, key=lambda each: each.id in self._failed):
+                tried.add(placement.id)
+                try:
+                    placed = await self._place(placement)
+                except ObjectStoreError as error:
+                    self._trouble = error
+                    failures, placed = failures + 1, False
+                else:
+                    failures = 0
+                if placed:
+                    tried.discard(placement.id)
+                    self._failed.discard(placement.id)
+                else:
+                    self._failed.add(placement.id)
+                if failures >= FAILURES:
+                    return
+            if not fresh or not everything:
+                return
+
+    async def _place(self, placement: Placement) -> bool:
+        """Number a document, put it, then write its leaf. False: no number was free.
+
+        Crash before the put: it keeps its number. Crash after: the same bytes are put again under
+        the same number, the store says that they stand there already, and the leaf follows.
         """
         body = ObjectBody.of(placement.body)
-        for number in range(placement.number, placement.number + TRIES):
-            key = keys.placed_key(placement.folder, number)
+        numbered = await self._journal.number(placement)
+        for _ in range(TRIES):
+            if numbered.number is None:
+                raise RuntimeError("the journal gave no number")
+            key = keys.placed_key(numbered.folder, numbered.number)
             try:
                 await self._store.put(key, body, retain_until=self._retain_until(placement))
-            except ObjectConflictError:
-                continue  # another document has this number; the following one is ours
-            leaf = Leaf.placed(
-                kind=placement.kind.value,
-                at=self._clock.now(),
-                key=keys.absolute(self._tenant, key),
-                digest=Digest.of(placement.body),
-                stream=placement.stream,
-                total=placement.total,
-            )
-            await self._journal.place(placement, number=number, leaf=leaf)
-            return number
+            except ObjectConflictError as error:
+                conflict = error  # another document has this number; the following one is ours
+                numbered = await self._journal.number(numbered, after=numbered.number)
+                continue
+            await self._journal.place(numbered, leaf=self._leaf(numbered, key))
+            return True
+        self._trouble = conflict
         log.error("no_free_number", folder=placement.folder)
-        return placement.number - 1
+        return False
+
+    def _leaf(self, placement: Placement, key: str) -> Leaf:
+        return Leaf.placed(
+            kind=placement.kind.value,
+            at=self._clock.now(),
+            key=keys.absolute(self._tenant, key),
+            digest=Digest.of(placement.body),
+            stream=placement.stream,
+            total=placement.total,
+        )
 
     def _retain_until(self, placement: Placement) -> datetime | None:
         if self._retention_days is None:
             return None
         date = placement.at + timedelta(days=self._retention_days)
         return fixed_date(date, now=self._clock.now())
-
-
-def _day(entry: Entry) -> str:
-    filed_at = keys.filed_at(sent_at=entry.event.sent_at, observed_at=entry.event.observed_at)
-    return filed_at.strftime("%Y/%m/%d")
-
-
-def _series(placement: Placement) -> str:
-    """Within what numbers are free or taken: the parts of one folder, or all acts."""
-    return placement.folder if placement.kind is PlacementKind.MANIFEST else "acts"

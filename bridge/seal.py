@@ -12,9 +12,18 @@ from datetime import datetime, timedelta
 
 from bridge import deadlines, keys
 from bridge.canonical import CaptureTool, Leaf, MediaCopy, RecordFrame, record_bytes
-from bridge.errors import CanonicalError
+from bridge.errors import CanonicalError, ObjectStoreUnavailableError
 from bridge.lifecycle import seal_trigger
-from bridge.model import Attachment, Digest, Event, EventKind, Outcome, SealedRecord, Verdict
+from bridge.model import (
+    Attachment,
+    Digest,
+    Event,
+    EventKind,
+    Outcome,
+    SealedRecord,
+    SpooledFile,
+    Verdict,
+)
 from bridge.protocols import (
     Clock,
     DownloadState,
@@ -195,7 +204,7 @@ class Keeper:
         self._retention = retention
 
     async def keep(self, entry: Entry) -> StoredProof:
-        """Put one sealed entry.
+        """Put one sealed entry; the media of one that stood elsewhere before are copied from there.
 
         (6a) Media first: a crash leaves media that no record names, put again the same.
         (6b) The record: a crash leaves it stored without its leaf; the repeated PUT finds our
@@ -210,8 +219,7 @@ class Keeper:
         area = record.key.partition("/")[0]
         retention = self._retention(entry.stream.connector, entry.stream.group_id)
         until = retention.until(area, received_at=entry.event.observed_at, now=self._clock.now())
-        for media in await media_of(self._journal, entry):
-            await self._put_media(record, media, until)
+        await self._put_media(entry, record, until)
         receipt = await self._store.put(record.key, ObjectBody.of(record.body), retain_until=until)
         at = self._clock.now()
         late_ms = deadlines.lateness_ms(stored_at=at, expires_at=entry.expires_at)
@@ -242,15 +250,45 @@ class Keeper:
         await self._journal.store([proof])
         await self._spool.remove(frozenset(names))
 
-    async def _put_media(
-        self, record: SealedRecord, media: MediaState, until: datetime | None
-    ) -> None:
-        if media.file is None or media.state is not DownloadState.SPOOLED:
-            return
-        key = keys.media_key(record.key, keys.media_object(keys.stem_of(record.key), media.i))
-        await self._store.put(
-            key,
-            self._spool.body(media.file),
-            retain_until=until,
-            content_type="application/octet-stream",
+    async def _put_media(self, entry: Entry, record: SealedRecord, until: datetime | None) -> None:
+        for media in await media_of(self._journal, entry):
+            body = await self._medium(entry, record, media)
+            if body is not None:
+                await self._store.put(
+                    _media_key(record.key, media.i),
+                    body,
+                    retain_until=until,
+                    content_type="application/octet-stream",
+                )
+
+    async def _medium(
+        self, entry: Entry, record: SealedRecord, media: MediaState
+    ) -> ObjectBody | None:
+        """The bytes of a medium that must stand beside the record; None: there are none to put.
+
+        What was put by an earlier try of this key is marked stored and stays as it is.
+        """
+        if media.file is None or media.state not in ARRIVED:
+            return None
+        if media.state is DownloadState.SPOOLED:
+            return self._spool.body(media.file)
+        if entry.stored_at is None:
+            return None
+        return await self._copy(record, media.i, media.file)
+
+    async def _copy(self, record: SealedRecord, i: int, file: SpooledFile) -> ObjectBody:
+        """The medium as it stands beside the record's first copy: the spool has it no more."""
+        area, _, rest = record.key.partition("/")
+        first = keys.REVIEW if area == keys.RECORDS else keys.RECORDS
+        for key in (_media_key(f"{first}/{rest}", i), _media_key(record.key, i)):
+            found = await self._store.body(key)
+            if found is not None and found.digest == file.digest:
+                return found
+        raise ObjectStoreUnavailableError(
+            f"Attachment {i} of {record.key} is not in the store as it was put there.",
+            hint="Find out what removed or changed objects under review/; the record waits for it.",
         )
+
+
+def _media_key(record_key: str, i: int) -> str:
+    return keys.media_key(record_key, keys.media_object(keys.stem_of(record_key), i))

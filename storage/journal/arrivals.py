@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -14,10 +14,14 @@ from bridge.model import Batch, Event, GroupState, Loss, Sighting
 from bridge.protocols import Appended
 from storage.journal.cipher import JournalCipher
 from storage.journal.committer import Transaction, Value
+from storage.journal.replanning import apply_timers
 from storage.journal.rows import GroupRow, StreamRow, from_ms, group_values, sayable, to_ms
 
 MOST_PROPOSED = 200
 """Invitations from unknown groups beyond this many are counted, not listed."""
+
+ROWS_AT_ONCE = 500
+"""Entries of one statement: their payloads stand in memory end to end."""
 
 
 @dataclass(slots=True)
@@ -65,16 +69,30 @@ class Arrivals:
             ),
         )
 
-    def writing(self, prepared: PreparedBatch) -> Callable[[Transaction], Awaitable[Appended]]:
-        """The piece of work that writes ``prepared``."""
+    async def write(
+        self, transaction: Transaction, batches: Sequence[PreparedBatch]
+    ) -> list[Appended]:
+        """Write batches as if one after the other; what was done, one for each.
 
-        async def work(transaction: Transaction) -> Appended:
-            return await self._write(transaction, prepared)
+        Crash before the commit: nothing of any of them is there, none was acknowledged, and each
+        is delivered again; after it: all of all of them, each connector's cursor with its events.
 
-        return work
+        Raises:
+            StreamClosedError: one of their streams takes no more events.
+        """
+        appended: list[Appended] = []
+        for together in _runs(batches):
+            await self._prelude(transaction, together[0])
+            events = [event for prepared in together for event in prepared.events]
+            fresh = await self.insert(transaction, events)
+            await self._conclude(transaction, together)
+            for prepared in together:
+                new = sum(id(event) in fresh for event in prepared.events)
+                appended.append(Appended(new=new, repeated=len(prepared.events) - new))
+        return appended
 
-    async def _write(self, transaction: Transaction, prepared: PreparedBatch) -> Appended:
-        """Sightings, losses, events, cursor.
+    async def _prelude(self, transaction: Transaction, prepared: PreparedBatch) -> None:
+        """Sightings, losses, timers: all that a batch does before its events.
 
         What was lost lies between the last delivery and this one: its gap comes before the events.
         """
@@ -83,12 +101,20 @@ class Arrivals:
             await self._apply(transaction, prepared, sighting)
         for stream, loss in prepared.losses:
             await self.write_gap(transaction, stream, loss, at_ms=prepared.at_ms)
-        fresh = await self.insert(transaction, prepared.events)
-        if batch.unlisted:
-            await transaction.run("meta_add", "unlisted", batch.unlisted)
-        if batch.cursor is not None:
-            await transaction.run("place_set", batch.connector, batch.cursor, prepared.at_ms)
-        return Appended(new=len(fresh), repeated=len(prepared.events) - len(fresh))
+        if batch.timers:
+            await apply_timers(transaction, self._cipher, batch.connector, batch.timers)
+
+    async def _conclude(self, transaction: Transaction, together: list[PreparedBatch]) -> None:
+        """Where the connectors now stand. The last cursor of each is the one it would end with."""
+        if unlisted := sum(prepared.batch.unlisted for prepared in together):
+            await transaction.run("meta_add", "unlisted", unlisted)
+        places = {
+            prepared.batch.connector: (prepared.batch.connector, cursor, prepared.at_ms)
+            for prepared in together
+            if (cursor := prepared.batch.cursor) is not None
+        }
+        if places:
+            await transaction.many("place_set", list(places.values()))
 
     async def insert(
         self, transaction: Transaction, events: Sequence[PreparedEvent]
@@ -101,59 +127,52 @@ class Arrivals:
         if not events:
             return {}
         known = await self._known(transaction, events)
-        numbers = await self._numbers(transaction, {event.stream.sid for event in events})
-        (seq,) = await transaction.rows("entry_next_seq", int)
-        rows: list[Sequence[Value]] = []
-        orders: list[Sequence[Value]] = []
-        missing: list[tuple[PreparedEvent, int]] = []
-        fresh: dict[int, int] = {}
+        numbers, seq = await self._numbers(transaction, {event.stream.sid for event in events})
+        fresh: list[tuple[PreparedEvent, int]] = []
         for event in events:
             sid = event.stream.sid
             if (sid, event.ident) in known:
                 continue
             known.add((sid, event.ident))
-            n = numbers[sid]
-            numbers[sid] = n + 1
-            rows.append(_entry_values(seq, n, event))
-            orders += self._orders(seq, event)
-            if event.event.missing is not None:
-                missing.append((event, n))
-            fresh[id(event)] = seq
-            seq += 1
-        await transaction.many("entry_insert", rows)
-        if orders:
-            await transaction.many("download_insert", orders)
+            fresh.append((event, numbers[sid]))
+            numbers[sid] += 1
+        if not fresh:
+            return {}
+        for start in range(0, len(fresh), ROWS_AT_ONCE):
+            columns = _entry_columns(fresh[start : start + ROWS_AT_ONCE])
+            await transaction.run("entry_insert", seq + start, *columns)
         await transaction.many("stream_advance", [(n, sid) for sid, n in numbers.items()])
-        for event, n in missing:
-            await self._note_missing(transaction, event, n)
-        return fresh
+        seqs = {id(event): seq + i for i, (event, _) in enumerate(fresh)}
+        if orders := [order for event, _ in fresh for order in self._orders(seqs, event)]:
+            await transaction.many("download_insert", orders)
+        for event, n in fresh:
+            if event.event.missing is not None:
+                await self._note_missing(transaction, event, n)
+        return seqs
 
     async def _known(
         self, transaction: Transaction, events: Sequence[PreparedEvent]
     ) -> set[tuple[int, bytes]]:
-        by_stream: dict[int, list[str]] = {}
-        for event in events:
-            by_stream.setdefault(event.stream.sid, []).append(event.ident.hex())
-        known: set[tuple[int, bytes]] = set()
-        for sid, idents in by_stream.items():
-            found = await transaction.rows(
-                "entry_known", bytes, sid, msgspec.json.encode(idents).decode()
-            )
-            known.update((sid, ident) for ident in found)
-        return known
+        """Those of the events that are there already, by stream and identity."""
+        sids = msgspec.json.encode([event.stream.sid for event in events]).decode()
+        idents = b"".join([event.ident for event in events])
+        return set(await transaction.rows("entry_known", tuple[int, bytes], sids, idents))
 
-    async def _numbers(self, transaction: Transaction, sids: set[int]) -> dict[int, int]:
+    async def _numbers(
+        self, transaction: Transaction, sids: set[int]
+    ) -> tuple[dict[int, int], int]:
+        """The next number of each stream, and the next ``seq``."""
         rows = await transaction.rows(
-            "stream_next_n", tuple[int, int, int], msgspec.json.encode(sorted(sids)).decode()
+            "stream_next_n", tuple[int, int, int, int], msgspec.json.encode(sorted(sids)).decode()
         )
-        if any(closed for _, _, closed in rows):
+        if any(closed for _, _, closed, _ in rows):
             raise StreamClosedError("the stream takes no more events")
-        return {sid: next_n for sid, next_n, _ in rows}
+        return {sid: next_n for sid, next_n, _, _ in rows}, rows[0][3]
 
-    def _orders(self, seq: int, event: PreparedEvent) -> list[Sequence[Value]]:
+    def _orders(self, seqs: dict[int, int], event: PreparedEvent) -> list[Sequence[Value]]:
         return [
             (
-                seq,
+                seqs[id(event)],
                 i,
                 to_ms(event.deadline.safe_by),
                 self._cipher.seal(attachment, column="attachment", row=event.ident),
@@ -233,16 +252,45 @@ class Arrivals:
         await transaction.run("register_put", *group_values(group))
 
 
-def _entry_values(seq: int, n: int, event: PreparedEvent) -> Sequence[Value]:
-    deadline = event.deadline
-    return (
-        seq,
-        event.stream.sid,
-        n,
-        event.ident,
-        event.event.kind.value,
-        to_ms(event.event.observed_at),
-        to_ms(deadline.safe_by),
-        None if deadline.expires_at is None else to_ms(deadline.expires_at),
-        event.payload,
-    )
+def _runs(batches: Sequence[PreparedBatch]) -> Iterator[list[PreparedBatch]]:
+    """The batches, cut before each that does something ahead of its events.
+
+    Between two cuts there are only events, numbered one after the other, and cursors: one pass
+    over them leaves the rows that one batch after the other would.
+    """
+    run: list[PreparedBatch] = []
+    for prepared in batches:
+        batch = prepared.batch
+        if run and (batch.sightings or prepared.losses or batch.timers):
+            yield run
+            run = []
+        run.append(prepared)
+    if run:
+        yield run
+
+
+def _entry_columns(fresh: Sequence[tuple[PreparedEvent, int]]) -> tuple[str, bytes, bytes]:
+    """The rows of new entries with their numbers, as ``entry_insert`` takes them.
+
+    One statement for all: SQLite goes through it without coming back for each row.
+    """
+    rows = []
+    begins = 1
+    for event, n in fresh:
+        deadline = event.deadline
+        rows.append(
+            (
+                event.stream.sid,
+                n,
+                event.event.kind.value,
+                to_ms(event.event.observed_at),
+                to_ms(deadline.safe_by),
+                None if deadline.expires_at is None else to_ms(deadline.expires_at),
+                begins,
+                len(event.payload),
+            )
+        )
+        begins += len(event.payload)
+    idents = b"".join([event.ident for event, _ in fresh])
+    payloads = b"".join([event.payload for event, _ in fresh])
+    return msgspec.json.encode(rows).decode(), idents, payloads

@@ -55,6 +55,7 @@ class JournalCore:
         self._fetching = Leases()
         self._arrived = {state: asyncio.Event() for state in EntryState}
         self._damaged: set[int] = set()
+        self._damaged_documents: set[int] = set()
         self._streams: dict[tuple[str, str], StreamRow] = {}
         self._opening = asyncio.Lock()
         self._closed = False
@@ -108,7 +109,7 @@ class JournalCore:
     @property
     def damaged(self) -> int:
         """Rows met so far that do not open."""
-        return len(self._damaged)
+        return len(self._damaged) + len(self._damaged_documents)
 
     def _signal(self, *states: EntryState) -> None:
         for state in states:
@@ -125,7 +126,7 @@ class JournalCore:
         await self._writer.close()
 
 
-def as_json(values: Sequence[int] | Sequence[str]) -> str:
+def as_json(values: Sequence[int] | Sequence[str] | Sequence[tuple[str, int]]) -> str:
     """A JSON array, as ``json_each`` takes it."""
     return msgspec.json.encode(values).decode()
 

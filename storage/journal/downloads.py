@@ -55,16 +55,18 @@ class DownloadVerbs(JournalCore):
             if not places or places[0].payload is None:
                 return False
             (place,) = places
-            if place.closed and EntryState(place.state) not in BEFORE_SEAL:
+            before = EntryState(place.state) in BEFORE_SEAL
+            stream = None if before else await self._recording(transaction, order, place)
+            if stream is None and not before:
                 await self._give_up(transaction, order, TOO_LATE, place, at)
                 return False
             sealed = self._cipher.seal(file, column="file", row=place.ident)
             if not await transaction.run("download_done", sealed, order.id):
                 return False
-            if EntryState(place.state) in BEFORE_SEAL:
+            if stream is None:
                 await transaction.run("entry_wake", order.seq)
             else:
-                await self._append_media(transaction, order, file, place, at)
+                await self._append_media(transaction, order, file, place, stream=stream, at=at)
             return True
 
         try:
@@ -74,19 +76,30 @@ class DownloadVerbs(JournalCore):
         self._signal(EntryState.RECEIVED, EntryState.JUDGED)
         return wanted
 
+    async def _recording(
+        self, transaction: Transaction, order: DownloadOrder, place: EntryPlace
+    ) -> StreamRow | None:
+        """The stream that a late medium goes to: its message's, or the one after it."""
+        if not place.closed:
+            (row,) = await transaction.rows("stream_some", StreamRow, as_json([place.sid]))
+            return row
+        found = await transaction.rows("stream_open_of", StreamRow, order.connector, order.group_id)
+        return found[0] if found else None
+
     async def _append_media(
         self,
         transaction: Transaction,
         order: DownloadOrder,
         file: SpooledFile,
         place: EntryPlace,
+        *,
+        stream: StreamRow,
         at: datetime,
     ) -> None:
         """A medium that came after the seal is an entry of its own; the sealed one stays."""
-        (row,) = await transaction.rows("stream_some", StreamRow, as_json([place.sid]))
         assert place.payload is not None  # noqa: S101 - checked by the caller
         parent = self._cipher.open(place.payload, Event, column="payload", row=place.ident)
-        prepared = self._arrivals.prepare(_media_event(parent, order, at), row)
+        prepared = self._arrivals.prepare(_media_event(parent, order, at), stream)
         seqs = await self._arrivals.insert(transaction, [prepared])
         seq = seqs.get(id(prepared))
         if seq is None:
@@ -176,6 +189,7 @@ def _media_event(parent: Event, order: DownloadOrder, at: datetime) -> Event:
         observed_at=at,
         relates_to=Relation(type=RelationType.MEDIA, upstream_id=parent.upstream_id),
         timer=parent.timer,
+        own_timer=parent.own_timer,
         method=parent.method,
         raw=parent.raw,
     )

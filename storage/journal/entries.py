@@ -15,7 +15,7 @@ from bridge.model import Verdict
 from bridge.protocols import Entry, Sealing, StoredProof
 from storage.journal.committer import Transaction
 from storage.journal.core import JournalCore, as_json
-from storage.journal.rows import EntryPlace, FileRow, VerdictRow, sayable, to_ms
+from storage.journal.rows import EntryPlace, FileRow, VerdictRow, filed, sayable, to_ms
 
 
 def _from(trigger: Trigger) -> str:
@@ -96,6 +96,7 @@ class EntryVerbs(JournalCore):
                 self._cipher.seal(verdict, column="verdict", row=idents[seq]),
                 seq,
                 _from(Trigger.JUDGE),
+                idents[seq],
             )
             for seq, verdict in verdicts
             if seq in idents
@@ -137,6 +138,7 @@ class EntryVerbs(JournalCore):
             self._cipher.seal_bytes(sealing.record.body, column="record", row=place.ident),
             sealing.record.digest.value,
             sealing.record.key,
+            filed(sealing.record.key),
             index,
             sealing.seq,
             place.state,
@@ -165,7 +167,7 @@ class EntryVerbs(JournalCore):
     async def promote(
         self, seq: int, verdict: Verdict, *, key: str, safe_by: datetime, leaf: Leaf
     ) -> bool:
-        """Move a discard to sealed. Crash before: the next message that needs it asks again."""
+        """Move a discard or a stored review to sealed. Crash before: who needs it asks again."""
         idents = await self._idents([seq])
         if seq not in idents:
             return False
@@ -178,9 +180,10 @@ class EntryVerbs(JournalCore):
                 verdict.outcome.value,
                 sealed,
                 key,
+                filed(key),
                 to_ms(safe_by),
                 seq,
-                _from(Trigger.PROMOTE),
+                idents[seq],
             )
             if changed:
                 await transaction.add_leaves([leaf])

@@ -1,23 +1,34 @@
-"""Verbs on manifest parts and acts: fixed first, numbered when the store takes them."""
+"""Verbs on manifest parts and acts: fixed first, numbered before they are put, then placed."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from bridge.canonical import Leaf
-from bridge.model import Outcome
-from bridge.protocols import Entry, Placement, PlacementKind
+from bridge.errors import JournalKeyError
+from bridge.model import Digest, Outcome
+from bridge.protocols import Entry, ManifestPlace, Placement, PlacementKind
 from storage.journal.committer import Transaction
 from storage.journal.core import JournalCore
-from storage.journal.rows import PlacementRow, from_ms, to_ms
+from storage.journal.rows import PlacementAt, PlacementRow, from_ms, to_ms
+
+ACTS = "acts"
+"""All acts are numbered in one series, whatever their day."""
 
 
 class PlacementVerbs(JournalCore):
     """See :class:`bridge.protocols.Journal`."""
 
-    async def manifest_due(self, *, limit: int) -> tuple[Entry, ...]:
-        """Entries no manifest part names yet."""
-        return await self._entries(await self._rows("entry_manifest_due", int, limit))
+    async def manifest_places(self) -> tuple[ManifestPlace, ...]:
+        """Where rows wait."""
+        found = (place.partition("/") for place in await self._rows("entry_manifest_places", str))
+        return tuple(ManifestPlace(gid=gid, day=day) for gid, _, day in found)
+
+    async def manifest_due(self, place: ManifestPlace, *, limit: int) -> tuple[Entry, ...]:
+        """Entries of one place that no manifest part names yet."""
+        where = f"{place.gid}/{place.day}"
+        return await self._entries(await self._rows("entry_manifest_due", int, where, limit))
 
     async def queue(
         self, placement: Placement, *, rows: Sequence[tuple[int, Outcome]] = ()
@@ -38,8 +49,9 @@ class PlacementVerbs(JournalCore):
             "placement_insert",
             placement.kind.value,
             placement.folder,
-            "acts" if acts else placement.folder,
+            ACTS if acts else placement.folder,
             self._cipher.seal_bytes(placement.body, column="placement", row=b""),
+            Digest.of(placement.body).value,
             placement.connector,
             placement.group_id,
             to_ms(placement.at),
@@ -48,9 +60,20 @@ class PlacementVerbs(JournalCore):
         )
 
     async def placements(self, *, limit: int) -> tuple[Placement, ...]:
-        """Documents waiting for their place."""
-        rows = await self._rows("placement_waiting", PlacementRow, limit)
-        return tuple(self._placement(row) for row in rows)
+        """Documents waiting for their place; one that is damaged costs its neighbours nothing."""
+        known = len(self._damaged_documents)
+        found: list[Placement] = []
+        for row in await self._rows("placement_waiting", PlacementRow, limit + known):
+            try:
+                found.append(self._placement(row))
+            except JournalKeyError:
+                self._damaged_documents.add(row.id)
+        return tuple(found[:limit])
+
+    async def document(self, id_: int) -> Placement | None:
+        """One document."""
+        rows = await self._rows("placement_one", PlacementRow, id_)
+        return self._placement(rows[0]) if rows else None
 
     def _placement(self, row: PlacementRow) -> Placement:
         return Placement(
@@ -66,13 +89,35 @@ class PlacementVerbs(JournalCore):
             total=row.total,
         )
 
-    async def place(self, placement: Placement, *, number: int, leaf: Leaf) -> None:
+    async def number(self, placement: Placement, *, after: int | None = None) -> Placement:
+        """Fix the number. Crash after: the next try puts the same bytes under the same number."""
+
+        async def work(transaction: Transaction) -> int:
+            rows = await transaction.rows("placement_at", PlacementAt, placement.id)
+            if not rows:
+                raise RuntimeError("only a document that was queued is numbered")
+            (row,) = rows
+            if row.number is not None and (row.placed or row.number != after):
+                return row.number
+            (highest,) = await transaction.rows("placement_highest", int, row.series)
+            number = max(highest, -1 if after is None else after) + 1
+            await transaction.run("placement_number", number, placement.id)
+            return number
+
+        return replace(placement, number=await self._committer.run(work))
+
+    async def place(self, placement: Placement, *, leaf: Leaf) -> None:
         """The store has it. Crash before: the PUT is repeated and answers 412 with our bytes."""
+        if placement.number is None:
+            raise RuntimeError("a document is numbered before it is placed")
 
         async def work(transaction: Transaction) -> None:
-            if not await transaction.rows("placement_open", int, placement.id):
-                return  # every document has exactly one leaf
-            (index,) = await transaction.add_leaves([leaf])
-            await transaction.run("placement_place", number, index, placement.id)
+            for row in await transaction.rows("placement_at", PlacementAt, placement.id):
+                if row.placed:
+                    return  # every document has exactly one leaf
+                if row.number != placement.number:
+                    raise RuntimeError("a document is placed under the number that it was given")
+                (index,) = await transaction.add_leaves([leaf])
+                await transaction.run("placement_place", index, placement.id)
 
         await self._committer.run(work)

@@ -17,23 +17,30 @@ INSERT INTO place (connector, cursor, at) VALUES (?, ?, ?)
 ON CONFLICT (connector) DO UPDATE SET cursor = excluded.cursor, at = excluded.at
 
 -- name: register_all
-SELECT connector, platform, group_id, name, state, notice, presence, note, capture_all, listed, notices
+SELECT connector, platform, group_id, name, state, notice, presence, note, capture_all, listed, notices,
+       timer_seconds, timer_basis
 FROM register ORDER BY connector, group_id
 
 -- name: register_one
-SELECT connector, platform, group_id, name, state, notice, presence, note, capture_all, listed, notices
+SELECT connector, platform, group_id, name, state, notice, presence, note, capture_all, listed, notices,
+       timer_seconds, timer_basis
 FROM register WHERE connector = ? AND group_id = ?
 
 -- name: register_count
 SELECT COUNT(*) FROM register WHERE connector = ? AND state = ?
 
 -- name: register_put
-INSERT INTO register (connector, platform, group_id, name, state, notice, presence, note, capture_all, listed, notices)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO register (connector, platform, group_id, name, state, notice, presence, note, capture_all, listed, notices,
+                      timer_seconds, timer_basis)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (connector, group_id) DO UPDATE SET
     name = excluded.name, state = excluded.state, notice = excluded.notice,
     presence = excluded.presence, note = excluded.note, capture_all = excluded.capture_all,
-    listed = excluded.listed, notices = excluded.notices
+    listed = excluded.listed, notices = excluded.notices,
+    timer_seconds = excluded.timer_seconds, timer_basis = excluded.timer_basis
+
+-- name: register_timer
+UPDATE register SET timer_seconds = ?, timer_basis = ? WHERE connector = ? AND group_id = ?
 
 -- name: stream_all_open
 SELECT s.sid, s.id, s.gid, s.connector, r.platform, s.group_id, r.name, r.capture_all
@@ -54,8 +61,12 @@ UPDATE stream SET closed_at = ? WHERE sid = ? AND closed_at IS NULL
 -- name: stream_sid
 SELECT sid FROM stream WHERE id = ?
 
+-- name: stream_sids_of
+SELECT sid FROM stream WHERE connector = ? AND group_id = ?
+
 -- name: stream_next_n
-SELECT sid, next_n, closed_at IS NOT NULL FROM stream WHERE sid IN (SELECT value FROM json_each(?))
+SELECT sid, next_n, closed_at IS NOT NULL, (SELECT COALESCE(MAX(seq), 0) + 1 FROM entry)
+FROM stream WHERE sid IN (SELECT value FROM json_each(?))
 
 -- name: stream_last
 SELECT next_n FROM stream WHERE sid = ?
@@ -64,38 +75,48 @@ SELECT next_n FROM stream WHERE sid = ?
 UPDATE stream SET next_n = ? WHERE sid = ?
 
 -- name: entry_known
-SELECT ident FROM entry WHERE sid = ? AND ident IN (SELECT from_hex(value) FROM json_each(?))
-
--- name: entry_next_seq
-SELECT COALESCE(MAX(seq), 0) + 1 FROM entry
+-- An identity is 16 bytes; the second parameter holds those of all events asked for, end to end.
+SELECT e.sid, e.ident FROM json_each(?1) asked
+CROSS JOIN entry e ON e.sid = asked.value AND e.ident = substr(?2, asked.key * 16 + 1, 16)
 
 -- name: entry_insert
+-- All rows in one step: ?1 is the first seq, ?2 an array of rows, ?3 their identities and ?4 their
+-- payloads, each end to end; a row ends with where its payload begins and how long it is.
 INSERT INTO entry (seq, sid, n, ident, kind, received_at, safe_by, expires_at, state, payload_sealed)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'received', ?)
-
--- The index of work is partial: its own condition must stand in a statement that is to use it.
+SELECT ?1 + key, json_extract(value, '$[0]'), json_extract(value, '$[1]'),
+       substr(?3, key * 16 + 1, 16), json_extract(value, '$[2]'), json_extract(value, '$[3]'),
+       json_extract(value, '$[4]'), json_extract(value, '$[5]'), 'received',
+       substr(?4, json_extract(value, '$[6]'), json_extract(value, '$[7]'))
+FROM json_each(?2)
 
 -- name: entry_due_feasible
+-- The index of work is partial: its own condition must stand in a statement that is to use it.
+-- A next try more than an hour (3600000 ms) ahead is due: no pause is as long, so the wall clock was
+-- set back since it was written.
 SELECT seq FROM entry
-WHERE state = :state AND state IN ('received', 'judged', 'sealed') AND next_try <= :now
+WHERE state = :state AND state IN ('received', 'judged', 'sealed')
+  AND (next_try <= :now OR next_try > :now + 3600000)
   AND (expires_at IS NULL OR expires_at >= :feasible)
 ORDER BY safe_by LIMIT :limit
 
 -- name: entry_due_hopeless
 SELECT seq FROM entry
-WHERE state = :state AND state IN ('received', 'judged', 'sealed') AND next_try <= :now
+WHERE state = :state AND state IN ('received', 'judged', 'sealed')
+  AND (next_try <= :now OR next_try > :now + 3600000)
   AND expires_at < :feasible
 ORDER BY safe_by LIMIT :limit
 
 -- name: entry_store_feasible
 SELECT e.seq FROM entry e JOIN stream s USING (sid) JOIN register r USING (connector, group_id)
-WHERE e.state = :state AND e.state IN ('received', 'judged', 'sealed') AND e.next_try <= :now
+WHERE e.state = :state AND e.state IN ('received', 'judged', 'sealed')
+  AND (e.next_try <= :now OR e.next_try > :now + 3600000)
   AND r.notice != 'due' AND (e.expires_at IS NULL OR e.expires_at >= :feasible)
 ORDER BY e.safe_by LIMIT :limit
 
 -- name: entry_store_hopeless
 SELECT e.seq FROM entry e JOIN stream s USING (sid) JOIN register r USING (connector, group_id)
-WHERE e.state = :state AND e.state IN ('received', 'judged', 'sealed') AND e.next_try <= :now
+WHERE e.state = :state AND e.state IN ('received', 'judged', 'sealed')
+  AND (e.next_try <= :now OR e.next_try > :now + 3600000)
   AND r.notice != 'due' AND e.expires_at < :feasible
 ORDER BY e.safe_by LIMIT :limit
 
@@ -118,10 +139,10 @@ SELECT MAX(n) FROM entry WHERE sid = ? AND n <= ? AND kind IN ('roster', 'member
 UPDATE entry SET state = ?, outcome = ?, verdict_sealed = ?, attempts = 0, error = NULL,
     next_try = CASE WHEN EXISTS (SELECT 1 FROM download d WHERE d.seq = entry.seq AND d.state = 'waiting')
                     THEN received_at + MAX(safe_by - received_at, 0) / 2 ELSE 0 END
-WHERE seq = ? AND state = ?
+WHERE seq = ? AND state = ? AND ident = ?
 
 -- name: entry_seal
-UPDATE entry SET state = ?, record_sealed = ?, digest = ?, key = ?, seen_leaf = ?, manifest_due = 1,
+UPDATE entry SET state = ?, record_sealed = ?, digest = ?, key = ?, place = ?, seen_leaf = ?, manifest_due = 1,
     attempts = 0, next_try = 0, error = NULL
 WHERE seq = ? AND state = ?
 
@@ -133,13 +154,14 @@ FROM entry e JOIN stream s USING (sid) WHERE e.seq = ?
 SELECT seq, ident FROM entry WHERE seq IN (SELECT value FROM json_each(?))
 
 -- name: entry_store
-UPDATE entry SET state = ?, stored_at = ?, late_ms = ?, attempts = 0, next_try = 0, error = NULL
+UPDATE entry SET state = ?, stored_at = COALESCE(stored_at, ?), late_ms = COALESCE(late_ms, ?), attempts = 0, next_try = 0, error = NULL
 WHERE seq = ? AND state = ?
 
 -- name: entry_promote
-UPDATE entry SET state = ?, outcome = ?, verdict_sealed = ?, key = ?, safe_by = ?,
-    expires_at = NULL, manifest_due = 1, attempts = 0, next_try = 0, error = NULL
-WHERE seq = ? AND state = ?
+UPDATE entry SET state = ?, outcome = ?, verdict_sealed = ?, key = ?, place = ?, safe_by = ?,
+    expires_at = NULL, fixed_deadline = 1, manifest_due = 1, attempts = 0, next_try = 0, error = NULL
+WHERE seq = ? AND ident = ?
+  AND (state = 'discarded' OR (state = 'stored' AND outcome = 'review'))
 
 -- name: entry_fail
 UPDATE entry SET attempts = attempts + 1, error = ?, next_try = ?
@@ -150,8 +172,33 @@ UPDATE entry SET next_try = 0
 WHERE seq = ?1 AND state = 'judged'
   AND NOT EXISTS (SELECT 1 FROM download WHERE seq = ?1 AND state = 'waiting')
 
+-- name: entry_replan_seqs
+SELECT seq FROM entry
+WHERE state IN ('received', 'judged', 'sealed') AND +sid IN (SELECT value FROM json_each(?1))
+UNION
+SELECT d.seq FROM download d JOIN entry e USING (seq)
+WHERE d.state = 'waiting' AND +e.sid IN (SELECT value FROM json_each(?1))
+
+-- name: entry_replan_some
+SELECT seq, sid, safe_by, expires_at, payload_sealed, ident FROM entry
+WHERE seq IN (SELECT value FROM json_each(?)) AND payload_sealed IS NOT NULL AND fixed_deadline = 0
+
+-- A pause that was measured by a later deadline ends; the wait for media is half of the new time.
+
+-- name: entry_replan
+UPDATE entry SET safe_by = ?2, expires_at = ?3,
+    next_try = CASE WHEN state = 'judged'
+                         AND EXISTS (SELECT 1 FROM download d WHERE d.seq = ?1 AND d.state = 'waiting')
+                    THEN received_at + MAX(?2 - received_at, 0) / 2
+                    WHEN ?2 < safe_by THEN 0 ELSE next_try END
+WHERE seq = ?1 AND state IN ('received', 'judged', 'sealed')
+
+-- name: download_replan
+UPDATE download SET due = ?2, next_try = CASE WHEN ?2 < due THEN 0 ELSE next_try END
+WHERE seq = ?1 AND state = 'waiting' AND due != ?2
+
 -- name: entry_manifest_due
-SELECT seq FROM entry WHERE manifest_due = 1 ORDER BY seq LIMIT ?
+SELECT seq FROM entry WHERE manifest_due = 1 AND place = ? ORDER BY seq LIMIT ?
 
 -- name: entry_manifest_done
 UPDATE entry SET manifest_due = 0 WHERE seq = ? AND outcome = ?
@@ -173,7 +220,8 @@ INSERT INTO download (seq, i, state, due, attachment_sealed) VALUES (?, ?, 'wait
 -- name: download_due
 SELECT d.id, d.seq, d.i, d.due, d.attempts, d.attachment_sealed, s.connector, s.group_id, e.ident
 FROM download d JOIN entry e USING (seq) JOIN stream s USING (sid)
-WHERE d.state = 'waiting' AND d.next_try <= ? ORDER BY d.due LIMIT ?
+WHERE d.state = 'waiting' AND (d.next_try <= ?1 OR d.next_try > ?1 + 3600000)
+ORDER BY d.due LIMIT ?2
 
 -- name: download_of
 SELECT d.id, d.i, d.state, d.attachment_sealed, d.file_sealed, e.ident
@@ -211,35 +259,38 @@ DELETE FROM download WHERE seq = ?
 -- name: gap_insert
 INSERT INTO gap (sid, after, why, since, until, detail_sealed, at, leaf) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 
+-- name: gap_known
+SELECT COUNT(*) FROM gap g JOIN stream s USING (sid)
+WHERE s.connector = ? AND s.group_id = ? AND g.why = ? AND g.since IS ? AND g.until IS ?
+
+-- name: hearing_get
+SELECT at FROM hearing WHERE connector = ?
+
+-- name: hearing_set
+INSERT INTO hearing (connector, at) VALUES (?, ?) ON CONFLICT (connector) DO UPDATE SET at = excluded.at
+
+-- name: saying_insert
+INSERT INTO saying (connector, group_id, key, until, text) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (key) DO NOTHING
+
+-- name: saying_waiting
+SELECT id, connector, group_id, text, key, until FROM saying WHERE said = 0 ORDER BY id LIMIT ?
+
+-- name: saying_said
+UPDATE saying SET said = 1 WHERE id = ?
+
 -- name: leaf_next
 SELECT COALESCE(MAX(idx), -1) + 1 FROM leaf
 
 -- name: leaf_insert
 INSERT INTO leaf (idx, kind, body) VALUES (?, ?, ?)
 
--- name: placement_insert
-INSERT INTO placement (kind, folder, series, body_sealed, connector, group_id, at, stream, total)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-
--- name: placement_waiting
-SELECT p.id, p.kind, p.folder, p.body_sealed, p.connector, p.group_id, p.at, p.stream, p.total,
-       (SELECT COALESCE(MAX(number), -1) + 1 FROM placement q
-        WHERE q.series = p.series AND q.number IS NOT NULL)
-FROM placement p JOIN register r USING (connector, group_id)
-WHERE p.leaf IS NULL AND (r.notice != 'due' OR p.kind = 'step') ORDER BY p.id LIMIT ?
-
--- name: placement_open
-SELECT id FROM placement WHERE id = ? AND leaf IS NULL
-
--- name: placement_place
-UPDATE placement SET number = ?, leaf = ? WHERE id = ? AND leaf IS NULL
-
 -- name: unsplit_insert
 INSERT OR IGNORE INTO unsplit (digest, connector, at, body_sealed) VALUES (?, ?, ?, ?)
 
 -- name: tally_entries
 SELECT s.connector, s.group_id, e.state, e.outcome, COUNT(*), MAX(e.received_at),
-       SUM(e.late_ms IS NOT NULL)
+       SUM(e.late_ms IS NOT NULL), SUM(e.stored_at IS NOT NULL)
 FROM entry e JOIN stream s USING (sid) GROUP BY e.sid, e.state, e.outcome
 
 -- name: tally_gaps

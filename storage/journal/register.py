@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from bridge import keys
-from bridge.canonical import act_bytes
 from bridge.lifecycle import EntryState
 from bridge.model import Digest, Group, NoticeState, Outcome
-from bridge.protocols import Placement, PlacementKind, Tally, TallyGroup
+from bridge.protocols import Placement, Tally, TallyGroup
 from storage.journal.committer import Transaction
 from storage.journal.placements import PlacementVerbs
 from storage.journal.rows import GroupRow, TallyRow, from_ms, group_values, to_ms
+from storage.journal.stream_acts import close_act
 
 
 class RegisterVerbs(PlacementVerbs):
@@ -63,6 +62,19 @@ class RegisterVerbs(PlacementVerbs):
         found = await self._rows("meta_get", int, "office_taken")
         return found[0] if found else 0
 
+    async def take_request(self, number: int) -> None:
+        """Remember a request as done. Crash before: it is done again, which changes nothing."""
+
+        async def work(transaction: Transaction) -> None:
+            await transaction.run("meta_set", "requests_taken", number)
+
+        await self._committer.run(work)
+
+    async def requests_taken(self) -> int:
+        """The last request done."""
+        found = await self._rows("meta_get", int, "requests_taken")
+        return found[0] if found else 0
+
     async def settle_notice(
         self, group: Group, *, notice: NoticeState, note: str, act: Placement
     ) -> None:
@@ -95,23 +107,7 @@ class RegisterVerbs(PlacementVerbs):
             (total,) = await transaction.rows("stream_last", int, row.sid)
             if not await transaction.run("stream_close", to_ms(at), row.sid):
                 return
-            body = act_bytes(
-                salt=self._random(32),
-                kind="close",
-                at=at,
-                by="bridge",
-                details={"stream": row.id, "total": total},
-            )
-            placement = Placement(
-                kind=PlacementKind.CLOSE,
-                folder=keys.act_folder(at),
-                body=body,
-                connector=group.connector,
-                group_id=group.group_id,
-                at=at,
-                stream=row.id,
-                total=total,
-            )
+            placement = close_act(row, total=total, salt=self._random(32), at=at)
             await self._insert(transaction, placement)
 
         await self._committer.run(work)
@@ -170,7 +166,7 @@ def _counted(tally: TallyGroup, row: TallyRow) -> TallyGroup:
         review=tally.review + row.count * (row.outcome == Outcome.REVIEW),
         discarded=tally.discarded + row.count * (row.outcome == Outcome.DISCARD),
         undecided=tally.undecided + row.count * undecided,
-        stored=tally.stored + row.count * (row.state == EntryState.STORED),
+        stored=tally.stored + row.stored,
         late=tally.late + row.late,
         last_event_at=max(tally.last_event_at, last) if tally.last_event_at else last,
     )

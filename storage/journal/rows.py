@@ -20,6 +20,7 @@ from bridge.model import (
     SealedRecord,
     SpooledFile,
     Stream,
+    Timer,
     Verdict,
 )
 from bridge.protocols import DownloadOrder, DownloadState, Entry, MediaState
@@ -37,6 +38,11 @@ def to_ms(moment: datetime) -> int:
 def from_ms(value: int) -> datetime:
     """The moment ``value`` milliseconds after 1970."""
     return EPOCH + value * _MILLISECOND
+
+
+def filed(key: str) -> str:
+    """The place of a record's key: ``<gid>/<YYYY>/<MM>/<DD>``."""
+    return "/".join(key.split("/")[2:6])
 
 
 def sayable(text: str) -> str:
@@ -58,6 +64,8 @@ class GroupRow(msgspec.Struct, array_like=True, frozen=True):
     capture_all: int
     listed: int
     notices: int
+    timer_seconds: float | None
+    timer_basis: str | None
 
     def group(self) -> Group:
         """The row as a value."""
@@ -73,10 +81,16 @@ class GroupRow(msgspec.Struct, array_like=True, frozen=True):
             capture_all=bool(self.capture_all),
             listed=bool(self.listed),
             notices=self.notices,
+            timer=self._timer(),
         )
 
+    def _timer(self) -> Timer | None:
+        if self.timer_seconds is None:
+            return None
+        return Timer(seconds=self.timer_seconds, basis=self.timer_basis or "")
 
-def group_values(group: Group) -> tuple[int | str | None, ...]:
+
+def group_values(group: Group) -> tuple[int | float | str | None, ...]:
     """The parameters of ``register_put``."""
     return (
         group.connector,
@@ -90,7 +104,15 @@ def group_values(group: Group) -> tuple[int | str | None, ...]:
         int(group.capture_all),
         int(group.listed),
         group.notices,
+        *timer_values(group.timer),
     )
+
+
+def timer_values(timer: Timer | None) -> tuple[float | None, str | None]:
+    """The two columns that hold a timer."""
+    if timer is None:
+        return None, None
+    return float(timer.seconds), sayable(timer.basis)
 
 
 class StreamRow(msgspec.Struct, array_like=True, frozen=True):
@@ -262,13 +284,21 @@ class PlacementRow(msgspec.Struct, array_like=True, frozen=True):
     id: int
     kind: str
     folder: str
+    number: int | None
     body: bytes
     connector: str
     group_id: str
     at: int
     stream: str | None
     total: int | None
-    number: int
+
+
+class PlacementAt(msgspec.Struct, array_like=True, frozen=True):
+    """How far a document came."""
+
+    series: str
+    number: int | None
+    placed: int
 
 
 class EntryPlace(msgspec.Struct, array_like=True, frozen=True):
@@ -293,3 +323,4 @@ class TallyRow(msgspec.Struct, array_like=True, frozen=True):
     count: int
     last: int
     late: int
+    stored: int

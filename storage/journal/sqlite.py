@@ -14,11 +14,15 @@ from storage.journal.cipher import JournalCipher
 from storage.journal.core import check_key, connect, migrate, require_current
 from storage.journal.downloads import DownloadVerbs
 from storage.journal.entries import EntryVerbs
+from storage.journal.holdings import HoldingVerbs
 from storage.journal.register import RegisterVerbs
-from storage.journal.streams import StreamVerbs
+from storage.journal.speech import SpeechVerbs
+from storage.journal.succession import SuccessionVerbs
 
 
-class SqliteJournal(StreamVerbs, EntryVerbs, DownloadVerbs, RegisterVerbs):
+class SqliteJournal(
+    SpeechVerbs, SuccessionVerbs, EntryVerbs, DownloadVerbs, HoldingVerbs, RegisterVerbs
+):
     """See :class:`bridge.protocols.Journal` for what each verb promises."""
 
     @classmethod

@@ -1,4 +1,4 @@
-"""The named statements of ``queries.sql`` and the numbered migrations, read once at import."""
+"""The named statements of the ``*.sql`` files and the numbered migrations, read once at import."""
 
 from __future__ import annotations
 
@@ -12,7 +12,12 @@ def _named(text: str) -> dict[str, str]:
     return {name.strip(): sql.strip() for name, _, sql in (b.partition("\n") for b in blocks)}
 
 
-STATEMENTS = _named((_ROOT / "queries.sql").read_text("utf-8"))
+STATEMENTS = {
+    name: sql
+    for file in sorted(_ROOT.iterdir(), key=lambda entry: entry.name)
+    if file.name.endswith(".sql")
+    for name, sql in _named(file.read_text("utf-8")).items()
+}
 """Statement by name."""
 
 MIGRATIONS = tuple(

@@ -7,15 +7,14 @@ from dataclasses import replace
 from datetime import datetime
 
 from bridge import keys
-from bridge.canonical import act_bytes
-from bridge.canonical.json import base64url_text
 from bridge.lifecycle import EntryState
 from bridge.model import Batch, Cursor, Event, Group, Loss
-from bridge.protocols import Appended, Placement, PlacementKind
+from bridge.protocols import Appended, EarlierStream
 from storage.journal.arrivals import PreparedBatch, PreparedEvent, StreamClosedError
 from storage.journal.committer import Transaction
 from storage.journal.placements import PlacementVerbs
 from storage.journal.rows import GroupRow, StreamRow, to_ms
+from storage.journal.stream_acts import open_act
 
 YIELD_EVERY = 200
 """Events prepared before the event loop gets a turn: a batch of thousands must not stall it."""
@@ -42,11 +41,13 @@ class StreamVerbs(PlacementVerbs):
                 losses=[(streams[loss.group_id], loss) for loss in batch.losses],
             )
             try:
-                appended = await self._committer.run(self._arrivals.writing(prepared))
+                appended = await self._committer.join(self._arrivals.write, prepared)
             except StreamClosedError:  # between the two; nothing was written: the next stream
                 await self._load_streams()
         self._signal(EntryState.RECEIVED)
-        return replace(appended, opened=tuple(opened))
+        if batch.timers:  # what rested may be due now
+            self._signal(EntryState.JUDGED, EntryState.SEALED)
+        return replace(appended, opened=tuple(opened)) if opened else appended
 
     async def _streams_for(self, batch: Batch, opened: list[str]) -> dict[str, StreamRow]:
         """The open stream of each group in the batch; adds to ``opened`` what was not there."""
@@ -81,47 +82,49 @@ class StreamVerbs(PlacementVerbs):
             if not rows:
                 raise RuntimeError(f"connector {connector} delivered a group that is not listed")
             group = rows[0].group()
-            stream_key = self._random(32)
-            stream = keys.stream_id(stream_key, group.platform, group_id)
-            gid = keys.group_gid(self._blind_key, group.platform, group_id)
             now = self._clock.now()
-            act = Placement(
-                kind=PlacementKind.OPEN,
-                folder=keys.act_folder(now),
-                body=self._open_act(group, stream, gid, stream_key, now),
-                connector=connector,
-                group_id=group_id,
-                at=now,
-                stream=stream,
-            )
-            sealed = self._cipher.seal_bytes(stream_key, column="stream_key", row=stream.encode())
 
             async def work(transaction: Transaction) -> None:
-                await transaction.rows(
-                    "stream_insert", int, stream, connector, group_id, gid, sealed, to_ms(now)
-                )
-                await self._insert(transaction, act)
+                await self._insert_stream(transaction, group, at=now)
 
             await self._committer.run(work)
             await self._load_streams()
             return True
 
-    def _open_act(
-        self, group: Group, stream: str, gid: str, stream_key: bytes, now: datetime
-    ) -> bytes:
-        named = {"name": group.name} if group.name else {}
-        return act_bytes(
+    async def _insert_stream(
+        self,
+        transaction: Transaction,
+        group: Group,
+        *,
+        at: datetime,
+        previous: EarlierStream | None = None,
+    ) -> StreamRow:
+        """A new stream with its key, and its ``open`` act."""
+        stream_key = self._random(32)
+        stream = keys.stream_id(stream_key, group.platform, group.group_id)
+        gid = keys.group_gid(self._blind_key, group.platform, group.group_id)
+        names = (stream, group.connector, group.group_id, gid)
+        sealed = self._cipher.seal_bytes(stream_key, column="stream_key", row=stream.encode())
+        (sid,) = await transaction.rows("stream_insert", int, *names, sealed, to_ms(at))
+        act = open_act(
+            group,
+            stream=stream,
+            gid=gid,
+            stream_key=stream_key,
             salt=self._random(32),
-            kind="open",
-            at=now,
-            by="bridge",
-            details={
-                "stream": stream,
-                "stream_key": base64url_text(stream_key),
-                "gid": gid,
-                "platform": group.platform,
-                "group": {"id": group.group_id, **named},
-            },
+            at=at,
+            previous=previous,
+        )
+        await self._insert(transaction, act)
+        return StreamRow(
+            sid=sid,
+            id=stream,
+            gid=gid,
+            connector=group.connector,
+            platform=group.platform,
+            group_id=group.group_id,
+            name=group.name,
+            capture_all=int(group.capture_all),
         )
 
     async def record_gap(self, connector: str, loss: Loss, *, at: datetime) -> None:

@@ -13,7 +13,7 @@ import aiosqlite
 
 from bridge.errors import JournalUnavailableError
 from bridge.model import require_utc
-from bridge.protocols.office import GroupStep, StepKind
+from bridge.protocols.office import GroupStep, Request, RequestKind, StepKind
 from storage.office import schema
 
 # Text is bound as bytes and cast: a broken name from a platform keeps its lone surrogates
@@ -26,6 +26,8 @@ _STEPS = """
 SELECT number, kind, connector, group_id, name, ordered_by, at, why
 FROM group_step WHERE number > ? ORDER BY number
 """
+_ASK = "INSERT INTO request (kind, asked_by, at) VALUES (?, CAST(? AS TEXT), ?)"
+_REQUESTS = "SELECT number, kind, asked_by, at FROM request WHERE number > ? ORDER BY number"
 
 
 class SqliteOffice:
@@ -74,12 +76,7 @@ class SqliteOffice:
             step.at.isoformat(),
             _bytes(step.why),
         )
-        with _ours(self._path):
-            async with self._db.execute(_ORDER, row) as cursor:
-                number = cursor.lastrowid
-        if number is None:
-            raise RuntimeError("an INSERT gave no row number")
-        return number
+        return await self._add(_ORDER, row)
 
     async def steps(self, after: int) -> tuple[GroupStep, ...]:
         """Every step with a number above ``after``, in order."""
@@ -100,6 +97,31 @@ class SqliteOffice:
             for number, kind, connector, group_id, name, by, at, why in rows
         )
 
+    async def ask(self, request: Request) -> int:
+        """Add a request. Crash before: it was not asked, and who asked got no number."""
+        self._must_be_open()
+        require_utc(request.at, "at")
+        row = (request.kind.value, _bytes(request.by), request.at.isoformat())
+        return await self._add(_ASK, row)
+
+    async def requests(self, after: int) -> tuple[Request, ...]:
+        """Every request with a number above ``after``, in order."""
+        self._must_be_open()
+        with _ours(self._path):
+            rows = await self._db.execute_fetchall(_REQUESTS, (after,))
+        return tuple(
+            Request(number=number, kind=RequestKind(kind), by=by, at=datetime.fromisoformat(at))
+            for number, kind, by, at in rows
+        )
+
+    async def _add(self, statement: str, row: tuple[str | bytes | None, ...]) -> int:
+        with _ours(self._path):
+            async with self._db.execute(statement, row) as cursor:
+                number = cursor.lastrowid
+        if number is None:
+            raise RuntimeError("an INSERT gave no row number")
+        return number
+
     async def aclose(self) -> None:
         """Give up the connection. MAY be repeated."""
         self._closed = True
@@ -119,7 +141,7 @@ def _ours(path: Path) -> Iterator[None]:
     except (sqlite3.Error, OSError) as error:
         raise JournalUnavailableError(
             f"{path} cannot be used: {error}",
-            hint="Free disk space and check who owns the file; the order was not taken.",
+            hint="Free disk space and check who owns the file; nothing was taken.",
         ) from error
 
 

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import pytest
 
-from bridge.protocols import GroupStep, Office, StepKind
+from bridge.protocols import GroupStep, Office, Request, RequestKind, StepKind
 from storage.office import SqliteOffice
 from tests.fakes.office import FakeOffice, Inbox
 
@@ -27,6 +27,7 @@ STEP = GroupStep(
     at=datetime(2026, 3, 1, 9, 0, 0, 123456, tzinfo=UTC),
     why="ministerial group",
 )
+REQUEST = Request(kind=RequestKind.RECONCILE, by="ada", at=STEP.at)
 
 
 @pytest.fixture(params=["fake", "sqlite"])
@@ -86,6 +87,28 @@ async def test_steps_after_a_number(opener: Opener) -> None:
     assert await office.steps(numbers[-1]) == ()
 
 
+@pytest.mark.parametrize("kind", RequestKind)
+async def test_every_kind_can_be_asked(opener: Opener, kind: RequestKind) -> None:
+    """A request comes back exactly as asked, with the number that `ask` gave."""
+    office = await opener()
+    assert await office.requests(0) == ()
+    asked = replace(REQUEST, kind=kind, by="'\x00\U0001f6a8\ud800", number=99)
+    number = await office.ask(asked)
+    assert await office.requests(0) == (replace(asked, number=number),)
+
+
+async def test_requests_after_a_number(opener: Opener) -> None:
+    """Requests have numbers of their own that only grow; another handle sees them, in order."""
+    people, bridge = await opener(), await opener()
+    await people.order(STEP)
+    numbers = [await people.ask(replace(REQUEST, by=str(i))) for i in range(4)]
+    assert numbers == sorted(set(numbers))
+    await people.aclose()
+    assert [each.by for each in await bridge.requests(numbers[1])] == ["2", "3"]
+    assert await bridge.requests(numbers[-1]) == ()
+    assert len(await bridge.steps(0)) == 1
+
+
 async def test_another_handle_sees_what_was_ordered(opener: Opener) -> None:
     """An order is there for every other handle once it is given, and after its own is closed."""
     people, bridge = await opener(), await opener()
@@ -120,6 +143,9 @@ async def test_a_time_that_is_not_utc_is_refused(opener: Opener, zone: timezone 
     with pytest.raises(ValueError, match="must be an aware UTC time"):
         await office.order(replace(STEP, at=STEP.at.replace(tzinfo=zone)))
     assert await office.steps(0) == ()
+    with pytest.raises(ValueError, match="must be an aware UTC time"):
+        await office.ask(replace(REQUEST, at=STEP.at.replace(tzinfo=zone)))
+    assert await office.requests(0) == ()
 
 
 async def test_closing_twice_is_safe(opener: Opener) -> None:
@@ -131,6 +157,10 @@ async def test_closing_twice_is_safe(opener: Opener) -> None:
         await office.order(STEP)
     with pytest.raises(RuntimeError, match="closed"):
         await office.steps(0)
+    with pytest.raises(RuntimeError, match="closed"):
+        await office.ask(REQUEST)
+    with pytest.raises(RuntimeError, match="closed"):
+        await office.requests(0)
 
 
 async def test_a_cancelled_order_happened_or_did_not(opener: Opener) -> None:

@@ -33,7 +33,7 @@ async def test_a_forgotten_entry_is_gone(subject: Subject) -> None:
     assert await subject.journal.entry(entry.seq) is None
     assert await subject.journal.find(stream, "$1") is None
     assert [e.n for e in await subject.journal.recent(stream, before=9, limit=9)] == [0]
-    assert await subject.journal.manifest_due(limit=9) == ()
+    assert await subject.journal.manifest_places() == ()
     assert not await subject.promote(entry)
 
 

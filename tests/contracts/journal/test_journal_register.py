@@ -101,6 +101,17 @@ async def test_a_step_may_be_passed_over(subject: Subject) -> None:
     assert await subject.journal.office_taken() == 7
 
 
+async def test_a_request_is_remembered_as_done(subject: Subject) -> None:
+    """Requests are counted apart from steps, over a restart too."""
+    assert await subject.journal.requests_taken() == 0
+    await subject.journal.take_request(3)
+    await subject.journal.take_request(3)
+    await subject.journal.skip_office_step(7)
+    await subject.restart()
+    assert await subject.journal.requests_taken() == 3
+    assert await subject.journal.office_taken() == 7
+
+
 @pytest.mark.parametrize("notice", [NoticeState.POSTED, NoticeState.REFUSED])
 async def test_a_notice_is_settled_with_its_act(subject: Subject, notice: NoticeState) -> None:
     """The notice's outcome, its note, its count and its act are there together."""

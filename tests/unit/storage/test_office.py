@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from bridge.errors import ConfigError, JournalUnavailableError
-from bridge.protocols import GroupStep, StepKind
+from bridge.protocols import GroupStep, Request, RequestKind, StepKind
 from storage.office import SqliteOffice, schema
 
 STEP = GroupStep(
@@ -85,17 +85,30 @@ async def test_the_file_is_durable(path: Path) -> None:
     assert [tuple(row) for row in rows] == [(2,)]
 
 
-async def test_the_schema_knows_every_kind(path: Path) -> None:
-    """The CHECK on `kind` holds exactly the steps a person may order."""
-    ((sql,),) = run(path, "SELECT sql FROM sqlite_master WHERE name = 'group_step'")
-    listed = re.search(r"kind IN \(([^)]*)\)", str(sql))
+@pytest.mark.parametrize(("table", "kinds"), [("group_step", StepKind), ("request", RequestKind)])
+async def test_the_schema_knows_every_kind(
+    path: Path, table: str, kinds: type[StepKind | RequestKind]
+) -> None:
+    """The CHECK on `kind` holds exactly what a person may order or ask."""
+    made = {row[0]: row[1] for row in run(path, "SELECT name, sql FROM sqlite_master")}
+    listed = re.search(r"kind IN \(([^)]*)\)", str(made[table]))
     assert listed is not None
-    assert re.findall(r"'(\w+)'", listed[1]) == [kind.value for kind in StepKind]
+    assert re.findall(r"'(\w+)'", listed[1]) == [kind.value for kind in kinds]
 
 
 @pytest.mark.parametrize("statement", ["UPDATE group_step SET why = 'x'", "DELETE FROM group_step"])
 async def test_steps_are_never_altered(path: Path, statement: str) -> None:
     """Nobody changes or removes what was ordered."""
+    with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+        run(path, statement)
+
+
+@pytest.mark.parametrize("statement", ["UPDATE request SET at = 'x'", "DELETE FROM request"])
+async def test_requests_are_never_altered(path: Path, statement: str) -> None:
+    """Nobody changes or removes what was asked."""
+    office = await SqliteOffice.open(path)
+    await office.ask(Request(kind=RequestKind.RECONCILE, by="ada", at=STEP.at))
+    await office.aclose()
     with pytest.raises(sqlite3.IntegrityError, match="append-only"):
         run(path, statement)
 
@@ -107,6 +120,23 @@ async def test_a_newer_file_is_refused(path: Path) -> None:
         await SqliteOffice.open(path)
     assert "newer version" in caught.value.hint
     assert run(path, "PRAGMA user_version") == [(999,)]
+
+
+async def test_a_file_of_version_1_is_brought_up_to_date(tmp_path: Path) -> None:
+    """Steps ordered under the first version are there beside the requests of this one."""
+    file = tmp_path / "office.db"
+    first = (await asyncio.to_thread(schema.migrations))[0]
+    with closing(sqlite3.connect(file, isolation_level=None)) as db:
+        db.executescript(f"{first}\nPRAGMA user_version = 1;")
+        db.execute(
+            "INSERT INTO group_step (kind, connector, group_id, ordered_by, at, why)"
+            " VALUES ('propose', 'matrix', '!a', 'ada', '2026-03-01T09:00:00+00:00', '')"
+        )
+    office = await SqliteOffice.open(file)
+    assert await office.ask(Request(kind=RequestKind.RECONCILE, by="ada", at=STEP.at)) == 1
+    assert [step.by for step in await office.steps(0)] == ["ada"]
+    await office.aclose()
+    assert run(file, "PRAGMA user_version") == [(2,)]
 
 
 async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:

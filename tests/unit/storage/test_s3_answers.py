@@ -21,7 +21,7 @@ from bridge.errors import (
 )
 from bridge.protocols import ObjectBody
 from storage.objects.s3 import S3ObjectStore
-from storage.objects.s3_bucket import LockMode, whole_second
+from storage.objects.s3_values import LockMode, whole_second
 from tests.servers.ports import free_ports
 from tests.servers.s3_stub import Answer, S3Stub, s3_stub
 from tests.servers.silent import silent_server

@@ -156,7 +156,7 @@ async def test_leaves_are_in_the_log_as_they_were_given(journal: SqliteJournal, 
     leaf = Leaf(kind="step", body=b'{"k":"step"}')
     await journal.queue(placement())
     (waiting,) = await journal.placements(limit=1)
-    await journal.place(waiting, number=0, leaf=leaf)
+    await journal.place(await journal.number(waiting), leaf=leaf)
     assert rows(path, "SELECT idx, kind, body FROM leaf") == [(0, leaf.kind, leaf.body)]
 
 

@@ -110,6 +110,11 @@ def test_work_is_found_by_its_index(name: str, state: str) -> None:
     [
         ("download_due", "download_work"),
         ("entry_manifest_due", "entry_manifest"),
+        ("entry_manifest_places", "entry_manifest"),
+        ("entry_filed", "entry_filed"),
+        ("entry_undecided", "entry_undecided"),
+        ("placement_known", "placement_number"),
+        ("placement_highest", "placement_number"),
         ("entry_forgettable", "entry_discarded"),
         ("entry_roster", "entry_roster"),
         ("tally_pending", "entry_work"),

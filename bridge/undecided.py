@@ -1,0 +1,96 @@
+"""What nobody decides becomes a capture, before its copy under ``review/`` may expire."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import structlog
+
+from bridge import deadlines, keys
+from bridge.canonical import Leaf
+from bridge.errors import MunimentError
+from bridge.model import Outcome, Reason
+from bridge.protocols import Clock, Entry, Journal
+
+log = structlog.get_logger(__name__)
+
+BEFORE = timedelta(days=7)
+"""How long before the end of its retention a review is decided by policy."""
+
+CODE = "UNDECIDED"
+ROUND_SECONDS = 300.0
+AT_ONCE = 200
+
+
+class Undecided:
+    """Promotes stored reviews that nobody decided; the writer stores them under ``records/``.
+
+    What is restricted is not stored and stays out.
+    """
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        clock: Clock,
+        review: timedelta | None,
+        limit: int = AT_ONCE,
+        interval: float = ROUND_SECONDS,
+    ) -> None:
+        """``review``: how long a review is kept, whether or not the store enforces it.
+
+        None: reviews are kept for ever, and none is decided here.
+        """
+        self._journal = journal
+        self._clock = clock
+        self._age = None if review is None else max(review - BEFORE, timedelta(0))
+        self._limit = limit
+        self._interval = interval
+        self.health = ""
+
+    async def run(self) -> None:
+        """Decide at start, then every few minutes."""
+        while True:
+            try:
+                await self.round()
+                self.health = ""
+            except MunimentError as error:
+                if self.health != str(error):
+                    log.warning("not_deciding", what=str(error), hint=error.hint)
+                self.health = str(error)
+            await self._clock.sleep(self._interval)
+
+    async def round(self) -> None:
+        """Decide all that is due.
+
+        Each decision is one transaction with its leaf and its way to the store. Crash before: the
+        entry is still undecided. Crash after: it is sealed, and stored by the normal path.
+        """
+        if self._age is None:
+            return
+        before = self._clock.now() - self._age
+        while found := await self._journal.undecided(received_before=before, limit=self._limit):
+            moved = [await self._decide(entry) for entry in found]
+            if not any(moved):
+                return  # somebody else has them in hand
+
+    async def _decide(self, entry: Entry) -> bool:
+        if entry.record is None or entry.seen_leaf is None or entry.verdict is None:
+            raise RuntimeError("only sealed entries are decided")
+        verdict = replace(
+            entry.verdict,
+            outcome=Outcome.CAPTURE,
+            reasons=(Reason(code=CODE, rule="review-over"), *entry.verdict.reasons),
+        )
+        now = self._clock.now()
+        moved = await self._journal.promote(
+            entry.seq,
+            verdict,
+            key=f"{keys.RECORDS}/{entry.record.key.partition('/')[2]}",
+            safe_by=deadlines.promoted(now).safe_by,
+            leaf=Leaf.decision(at=now, ref=entry.seen_leaf, verdict=verdict, by="policy"),
+        )
+        if moved:
+            log.info("decided_by_policy", stream=entry.stream.id, n=entry.n, code=CODE)
+        return moved
