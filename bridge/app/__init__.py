@@ -124,6 +124,7 @@ async def _open_spool(settings: Settings) -> FileSpool:
         key,
         max_bytes=settings.spool.max_bytes,
         media_max_bytes=settings.spool.media_max_bytes,
+        keep_free=settings.spool.keep_free_bytes,
         random_bytes=os.urandom,
     )
     await spool.start()

@@ -24,11 +24,14 @@ from bridge.errors import (
 from bridge.forget import Forget
 from bridge.health import FILE as HEALTH_FILE
 from bridge.health import Alarm, HealthMonitor
+from bridge.pressure import Measure, Pressure
 from bridge.protocols import Classifier, Clock, Connector, ObjectStore
 from bridge.scribe import Scribe
 from bridge.seal import Keeper, Sealer
+from bridge.speech import Speech
 from bridge.supervise import Loops
 from bridge.triage import Triage
+from bridge.undecided import Undecided
 from bridge.writer import Writer
 from config.secrets import read_key
 from config.settings import Settings
@@ -83,7 +86,13 @@ class Bridge:
         )
         s3 = settings.store.location.folder is None
         self._captures = [
-            Capture(connector=connector, journal=journal, clock=clock)
+            Capture(
+                connector=connector,
+                journal=journal,
+                clock=clock,
+                interruption_seconds=settings.notice.interruption_seconds,
+                language=settings.notice.language,
+            )
             for connector in connectors.values()
         ]
         self._triage = Triage(
@@ -120,6 +129,10 @@ class Bridge:
             discard_after=timedelta(days=settings.policy.discard_after_days),
             context_window=timedelta(minutes=settings.policy.context_minutes),
         )
+        self._undecided = Undecided(
+            journal=journal, clock=clock, review=timedelta(days=settings.store.review_days)
+        )
+        by_name = {capture.name: capture for capture in self._captures}
         self._admission = Admission(
             journal=journal,
             office=office,
@@ -128,6 +141,18 @@ class Bridge:
             random_bytes=os.urandom,
             listed=listed_groups(settings, connectors),
             notice=notices(settings),
+            received=lambda name: by_name[name].received,
+            language=settings.notice.language,
+        )
+        self._speech = Speech(journal=journal, connectors=connectors, clock=clock)
+        self._pressure = Pressure(
+            journal=journal,
+            spool=spool,
+            clock=clock,
+            lag=lambda: self._triage.lag,
+            take=self._make_way,
+            sweep=self._downloads.sweep,
+            language=settings.notice.language,
         )
         self._health = HealthMonitor(
             file=settings.service.data_dir / HEALTH_FILE,
@@ -157,11 +182,14 @@ class Bridge:
         for capture in self._captures:
             self._loops.start(f"capture {capture.name}", capture.run)
         self._loops.start("admission", self._admission.run)
+        self._loops.start("speech", self._speech.run)
+        self._loops.start("pressure", self._pressure.run)
         self._loops.start("downloads", self._downloads.run)
         self._loops.start("triage", self._triage.run)
         self._loops.start("writer", self._writer.run)
         self._loops.start("scribe", self._scribe.run)
         self._loops.start("forget", self._forget.run)
+        self._loops.start("undecided", self._undecided.run)
         self._loops.start("health", self._health.run)
         log.info("running", version=VERSION, connectors=len(self._connectors))
 
@@ -171,7 +199,9 @@ class Bridge:
         What does not make it within the time is in the journal and goes on at the next start.
         """
         captures = [f"capture {capture.name}" for capture in self._captures]
-        await self._loops.stop(*captures, "admission")
+        await self._loops.stop(*captures, "admission", "speech")
+        for capture in self._captures:
+            await capture.leave()
         try:
             async with asyncio.timeout(DRAIN_SECONDS):
                 while await self._journal.pending() and not self._writer.health:
@@ -194,6 +224,12 @@ class Bridge:
         except ConnectorUnavailableError as error:
             log.warning("not_receiving", connector=connector.name, what=str(error))
 
+    def _make_way(self, measures: frozenset[Measure]) -> None:
+        for connector in self._connectors.values():
+            connector.pause_backfill(paused=Measure.LIVE_FIRST in measures)
+        self._triage.hurried = Measure.NO_WAITING in measures
+        self._downloads.paused = Measure.TEXTS_FIRST in measures
+
     async def _alarms(self) -> tuple[Alarm, ...]:
         found = [
             *((capture.name, "not receiving", capture.health) for capture in self._captures),
@@ -201,6 +237,9 @@ class Bridge:
             ("store", "not storing", self._writer.health),
             ("manifests", "not placing", self._scribe.health),
             ("groups", "not kept", self._admission.health),
+            ("groups", "not told", self._speech.health),
+            ("attachments", "waiting", self._pressure.health),
+            ("reviews", "not decided", self._undecided.health),
             ("discards", "not destroyed", self._forget.health),
             ("metrics", "not served", self._port_problem or ""),
             *(("loops", "started again", what) for what in self._loops.failures()),

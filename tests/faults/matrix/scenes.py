@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 
 from bridge.errors import (
     ConnectorError,
@@ -11,7 +14,9 @@ from bridge.errors import (
     ConnectorUnavailableError,
     EnvelopeError,
 )
-from bridge.model import EventKind
+from bridge.lifecycle import EntryState
+from bridge.model import Batch, EventKind
+from bridge.protocols import Entry, Journal
 from tests.fakes.homeserver import (
     CLERK,
     RECORDER,
@@ -19,6 +24,7 @@ from tests.fakes.homeserver import (
     Reply,
 )
 from tests.fakes.intake import PATIENCE, Intake
+from tests.fakes.samples import group
 
 HTML = Reply(body=b"<html>Please sign in</html>")
 
@@ -69,3 +75,19 @@ async def persist(intake: Intake, times: int) -> list[ConnectorError]:
             except ConnectorError as error:
                 errors.append(error)
     return errors
+
+
+async def journalled(journal: Journal, batches: Sequence[Batch], *rooms: str) -> None:
+    """Admit rooms and append what came so far."""
+    for room in rooms:
+        assert await journal.set_group(replace(group(room), connector="town"), expect=None)
+    for batch in batches:
+        await journal.append(batch)
+
+
+async def pending(journal: Journal) -> tuple[Entry, ...]:
+    """Everything that was received."""
+    later = datetime(2027, 1, 1, tzinfo=UTC)
+    entries = await journal.claim(EntryState.RECEIVED, now=later, limit=10_000)
+    journal.release([entry.seq for entry in entries])
+    return entries
