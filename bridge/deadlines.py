@@ -10,11 +10,22 @@ import math
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from bridge.model import Timer, shorter
+from bridge.model import EventKind, Timer
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 PROMPTLY = timedelta(seconds=60)
 """The longest a kept message waits for storage when no timer runs."""
+
+LASTING = frozenset(
+    {
+        EventKind.MEMBERSHIP,
+        EventKind.GROUP,
+        EventKind.PIN,
+        EventKind.TIMER,
+        EventKind.ROSTER,
+    }
+)
+"""How a group stands, which no disappearing-message timer removes."""
 
 LONGEST_TIMER = timedelta(days=36_500).total_seconds()
 """Timers beyond this (seconds) would overflow a date; they are read as this long."""
@@ -56,15 +67,30 @@ def plan(*, sent_at: datetime | None, received_at: datetime, timer: Timer | None
     promptly = received_at + PROMPTLY
     if timer is None:
         return Deadline(safe_by=promptly)
-    length = timedelta(seconds=timer.seconds)
-    began = min(max(sent_at or received_at, received_at - length), received_at)
-    expires_at = began + length
+    expires_at = _end(timer, sent_at, received_at)
     due = expires_at - timedelta(seconds=margin(timer.seconds))
     return Deadline(safe_by=min(due, promptly), expires_at=expires_at)
 
 
+def sooner(
+    one: Timer | None, other: Timer | None, *, sent_at: datetime | None, received_at: datetime
+) -> Timer | None:
+    """Whichever of two timers ends first for this message; None where neither runs."""
+    if one is None or other is None:
+        return one or other
+    return min(one, other, key=lambda timer: _end(timer, sent_at, received_at))
+
+
+def _end(timer: Timer, sent_at: datetime | None, received_at: datetime) -> datetime:
+    length = timedelta(seconds=timer.seconds)
+    if timer.from_receipt:
+        return received_at + length
+    return min(max(sent_at or received_at, received_at - length), received_at) + length
+
+
 def replan(
     *,
+    kind: EventKind,
     sent_at: datetime | None,
     received_at: datetime,
     own_timer: Timer | None,
@@ -72,9 +98,13 @@ def replan(
 ) -> Deadline:
     """The deadline after the group's standing timer changed or went, as if it had been so.
 
-    Nothing else that runs for the message moves: ``own_timer`` holds as before.
+    Nothing else that runs for the message moves: ``own_timer`` holds as before. What says how the
+    group stands (:data:`LASTING`) is not removed by its timer.
     """
-    return plan(sent_at=sent_at, received_at=received_at, timer=shorter(own_timer, standing))
+    runs = own_timer
+    if kind not in LASTING:
+        runs = sooner(own_timer, standing, sent_at=sent_at, received_at=received_at)
+    return plan(sent_at=sent_at, received_at=received_at, timer=runs)
 
 
 def promoted(decided_at: datetime) -> Deadline:

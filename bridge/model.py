@@ -129,10 +129,15 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timer:
-    """A disappearing-message timer: ``seconds`` from event time, and the rule it comes from."""
+    """A disappearing-message timer: its length in seconds, and the rule it comes from.
+
+    It runs from event time; ``from_receipt`` means that it starts when the message is read, and
+    so for us not before we received it.
+    """
 
     seconds: float
     basis: str
+    from_receipt: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,8 +5,6 @@ This package alone sees adapters and settings; :mod:`bridge.cli` alone imports i
 
 from __future__ import annotations
 
-import asyncio
-import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -18,6 +16,7 @@ from bridge.app.adapters import (
     lock_data_dir,
     open_journal,
     open_office,
+    open_spool,
     open_store,
     read_settings,
 )
@@ -27,10 +26,8 @@ from bridge.app.recorder import VERSION, Bridge
 from bridge.app.report import StatusReport, status_of
 from bridge.clock import SystemClock
 from bridge.protocols import Classifier, Clock, Entry
-from config.secrets import read_key
 from config.settings import Settings
 from storage.objects import LocalObjectStore
-from storage.spool import FileSpool
 
 __all__ = [
     "VERSION",
@@ -87,7 +84,7 @@ async def running(
         stack.push_async_callback(store.aclose)
         if isinstance(store, LocalObjectStore):
             await store.start()
-        spool = await _open_spool(settings)
+        spool = await open_spool(settings)
         bridge = Bridge(
             settings=settings,
             clock=clock,
@@ -114,18 +111,3 @@ async def entries_of(settings: Settings) -> tuple[Entry, ...]:
         return tuple(found)
     finally:
         await journal.aclose()
-
-
-async def _open_spool(settings: Settings) -> FileSpool:
-    with as_config_error():
-        key = await asyncio.to_thread(read_key, settings.keys.journal_key_file)
-    spool = FileSpool(
-        settings.service.data_dir / "spool",
-        key,
-        max_bytes=settings.spool.max_bytes,
-        media_max_bytes=settings.spool.media_max_bytes,
-        keep_free=settings.spool.keep_free_bytes,
-        random_bytes=os.urandom,
-    )
-    await spool.start()
-    return spool

@@ -22,6 +22,7 @@ from storage.journal import SqliteJournal
 from storage.objects import LocalObjectStore
 from storage.office import SqliteOffice
 from storage.signer import origin, parse_signing_key
+from storage.spool import FileSpool
 
 FILE_WORKERS = 4
 S3_WORKERS = 16
@@ -207,3 +208,19 @@ async def open_office(settings: Settings) -> SqliteOffice:
     folder = settings.service.data_dir
     await asyncio.to_thread(folder.mkdir, mode=0o700, parents=True, exist_ok=True)
     return await SqliteOffice.open(folder / "office.db")
+
+
+async def open_spool(settings: Settings) -> FileSpool:
+    """The spool, without what no process finished."""
+    with as_config_error():
+        key = await asyncio.to_thread(read_key, settings.keys.journal_key_file)
+    spool = FileSpool(
+        settings.service.data_dir / "spool",
+        key,
+        max_bytes=settings.spool.max_bytes,
+        media_max_bytes=settings.spool.media_max_bytes,
+        keep_free=settings.spool.keep_free_bytes,
+        random_bytes=os.urandom,
+    )
+    await spool.start()
+    return spool

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
-import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import timedelta
 from pathlib import Path
 from typing import IO
 
@@ -17,16 +15,16 @@ from bridge.app.adapters import (
     lock_data_dir,
     open_journal,
     open_office,
+    open_spool,
     open_store,
 )
-from bridge.app.rules import retentions
+from bridge.app.rules import lifetimes, retentions
 from bridge.clock import SystemClock
 from bridge.errors import ConfigError, ConnectorError
 from bridge.protocols import Clock, Connector, Journal, ObjectStore, Request, RequestKind, Spool
 from bridge.reconcile import (
     FILE,
     Advance,
-    Lifetimes,
     Progress,
     Reconciler,
     Report,
@@ -36,7 +34,6 @@ from bridge.seal import Keeper
 from config.secrets import read_key
 from config.settings import Settings
 from storage.objects import LocalObjectStore
-from storage.spool import FileSpool
 
 LOOK_SECONDS = 0.5
 WAITING = "waiting for `muniment run` to take it up"
@@ -226,28 +223,3 @@ async def reconciler_of(
         lifetimes=lifetimes(settings),
         wait=wait,
     )
-
-
-def lifetimes(settings: Settings) -> Lifetimes:
-    """How long each object stays, as the writer and the scribe ask it of the store."""
-    days = settings.longest_retention()
-    return Lifetimes(
-        records=retentions(settings),
-        documents=None if days is None else timedelta(days=days),
-    )
-
-
-async def open_spool(settings: Settings) -> FileSpool:
-    """The spool, without what no process finished."""
-    with as_config_error():
-        key = await asyncio.to_thread(read_key, settings.keys.journal_key_file)
-    spool = FileSpool(
-        settings.service.data_dir / "spool",
-        key,
-        max_bytes=settings.spool.max_bytes,
-        media_max_bytes=settings.spool.media_max_bytes,
-        keep_free=settings.spool.keep_free_bytes,
-        random_bytes=os.urandom,
-    )
-    await spool.start()
-    return spool

@@ -12,7 +12,7 @@ import structlog
 
 from bridge.admission import Admission
 from bridge.app.adapters import FILE_WORKERS, S3_WORKERS, as_config_error
-from bridge.app.rules import listed_groups, notices, retentions
+from bridge.app.rules import lifetimes, listed_groups, notices, retentions
 from bridge.capture import STARTING, Capture
 from bridge.downloads import Downloads
 from bridge.errors import (
@@ -26,6 +26,8 @@ from bridge.health import FILE as HEALTH_FILE
 from bridge.health import Alarm, HealthMonitor
 from bridge.pressure import Measure, Pressure
 from bridge.protocols import Classifier, Clock, Connector, ObjectStore
+from bridge.reconcile import FILE as RECONCILE_FILE
+from bridge.reconcile import Reconciler, Reconciliation
 from bridge.scribe import Scribe
 from bridge.seal import Keeper, Sealer
 from bridge.speech import Speech
@@ -154,6 +156,22 @@ class Bridge:
             sweep=self._downloads.sweep,
             language=settings.notice.language,
         )
+        self._reconciliation = Reconciliation(
+            reconciler=Reconciler(
+                journal=journal,
+                store=store,
+                keeper=keeper,
+                connectors=connectors,
+                clock=clock,
+                blind_key=blind_key,
+                lifetimes=lifetimes(settings),
+                wait=lambda: Measure.LIVE_FIRST in self._pressure.measures,
+            ),
+            journal=journal,
+            office=office,
+            clock=clock,
+            file=settings.service.data_dir / RECONCILE_FILE,
+        )
         self._health = HealthMonitor(
             file=settings.service.data_dir / HEALTH_FILE,
             clock=clock,
@@ -175,6 +193,9 @@ class Bridge:
         for connector in self._connectors.values():
             await self._first_sign_in(connector)
         await self._admission.begin()
+        # Before anything is captured: what comes must not be numbered in a stream that a lost
+        # journal went on with.
+        await self._reconciliation.begin()
         host, _, port = self._settings.service.metrics.rpartition(":")
         self._port_problem = await self._health.serve(host.strip("[]"), int(port))
         if self._port_problem:
@@ -190,6 +211,7 @@ class Bridge:
         self._loops.start("scribe", self._scribe.run)
         self._loops.start("forget", self._forget.run)
         self._loops.start("undecided", self._undecided.run)
+        self._loops.start("reconciliation", self._reconciliation.run)
         self._loops.start("health", self._health.run)
         log.info("running", version=VERSION, connectors=len(self._connectors))
 
@@ -199,7 +221,7 @@ class Bridge:
         What does not make it within the time is in the journal and goes on at the next start.
         """
         captures = [f"capture {capture.name}" for capture in self._captures]
-        await self._loops.stop(*captures, "admission", "speech")
+        await self._loops.stop(*captures, "admission", "speech", "reconciliation")
         for capture in self._captures:
             await capture.leave()
         try:
@@ -235,6 +257,7 @@ class Bridge:
             *((capture.name, "not receiving", capture.health) for capture in self._captures),
             ("messages", "not judged", self._triage.health),
             ("store", "not storing", self._writer.health),
+            ("store", "not compared", self._reconciliation.health),
             ("manifests", "not placing", self._scribe.health),
             ("groups", "not kept", self._admission.health),
             ("groups", "not told", self._speech.health),

@@ -10,6 +10,7 @@ from bridge.app.adapters import as_config_error
 from bridge.model import Group, GroupState
 from bridge.notices import NoticeFacts, notice_text
 from bridge.protocols import Connector
+from bridge.reconcile import Lifetimes
 from bridge.seal import Retention
 from config.secrets import read_public
 from config.settings import Settings
@@ -63,3 +64,12 @@ def notices(settings: Settings) -> Callable[[Group], str]:
     nobody = Group(connector="", platform="", group_id="", name=None, state=GroupState.PROPOSED)
     notice(nobody)
     return notice
+
+
+def lifetimes(settings: Settings) -> Lifetimes:
+    """How long each object stays, as the writer and the scribe ask it of the store."""
+    days = settings.longest_retention()
+    return Lifetimes(
+        records=retentions(settings),
+        documents=None if days is None else timedelta(days=days),
+    )

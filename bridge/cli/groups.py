@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import getpass
-import os
 import sys
 
 from rich.console import Console
 from rich.table import Table
 
 from bridge.app import known_groups, order_step, read_settings
+from bridge.cli.account import user
 from bridge.protocols import StepKind
 
 NO_REASON = "ordered on the command line"
@@ -62,17 +61,9 @@ def order(options: argparse.Namespace) -> int:
             connector=options.connector,
             group_id=options.id,
             name=options.name,
-            by=_user(),
+            by=user(),
             why=options.why,
         )
     )
     print("Ordered. A running `muniment run` takes it up within a second.", file=sys.stderr)
     return 0
-
-
-def _user() -> str:
-    """Who orders: the account's name, or its number where the machine knows no name for it."""
-    try:
-        return getpass.getuser()
-    except (ImportError, KeyError, OSError):
-        return str(os.getuid())

@@ -40,12 +40,15 @@ class GroupStatus(msgspec.Struct):
     undecided: int = 0
     stored: int = 0
     gaps: int = 0
+    late: int = 0
 
 
 class Status(msgspec.Struct):
     """What ``status --json`` says, as far as we look."""
 
     groups: list[GroupStatus]
+    overdue: int = 0
+    alarms: list[str] = []
 
     def recording(self, group_ids: frozenset[str]) -> bool:
         """Whether all these groups are recorded and told so."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from collections.abc import AsyncIterator
 
 import msgspec
 
@@ -15,14 +16,17 @@ from bridge.errors import (
     EnvelopeError,
 )
 from bridge.model import Attachment, Batch, Cursor
-from bridge.protocols import Announcement, Clock, Connector, Download
+from bridge.protocols import Announcement, Clock, Connector, Download, PastEvent
 from connectors.matrix.account import Account
-from connectors.matrix.delivery import Delivery, Reader
+from connectors.matrix.delivered import Delivery
+from connectors.matrix.delivery import Reader
 from connectors.matrix.envelope import SyncEnvelope, split_sync
 from connectors.matrix.fields import decode, text
 from connectors.matrix.history import History
-from connectors.matrix.http import MEDIA, MatrixHttp, is_of_the_account, path, unsettled
+from connectors.matrix.http import MEDIA, MatrixHttp, is_of_the_account, path
+from connectors.matrix.lookback import Lookback
 from connectors.matrix.place import OTHERS, Place, heard, read_place, write_place
+from connectors.matrix.rescue import Rescues
 from connectors.matrix.slices import Slices
 
 PLATFORM = "matrix"
@@ -64,6 +68,7 @@ class MatrixConnector:
         self._changed = asyncio.Event()
         self._reader = Reader(own_user=user_id, default_retention=default_retention)
         self._history = History(http=http, reader=self._reader, clock=clock)
+        self._rescues = Rescues(http=http, reader=self._reader, clock=clock)
         self._slices = Slices(clock)
         self._turn = 0
         self._stream_first = False
@@ -95,10 +100,11 @@ class MatrixConnector:
             self._changed.set()
 
     async def receive(self, cursor: Cursor | None) -> Batch:
-        """The next delivery: a room's beginning, a page of a hole, or a sync."""
+        """The next delivery: a room's beginning, a page of a hole, a rescued event, or a sync."""
         offered, self._offered = self._offered, None
         if offered is not None and offered[0] == cursor:
             self._reader.kept(offered[1])
+            self._rescues.kept(offered[1])
             self._unknown.discard(offered[1].began)
         place = read_place(cursor)
         self._changed.clear()
@@ -106,6 +112,7 @@ class MatrixConnector:
             delivery = await self._receive(place)
         except _ApprovedChangedError:
             delivery = Delivery(place=place)
+        self._rescues.plan(delivery)
         batch = self._batch(delivery)
         if batch.cursor is not None and batch.cursor != cursor:
             self._offered = batch.cursor, delivery
@@ -118,9 +125,9 @@ class MatrixConnector:
         if began is not None:
             return began
         self._turn += 1
-        hole = self._history.due(place)
-        if hole is not None and self._turn % 2:
-            return await self._history.fill(place, hole, approved=self._approved)
+        beside = await self._beside(place) if self._turn % 2 else None
+        if beside is not None:
+            return beside
         if self._slices.on(place):
             return await self._sync_slice(place)
         try:
@@ -133,11 +140,22 @@ class MatrixConnector:
         delivery.place = msgspec.structs.replace(place, since=envelope.next_batch)
         return delivery
 
+    async def _beside(self, place: Place) -> Delivery | None:
+        """What is asked for between two syncs: an event to rescue, or a page of a hole, in turn."""
+        hole, order = self._history.due(place), self._rescues.due(place)
+        if order is not None and (hole is None or self._turn % 4 == 1):
+            return await self._rescues.attempt(place, order, approved=self._approved)
+        if hole is not None:
+            return await self._history.fill(place, hole, approved=self._approved)
+        return None
+
     async def join(self, group_id: str) -> None:
         """Accept an invitation, or enter a room that is open."""
         await self._http.request("POST", path("rooms", group_id, "join"), body={})
 
-    async def announce(self, group_id: str, notice: str, *, key: str) -> Announcement:
+    async def announce(
+        self, group_id: str, notice: str, *, key: str, pin: bool = True
+    ) -> Announcement:
         """Post the notice, then pin it where our power allows."""
         content = {"msgtype": "m.notice", "body": notice}
         try:
@@ -146,12 +164,13 @@ class MatrixConnector:
             )
         except ConnectorRejectedError as error:
             if is_of_the_account(error):
-                raise unsettled(error) from None
+                raise
             return Announcement(upstream_id=None, refusal=str(error))
         event_id = text(decode(answer) or {}, "event_id")
         if event_id is None:
             return Announcement(upstream_id=None, refusal="The answer names no event.")
-        return Announcement(upstream_id=event_id, pinned=await self._pin(group_id, event_id))
+        pinned = pin and await self._pin(group_id, event_id)
+        return Announcement(upstream_id=event_id, pinned=pinned)
 
     async def open_download(self, group_id: str, attachment: Attachment) -> Download:
         """Begin fetching a file by its ``mxc`` address."""
@@ -160,6 +179,16 @@ class MatrixConnector:
             raise ConnectorRejectedError("The attachment has no valid mxc address.")
         server, media_id = match.groups()
         return await self._http.stream(path(server, media_id, base=MEDIA), seconds=MEDIA_SECONDS)
+
+    def pause_backfill(self, *, paused: bool) -> None:
+        """Leave holes unfilled for a while. Rescues go on: what they ask for is soon erased."""
+        if self._history.paused and not paused:
+            self._changed.set()
+        self._history.paused = paused
+
+    def history(self, group_id: str) -> AsyncIterator[tuple[PastEvent, ...]]:
+        """What the homeserver holds of a group now, newest first."""
+        return Lookback(http=self._http, own_user=self._user_id, group_id=group_id).pages()
 
     async def aclose(self) -> None:
         """Give up connections."""
@@ -175,7 +204,7 @@ class MatrixConnector:
             self._stream_first = False
             if group_id not in self._approved:
                 continue
-            if state is None or not self._reader.adopt(group_id, state):
+            if state is None or not self._reader.adopt(group_id, state, place):
                 self._unknown.discard(group_id)
                 continue
             if group_id in place.recorded:
@@ -200,6 +229,7 @@ class MatrixConnector:
             events=tuple(delivery.events),
             losses=tuple(delivery.losses),
             sightings=tuple(delivery.sightings),
+            timers=tuple(timers for _, timers in delivery.timers.values()),
             unlisted=delivery.unlisted,
         )
 
@@ -228,7 +258,10 @@ class MatrixConnector:
     async def _sync(self, since: str | None, *, place: Place, part: str | None = None) -> bytes:
         """One sync. Given up early when the approved groups change; nothing is lost by that."""
         waits = part is None and since is not None
-        poll = self._history.left(place, POLL_SECONDS, unknown=self._unknown) if waits else 0.0
+        poll = 0.0
+        if waits:
+            poll = self._history.left(place, POLL_SECONDS, unknown=self._unknown)
+            poll = self._rescues.left(place, poll)
         query = {
             "filter": json.dumps(self._filter(part), separators=(",", ":")),
             "timeout": str(int(poll * 1000)),

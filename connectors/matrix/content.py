@@ -21,6 +21,7 @@ class Reading:
     attachments: tuple[Attachment, ...] = ()
     facts: Facts = ()
     missing: str | None = None
+    problem: str | None = None
 
 
 def read(event_type: str | None, event: JsonObject, *, content: JsonObject) -> Reading:
@@ -163,11 +164,15 @@ def _pin(content: JsonObject) -> Reading:
 
 
 def _retention(content: JsonObject) -> Reading:
-    return Reading(kind=EventKind.TIMER, body=str(timers.retention(content)))
+    return _timer(timers.retention(content))
 
 
 def _disappearing(content: JsonObject) -> Reading:
-    return Reading(kind=EventKind.TIMER, body=str(timers.disappearing(content)))
+    return _timer(timers.disappearing(content))
+
+
+def _timer(setting: timers.TimerSetting) -> Reading:
+    return Reading(kind=EventKind.TIMER, body=str(setting), problem=setting.problem)
 
 
 def _tombstone(content: JsonObject) -> Reading:

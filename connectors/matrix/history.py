@@ -9,7 +9,8 @@ import msgspec
 from bridge.errors import ConnectorRejectedError, ConnectorUnavailableError, EnvelopeError
 from bridge.model import Loss
 from bridge.protocols import Clock
-from connectors.matrix.delivery import Delivery, Reader
+from connectors.matrix.delivered import Delivery
+from connectors.matrix.delivery import Reader
 from connectors.matrix.envelope import (
     Events,
     MessagesPage,
@@ -26,22 +27,29 @@ STATE_LONGEST_PAUSE = 10.0
 
 
 class History:
-    """What is asked of one room at a time. A room that cannot be read holds up no other."""
+    """What is asked of one room at a time. A room that cannot be read holds up no other.
+
+    While ``paused`` no hole is due; they stay in the cursor.
+    """
 
     def __init__(self, *, http: MatrixHttp, reader: Reader, clock: Clock) -> None:
         self._http = http
         self._reader = reader
         self._clock = clock
         self._holes = Pauses(clock)
+        self.paused = False
         self._states = Pauses(clock, longest=STATE_LONGEST_PAUSE)
 
     def due(self, place: Place) -> Backfill | None:
         """The hole whose turn it is."""
+        if self.paused:
+            return None
         return next((b for b in place.backfills if not self._holes.left(b.group_id)), None)
 
     def left(self, place: Place, longest: float, *, unknown: Collection[str]) -> float:
         """Seconds until a hole or the state of an ``unknown`` room is due, at most ``longest``."""
-        holes = (self._holes.left(b.group_id) for b in place.backfills)
+        backfills = () if self.paused else place.backfills
+        holes = (self._holes.left(b.group_id) for b in backfills)
         return min([longest, *holes, *(self._states.left(group_id) for group_id in unknown)])
 
     def state_due(self, group_id: str) -> bool:
@@ -110,10 +118,12 @@ class History:
             self._lose(delivery, hole, "join_not_found")
             return None
         page = await self._messages(hole, since)
-        delivery.events = self._reader.read_history(hole.group_id, page.chunk, at=self._clock.now())
+        delivery.events, disappearing = self._reader.read_history(
+            hole.group_id, page.chunk, at=self._clock.now(), disappearing=hole.disappearing
+        )
         if page.end is None or page.end in {since, hole.until}:
             return None
-        return msgspec.structs.replace(hole, since=page.end)
+        return msgspec.structs.replace(hole, since=page.end, disappearing=disappearing)
 
     async def _messages(self, hole: Backfill, since: str) -> MessagesPage:
         query = {"dir": "f", "from": since, "to": hole.until, "limit": str(PAGE)}

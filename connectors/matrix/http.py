@@ -17,6 +17,7 @@ from bridge.errors import ConnectorRejectedError, ConnectorUnavailableError, Env
 from connectors.matrix.fields import JsonObject, count, decode, text
 
 CLIENT = "/_matrix/client/v3"
+VERSIONS = "/_matrix/client/versions"
 MEDIA = "/_matrix/client/v1/media/download"
 LARGEST_RESPONSE = 32 * 1024 * 1024
 """Bytes of a response that are read; a larger one is asked for in smaller pieces."""

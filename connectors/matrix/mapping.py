@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime
 
-from bridge.deadlines import from_milliseconds
-from bridge.model import CaptureMethod, Event, EventKind, Sender, Timer
-from connectors.matrix import timers
+from bridge.deadlines import from_milliseconds, sooner
+from bridge.keys import EARLIEST, FURTHEST_AHEAD
+from bridge.model import CaptureMethod, Event, EventKind, GroupTimer, Sender, Timer
 from connectors.matrix.content import Reading, read
 from connectors.matrix.fields import JsonObject, decode, salvage, table, text
 from connectors.matrix.room import RoomState
+from connectors.matrix.timers import TimerSetting
+from connectors.matrix.timers import own as own_timer
 
 REDACTED = "redacted_before_delivery"
 
@@ -19,22 +21,23 @@ def map_event(
     raw: bytes,
     *,
     room: RoomState,
-    group_id: str,
+    timers: GroupTimer,
     own_user: str,
     observed_at: datetime,
     method: CaptureMethod,
-    default_retention: float | None,
 ) -> Event:
     """What happened. MUST NOT raise for any bytes; ``raw`` is kept exactly.
 
-    ``room`` stands as it was when the event was sent; ``default_retention`` is the server's, in
-    seconds. What cannot be decoded, or has no id, is ``unparsed``; what is merely odd is mapped.
+    ``room`` and ``timers`` stand as they were when the event was sent. What cannot be decoded, or
+    has no id, is ``unparsed``; what is merely odd is mapped, with a sentence under ``problem``.
     """
     fields, upstream_id, reading = _decoded(raw, own_user)
     sender = text(fields, "sender")
     sent_at = from_milliseconds(fields.get("origin_server_ts"))
+    own, standing = _timers(fields, timers, sent_at, observed_at)
+    problems = (reading.problem, own.problem, _oddness(sent_at, observed_at))
     return Event(
-        group_id=group_id,
+        group_id=timers.group_id,
         upstream_id=upstream_id,
         kind=reading.kind,
         sender=Sender(id=sender, display_name=room.display_name(sender)) if sender else None,
@@ -43,12 +46,34 @@ def map_event(
         body=reading.body,
         relates_to=reading.relates_to,
         attachments=reading.attachments,
-        timer=_timer(fields, room, default_retention, sent_at, observed_at),
-        upstream=_facts(fields, reading),
+        timer=sooner(own.timer, standing, sent_at=sent_at, received_at=observed_at),
+        own_timer=own.timer,
+        upstream=_facts(fields, reading, problems),
         method=method,
         missing=reading.missing,
         raw=raw,
     )
+
+
+def _timers(
+    fields: JsonObject, timers: GroupTimer, sent_at: datetime | None, observed_at: datetime
+) -> tuple[TimerSetting, Timer | None]:
+    """The event's own timer and the group's standing one; state of a room has none."""
+    if text(fields, "state_key") is not None:
+        return TimerSetting(), None
+    content = table(fields, "content")
+    own = own_timer(content, default=timers.default, sent_at=sent_at, observed_at=observed_at)
+    return own, timers.standing
+
+
+def identify(raw: bytes) -> tuple[str, datetime | None, bool]:
+    """Id, sending time, and whether the id is the platform's own, as :func:`map_event` has it."""
+    fields = decode(raw)
+    if fields is None or not text(fields, "event_id"):
+        fields = _header(raw)
+    sent_at = from_milliseconds(fields.get("origin_server_ts"))
+    upstream_id = text(fields, "event_id")
+    return upstream_id or _digest(raw), sent_at, bool(upstream_id)
 
 
 def _decoded(raw: bytes, own_user: str) -> tuple[JsonObject, str, Reading]:
@@ -56,33 +81,32 @@ def _decoded(raw: bytes, own_user: str) -> tuple[JsonObject, str, Reading]:
     if fields is not None and (upstream_id := text(fields, "event_id")):
         return fields, upstream_id, _read(fields, own_user)
     fields = _header(raw)
-    upstream_id = text(fields, "event_id") or f"sha256:{hashlib.sha256(raw).hexdigest()}"
+    upstream_id = text(fields, "event_id") or _digest(raw)
     return fields, upstream_id, Reading(kind=EventKind.UNPARSED)
 
 
-def _timer(
-    fields: JsonObject,
-    room: RoomState,
-    default: float | None,
-    sent_at: datetime | None,
-    observed_at: datetime,
-) -> Timer | None:
-    if text(fields, "state_key") is not None:
-        return None
-    return timers.running(
-        table(fields, "content"),
-        kept=room.retention_timer,
-        disappears=room.disappearing_timer,
-        default=default,
-        sent_at=sent_at,
-        observed_at=observed_at,
-    )
+def _digest(raw: bytes) -> str:
+    return f"sha256:{hashlib.sha256(raw).hexdigest()}"
+
+
+def _oddness(sent_at: datetime | None, observed_at: datetime) -> str | None:
+    """What is wrong with the sending time, by the rule that files records by day."""
+    if sent_at is None:
+        return "The origin_server_ts is no usable time."
+    if sent_at < EARLIEST:
+        return "The origin_server_ts lies before 1990."
+    if sent_at > observed_at + FURTHEST_AHEAD:
+        return "The origin_server_ts lies over a day ahead of the receipt."
+    return None
 
 
 def _read(fields: JsonObject, own_user: str) -> Reading:
     content = table(fields, "content")
     reading = read(text(fields, "type"), fields, content=content)
-    if not content and table(table(fields, "unsigned"), "redacted_because"):
+    because = table(table(fields, "unsigned"), "redacted_because")
+    if because:
+        reading.facts += _fact("redacted_by", text(because, "event_id"))
+    if because and not content:
         reading.body, reading.missing = None, REDACTED
     elif (
         reading.kind is EventKind.MESSAGE
@@ -93,14 +117,19 @@ def _read(fields: JsonObject, own_user: str) -> Reading:
     return reading
 
 
-def _facts(fields: JsonObject, reading: Reading) -> tuple[tuple[str, str], ...]:
-    facts = reading.facts
-    event_type, state_key = text(fields, "type"), text(fields, "state_key")
-    if event_type is not None:
-        facts = (("type", event_type), *facts)
-    if state_key is not None:
-        facts = (*facts, ("state_key", state_key))
-    return facts
+def _facts(
+    fields: JsonObject, reading: Reading, problems: tuple[str | None, ...]
+) -> tuple[tuple[str, str], ...]:
+    return (
+        *_fact("type", text(fields, "type")),
+        *reading.facts,
+        *_fact("state_key", text(fields, "state_key")),
+        *_fact("problem", " ".join(filter(None, problems)) or None),
+    )
+
+
+def _fact(name: str, value: str | None) -> tuple[tuple[str, str], ...]:
+    return () if value is None else ((name, value),)
 
 
 def _header(raw: bytes) -> JsonObject:

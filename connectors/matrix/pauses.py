@@ -32,6 +32,11 @@ class Pauses:
         self._pauses.pop(name, None)
         self._next_try[name] = self._clock.monotonic() + rest
 
+    def forget(self, name: str) -> None:
+        """Nothing will be asked under this name again."""
+        self._pauses.pop(name, None)
+        self._next_try.pop(name, None)
+
     def clear(self) -> None:
         """Everything is due."""
         self._next_try.clear()

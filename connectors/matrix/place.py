@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from bridge.model import Cursor
+from connectors.matrix.timers import Length
 
 OTHERS = ""
 """The slice of everything that is no approved group: invitations, mostly."""
@@ -15,12 +16,29 @@ class Backfill(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     Where it begins at an event (``after``), ``since`` is empty until that has been looked up.
     ``last``: the stay it belongs to has ended since, so that no approval is needed to fill it.
+    ``disappearing`` is the room's timer where it begins; None where nobody knows.
     """
 
     group_id: str
     until: str
     since: str = ""
     after: str = ""
+    last: bool = False
+    disappearing: Length | None = None
+
+
+class Rescue(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An order: ask for the content of an event that was redacted before we read it.
+
+    ``at`` is when it was ordered, in milliseconds, as ``sent`` is the event's own time. ``timer``
+    is the disappearing timer that ran for it; ``last`` as for a hole.
+    """
+
+    group_id: str
+    event_id: str
+    at: int
+    sent: int | None = None
+    timer: Length = Length()
     last: bool = False
 
 
@@ -37,6 +55,8 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ``since`` is the sync token. ``recorded`` are the groups we are in and journal, with the time
     of their last roster (milliseconds); ``stale`` those whose members changed since. ``begun``
     were found joined already: whether before ``since`` or after, the next response shows.
+    ``disappearing`` are the timers of rooms where the next delivery begins, which is not where
+    their state is loaded after a restart.
     """
 
     since: str | None = None
@@ -44,6 +64,8 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     stale: tuple[str, ...] = ()
     begun: tuple[str, ...] = ()
     backfills: tuple[Backfill, ...] = ()
+    rescues: tuple[Rescue, ...] = ()
+    disappearing: dict[str, Length] = {}
     slices: dict[str, Slice] = {}
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from bridge.model import Timer
-from connectors.matrix import power, timers
+from bridge.model import GroupTimer, Timer
+from connectors.matrix import power
+from connectors.matrix import timers as rules
 from connectors.matrix.fields import JsonObject, decode, salvage, table, text, texts
 
 PRESENT = frozenset({"join", "invite"})
@@ -27,8 +28,9 @@ class RoomState:
     """The state of one room. Mutable; owned by one connector.
 
     ``encrypted`` never becomes false again. ``is_whole``: all of the state is known, not only what
-    changed; that of a room just entered comes with its creation. ``can_pin`` and the rest answer
-    from the events applied so far, in the order of :meth:`apply`.
+    changed; that of a room just entered comes with its creation. ``timer_changes`` counts the
+    events that set a timer. ``can_pin`` and the rest answer from the events applied so far, in
+    the order of :meth:`apply`.
     """
 
     __slots__ = (
@@ -43,6 +45,7 @@ class RoomState:
         "name",
         "pinned",
         "successor",
+        "timer_changes",
         "topic",
     )
 
@@ -53,12 +56,13 @@ class RoomState:
         self.is_whole: bool = False
         self.successor: str | None = None
         self.pinned: tuple[str, ...] = ()
+        self.timer_changes = 0
         self._create: JsonObject = {}
         self._levels: JsonObject | None = None
         self._members: dict[str, Member] = {}
         self._raw: dict[str, bytes] = {}
-        self._retention = timers.TimerSetting()
-        self._disappearing = timers.TimerSetting()
+        self._retention: rules.TimerSetting | None = None
+        self._disappearing: rules.TimerSetting | None = None
 
     @property
     def members(self) -> Mapping[str, Member]:
@@ -66,24 +70,39 @@ class RoomState:
         return self._members
 
     @property
-    def retention(self) -> float | None:
-        """Seconds after which the room's policy removes messages, if it says so usably."""
-        return None if self._retention.timer is None else self._retention.timer.seconds
-
-    @property
-    def retention_timer(self) -> Timer | None:
-        """The timer of ``m.room.retention``."""
-        return self._retention.timer
-
-    @property
-    def disappearing_timer(self) -> Timer | None:
-        """The timer of ``com.beeper.disappearing_timer``."""
-        return self._disappearing.timer
+    def disappearing(self) -> rules.Length | None:
+        """What ``com.beeper.disappearing_timer`` says; None where that is not known."""
+        if self._disappearing is None:
+            return rules.Length() if self.is_whole else None
+        return rules.Length.of(self._disappearing.timer)
 
     @property
     def timer_problem(self) -> str | None:
         """Why a timer that the room sets cannot be used: one sentence, or None."""
-        return self._retention.problem or self._disappearing.problem
+        settings = (self._retention, self._disappearing)
+        return next((s.problem for s in settings if s is not None and s.problem), None)
+
+    @property
+    def knows_standing(self) -> bool:
+        """Whether it is known if the room sets a retention of its own."""
+        return self.is_whole or self._retention is not None
+
+    def timers(self, group_id: str, server: Timer | None) -> GroupTimer:
+        """The timers that run now; ``server`` is that of the homeserver."""
+        default = None if self._disappearing is None else self._disappearing.timer
+        standing = self.standing_after((), server)
+        return GroupTimer(group_id=group_id, standing=standing, default=default)
+
+    def standing_after(self, events: Iterable[bytes], server: Timer | None) -> Timer | None:
+        """What removes messages once these events are applied, which this does not do."""
+        setting = self._retention
+        for raw in events:
+            setting = rules.set_by(raw, rules.RETENTION) or setting
+        return (None if setting is None else setting.timer) or server
+
+    def resume(self, length: rules.Length) -> None:
+        """Go back to the disappearing timer that ran where the next delivery begins."""
+        self._disappearing = rules.TimerSetting(timer=length.timer)
 
     @property
     def encryption(self) -> bool | None:
@@ -94,6 +113,11 @@ class RoomState:
         """``join``, ``invite``, ``leave``, ``ban``, ``knock``, or None where nothing is known."""
         member = self._members.get(user_id)
         return None if member is None else member.membership
+
+    def membership_bytes(self, user_id: str) -> bytes | None:
+        """The exact event that gave a user their latest membership."""
+        member = self._members.get(user_id)
+        return None if member is None else member.raw
 
     def display_name(self, user_id: str) -> str | None:
         """The name shown for a user; of one who left, the last one known."""
@@ -151,10 +175,12 @@ class RoomState:
                 self._raw[kind] = raw
             case power.PINNED:
                 self.pinned = texts(content, "pinned")
-            case timers.RETENTION:
-                self._retention = timers.retention(content)
-            case timers.DISAPPEARING:
-                self._disappearing = timers.disappearing(content)
+            case rules.RETENTION:
+                self._retention = rules.retention(content)
+                self.timer_changes += 1
+            case rules.DISAPPEARING:
+                self._disappearing = rules.disappearing(content)
+                self.timer_changes += 1
             case _:
                 pass
 

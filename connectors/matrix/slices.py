@@ -13,7 +13,7 @@ import msgspec
 
 from bridge.model import Loss
 from bridge.protocols import Clock
-from connectors.matrix.delivery import Delivery
+from connectors.matrix.delivered import Delivery
 from connectors.matrix.pauses import Pauses
 from connectors.matrix.place import OTHERS, Place, Slice, heard
 

@@ -26,7 +26,7 @@ def own_stay(timeline: Events, user_id: str, *, is_new: bool) -> Stay:
 
     Of a group that is new to us only what follows the latest join.
     """
-    moves = {i: move for i, raw in enumerate(timeline) if (move := _move(raw, user_id))}
+    moves = {i: move for i, raw in enumerate(timeline) if (move := own_move(raw, user_id))}
     if is_new:
         joins = [i for i, move in moves.items() if move == "join"]
         start = joins[-1] if joins else 0
@@ -39,6 +39,15 @@ def own_stay(timeline: Events, user_id: str, *, is_new: bool) -> Stay:
         ours.append(inside or move == "join")
         inside = inside if move is None else move == "join"
     return Stay(ours=tuple(ours), begins_within=begins_within)
+
+
+def is_replayed(timeline: Events, user_id: str, known: bytes | None) -> bool:
+    """Whether our first join in ``timeline`` is the one we know already: it is delivered again."""
+    if known is None:
+        return False
+    joins = (raw for raw in timeline if own_move(raw, user_id) == "join")
+    event_id = text(decode(next(joins, b"")) or {}, "event_id")
+    return event_id is not None and event_id == text(decode(known) or {}, "event_id")
 
 
 def own_membership(raw: bytes, user_id: str) -> str | None:
@@ -55,7 +64,7 @@ def own_join(state: Events, user_id: str, *, is_new: bool) -> str | None:
     found = None
     for raw in state:
         event = _own(raw, user_id)
-        if event is not None and (is_new or _move(raw, user_id) == "join"):
+        if event is not None and (is_new or own_move(raw, user_id) == "join"):
             found = text(event, "event_id")
     return found
 
@@ -70,7 +79,7 @@ def own_leaver(events: Events, user_id: str) -> str | None:
     return by
 
 
-def _move(raw: bytes, user_id: str) -> str | None:
+def own_move(raw: bytes, user_id: str) -> str | None:
     """``join`` or ``leave`` where our membership begins or ends; a new name is neither."""
     event = _own(raw, user_id)
     if event is None:

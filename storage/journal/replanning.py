@@ -14,7 +14,7 @@ import msgspec
 
 from bridge import deadlines
 from bridge.errors import JournalKeyError
-from bridge.model import GroupTimer, Timer
+from bridge.model import EventKind, GroupTimer, Timer
 from storage.journal.cipher import JournalCipher
 from storage.journal.committer import Transaction, Value
 from storage.journal.rows import sayable, timer_values, to_ms
@@ -26,6 +26,7 @@ PAGE = 500
 class Timing(msgspec.Struct, kw_only=True, frozen=True):
     """Of a sealed event what its deadline comes from. The rest of it is not decoded."""
 
+    kind: EventKind
     observed_at: datetime
     sent_at: datetime | None = None
     own_timer: Timer | None = None
@@ -49,6 +50,7 @@ class PlannedRow(msgspec.Struct, array_like=True, frozen=True):
         """
         timing = cipher.open(self.payload, Timing, column="payload", row=self.ident)
         deadline = deadlines.replan(
+            kind=timing.kind,
             sent_at=timing.sent_at,
             received_at=timing.observed_at,
             own_timer=timing.own_timer,

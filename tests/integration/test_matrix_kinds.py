@@ -131,13 +131,17 @@ async def test_reactions_and_redactions(talk: Talk) -> None:
 
 
 async def test_redacted_before_delivery(talk: Talk) -> None:
-    """What was taken back before we were given it is known to have been there, and missing."""
+    """Taken back before we were given it: known to have been there, and the gap says why it is."""
     text = await talk.official.text(talk.room, "gone before it came")
     redaction = await talk.official.redact(talk.room, text, "sent in error")
     event, _ = await talk.recorded(text, redaction)
     assert seen(event) == ("message", None, None)
-    assert event.missing == "redacted_before_delivery"
+    assert ("redacted_by", redaction) in event.upstream
     assert b"gone before" not in event.raw
+    await talk.intake.until(lambda: bool(talk.intake.losses))
+    (loss,) = talk.intake.losses
+    assert loss.why == "not_rescued"
+    assert loss.detail == f"{text}: The homeserver does not offer redacted content (MSC2815)."
 
 
 async def test_polls(talk: Talk) -> None:
@@ -284,22 +288,23 @@ async def test_the_state_of_the_group(talk: Talk) -> None:
 
 
 async def test_timers(talk: Talk) -> None:
-    """A change of the timer is an event, and each message has the one in force when it was sent."""
+    """A change of the retention is an event; a message has the one in force when it is received."""
     official, room = talk.official, talk.room
-    sent = [
-        await official.text(room, "before"),
-        await official.retention(room, 3_600_000),
-        await official.text(room, "an hour"),
-        await official.retention(room, 90_500),
-        await official.text(room, "ninety seconds and a half"),
-        await official.retention(room, None),
-        await official.text(room, "after"),
-    ]
-    events = await talk.recorded(*sent)
-    assert [event.body for event in events[1::2]] == ["3600 s", "90.5 s", "off"]
-    assert {event.kind for event in events[1::2]} == {EventKind.TIMER}
-    timers = [None if e.timer is None else e.timer.seconds for e in events[0::2]]
-    assert timers == [None, 3600.0, 90.5, None]
+    for milliseconds, body, seconds in (
+        (3_600_000, "3600 s", 3600.0),
+        (90_500, "90.5 s", 90.5),
+        (None, "off", None),
+    ):
+        before = await official.text(room, "before")
+        change = await official.retention(room, milliseconds)
+        after = await official.text(room, "after")
+        events = await talk.recorded(before, change, after)
+        assert (events[1].kind, events[1].body) == (EventKind.TIMER, body)
+        for event in (events[0], events[2]):
+            assert (None if event.timer is None else event.timer.seconds) == seconds
+            assert event.own_timer is None
+        told = [timer for batch in talk.intake.batches for timer in batch.timers][-1].standing
+        assert (None if told is None else told.seconds) == seconds
 
 
 async def test_people_come_and_go(talk: Talk, homeserver: Homeserver) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ from bridge.errors import (
     EnvelopeError,
 )
 from bridge.model import Attachment, Batch, Cursor, Event, EventKind, Presence, Sighting
-from bridge.protocols import Announcement, Clock, Connector, Download
+from bridge.protocols import Announcement, Clock, Connector, Download, PastEvent
 from tests.fakes import samples
 from tests.simulation.plan import FaultKind, Medium, MediumFate
 from tests.simulation.weather import Weather
@@ -215,7 +215,9 @@ class SimConnector:
         self._server.join(group_id)
         await self._travel()
 
-    async def announce(self, group_id: str, notice: str, *, key: str) -> Announcement:
+    async def announce(
+        self, group_id: str, notice: str, *, key: str, pin: bool = True
+    ) -> Announcement:
         """Post once per key."""
         await self._travel()
         if group_id not in self._server.members:
@@ -229,7 +231,7 @@ class SimConnector:
             self._server.say(posted)
         assert self._server.posts[key] == (group_id, notice), "one key, two messages"
         await self._travel()
-        return Announcement(upstream_id=upstream_id, pinned=True)
+        return Announcement(upstream_id=upstream_id, pinned=pin)
 
     async def open_download(self, group_id: str, attachment: Attachment) -> Download:
         """Begin fetching."""
@@ -242,6 +244,20 @@ class SimConnector:
         breaks = medium.fate is MediumFate.BREAKS and not medium.broke
         medium.broke = True
         return SimDownload(medium.data, breaks=breaks, clock=self._clock, random=self._draw)
+
+    def pause_backfill(self, *, paused: bool) -> None:
+        """This platform leaves no holes."""
+
+    async def history(self, group_id: str) -> AsyncIterator[tuple[PastEvent, ...]]:
+        """One event to a page, newest first, back to the latest join, which the roster marks."""
+        await self._travel()
+        for item in reversed(self._server.timeline):
+            event = item.event
+            if event is None or event.group_id != group_id:
+                continue
+            if event.kind is EventKind.ROSTER:
+                return
+            yield (PastEvent(upstream_id=event.upstream_id, sent_at=event.sent_at),)
 
     async def aclose(self) -> None:
         """Nothing to give up, and nothing is acknowledged."""

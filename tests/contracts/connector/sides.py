@@ -54,6 +54,9 @@ class Side(Protocol):
     async def set(self, room: str, kind: str, content: Content) -> str:
         """Set state."""
 
+    async def redact(self, room: str, event_id: str) -> str:
+        """Take something back."""
+
     async def pinned(self, room: str) -> list[str]:
         """What is pinned."""
 
@@ -116,6 +119,10 @@ class FakeSide:
     async def set(self, room: str, kind: str, content: Content) -> str:
         """Set state."""
         return self._world.send(room, kind, content, key="")
+
+    async def redact(self, room: str, event_id: str) -> str:
+        """Take something back."""
+        return self._world.redact(room, event_id)
 
     async def pinned(self, room: str) -> list[str]:
         """What is pinned."""
@@ -196,6 +203,10 @@ class SynapseSide:
     async def set(self, room: str, kind: str, content: Content) -> str:
         """Set state."""
         return await self._official.set_state(room, kind, content)
+
+    async def redact(self, room: str, event_id: str) -> str:
+        """Take something back."""
+        return await self._official.redact(room, event_id)
 
     async def pinned(self, room: str) -> list[str]:
         """What is pinned."""

@@ -44,6 +44,35 @@ async def test_the_notice_is_pinned_where_allowed(side: Side, intake: Intake) ->
     await intake.until(lambda: len(intake.of(room, EventKind.PIN)) >= 2)
 
 
+async def test_a_sentence_is_not_pinned(side: Side, intake: Intake) -> None:
+    """What is said beside the notice leaves the pins as they are, whatever our power."""
+    room = await recorded(side, intake)
+    await side.set(room, "m.room.pinned_events", {"pinned": []})
+    await side.empower(room)
+    marker = await side.say(room, "marker")
+    await intake.until(lambda: marker in intake.ids(room))
+    said = await intake.connector.announce(room, "Interrupted.", key="key", pin=False)
+    assert said.upstream_id is not None
+    assert not said.pinned
+    assert await side.pinned(room) == []
+
+
+async def test_what_need_not_be_pinned(side: Side, intake: Intake) -> None:
+    """Without ``pin`` it is posted, once for its key, and what is pinned stays as it is."""
+    room = await recorded(side, intake)
+    older = await side.say(room, "pinned before")
+    await side.set(room, "m.room.pinned_events", {"pinned": [older]})
+    await side.empower(room)
+    marker = await side.say(room, "marker")
+    await intake.until(lambda: marker in intake.ids(room))
+    said = [
+        await intake.connector.announce(room, "Interrupted.", key="key", pin=False) for _ in "12"
+    ]
+    assert said[0].upstream_id == said[1].upstream_id is not None
+    assert not said[0].pinned
+    assert await side.pinned(room) == [older]
+
+
 async def test_a_refused_notice_is_an_answer(side: Side, intake: Intake) -> None:
     """Where the platform lets us say nothing, that comes back in words."""
     room = await side.room("Not ours")

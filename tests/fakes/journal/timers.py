@@ -31,6 +31,7 @@ class TimerVerbs(MemoryCore):
         if row.event is None or row.fixed_deadline:
             return
         deadline = deadlines.replan(
+            kind=row.event.kind,
             sent_at=row.event.sent_at,
             received_at=row.event.observed_at,
             own_timer=row.event.own_timer,

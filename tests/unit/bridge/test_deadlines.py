@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge import deadlines
-from bridge.deadlines import LONGEST_TIMER, Deadline, margin, plan, replan, usable_seconds
-from bridge.model import Timer
+from bridge.deadlines import LONGEST_TIMER, Deadline, margin, plan, replan, sooner, usable_seconds
+from bridge.model import EventKind, Timer
 
 NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 MINUTE = timedelta(seconds=60)
@@ -186,6 +186,7 @@ def test_a_changed_standing_timer_plans_anew(
 ) -> None:
     """The shorter of the message's own timer and the group's holds, as if it had been so."""
     anew = replan(
+        kind=EventKind.MESSAGE,
         sent_at=NOW,
         received_at=NOW,
         own_timer=None if own is None else _timer(own),
@@ -205,3 +206,26 @@ def test_a_timer_outruns_a_capture_that_takes_longer(
 ) -> None:
     """What it takes to store a message must fit into the timer less its margin."""
     assert deadlines.outruns(_timer(timer), timedelta(seconds=delay)) is outruns
+
+
+def test_a_timer_that_starts_with_reading_counts_from_receipt() -> None:
+    """However old the message is, it disappears only after we could have read it."""
+    timer = Timer(seconds=30.0, basis="test", from_receipt=True)
+    assert plan(sent_at=_at(-500), received_at=NOW, timer=timer).expires_at == _at(30)
+
+
+def test_of_two_timers_the_one_that_ends_first_counts() -> None:
+    """A longer one that began with the sending may end before a shorter one that begins now."""
+    read = Timer(seconds=30.0, basis="read", from_receipt=True)
+    kept = Timer(seconds=40.0, basis="kept")
+    assert sooner(read, kept, sent_at=_at(-20), received_at=NOW) is kept
+    assert sooner(read, kept, sent_at=NOW, received_at=NOW) is read
+    assert sooner(None, kept, sent_at=NOW, received_at=NOW) is kept
+    assert sooner(None, None, sent_at=NOW, received_at=NOW) is None
+
+
+@pytest.mark.parametrize("kind", sorted(deadlines.LASTING))
+def test_how_the_group_stands_is_not_removed_by_its_timer(kind: EventKind) -> None:
+    """Members, names, pins and timers stay when messages go."""
+    anew = replan(kind=kind, sent_at=NOW, received_at=NOW, own_timer=None, standing=_timer(30))
+    assert anew == Deadline(safe_by=NOW + MINUTE)

@@ -13,6 +13,7 @@ from bridge.canonical.json import Json
 from bridge.model import CaptureMethod, Event, Relation, RelationType
 from connectors.matrix.mapping import map_event
 from connectors.matrix.room import RoomState
+from connectors.matrix.timers import server_default
 
 ROOM = "!permits:town.example"
 CLERK = "@clerk:town.example"
@@ -77,14 +78,14 @@ def mapped(
     raw: bytes, *, room: RoomState | None = None, default_retention: float | None = None
 ) -> Event:
     """The mapped event, checked: exact bytes kept, and a record can be made of it."""
+    room = room or RoomState()
     found = map_event(
         raw,
-        room=room or RoomState(),
-        group_id=ROOM,
+        room=room,
+        timers=room.timers(ROOM, server_default(default_retention)),
         own_user=RECORDER,
         observed_at=SEEN_AT,
         method=CaptureMethod.LIVE,
-        default_retention=default_retention,
     )
     assert found.raw == raw
     assert found.group_id == ROOM

@@ -220,7 +220,7 @@ async def test_a_refused_file_or_notice(
         await intake.connector.open_download("!r:x", Attachment(url="mxc://town.example/file"))
     server.answer("/send/", reply)
     if error is ConnectorUnavailableError or status == 302:
-        with pytest.raises(ConnectorUnavailableError):
+        with pytest.raises(ConnectorRejectedError):
             await intake.connector.announce("!r:x", "Recorded.", key="key")
     else:
         said = await intake.connector.announce("!r:x", "Recorded.", key="key")

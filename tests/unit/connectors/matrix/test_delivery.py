@@ -145,7 +145,7 @@ def test_a_part_of_the_state_makes_no_roster() -> None:
     envelope = SyncEnvelope(next_batch="s2", joined={ROOM: joined})
     first = subject.read(envelope, Place(since="s1"), approved=frozenset({ROOM}), at=SEEN_AT)
     assert [event.kind for event in first.events] == [EventKind.MEMBERSHIP]
-    assert subject.adopt(ROOM, (CREATE, JOIN))
+    assert subject.adopt(ROOM, (CREATE, JOIN), PLACE)
     envelope = SyncEnvelope(next_batch="s3")
     second = subject.read(envelope, first.place, approved=frozenset({ROOM}), at=SEEN_AT)
     assert [event.kind for event in second.events] == [EventKind.ROSTER]
@@ -154,7 +154,7 @@ def test_a_part_of_the_state_makes_no_roster() -> None:
 def test_the_state_of_a_recorded_group_is_told_until_it_is_kept() -> None:
     """A sighting whose cursor is the one before comes again with what moves the cursor."""
     subject = reader()
-    assert subject.adopt(ROOM, (CREATE, JOIN))
+    assert subject.adopt(ROOM, (CREATE, JOIN), PLACE)
     begun = subject.begin(ROOM, PLACE, SEEN_AT)
     assert (begun.place, begun.events) == (PLACE, [])
     assert [sighting.encrypted for sighting in begun.sightings] == [False]

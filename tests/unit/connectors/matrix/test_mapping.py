@@ -12,6 +12,7 @@ from bridge.model import (
     CaptureMethod,
     Event,
     EventKind,
+    GroupTimer,
     Relation,
     RelationType,
     Sender,
@@ -48,11 +49,10 @@ def test_a_text_message_whole() -> None:
     found = map_event(
         raw,
         room=room,
-        group_id=ROOM,
+        timers=GroupTimer(group_id=ROOM, standing=Timer(seconds=60, basis="server default")),
         own_user=RECORDER,
         observed_at=SEEN_AT,
         method=CaptureMethod.BACKFILL,
-        default_retention=60,
     )
     assert found == Event(
         group_id=ROOM,

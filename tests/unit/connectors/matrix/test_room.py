@@ -46,7 +46,7 @@ def test_a_new_room_is_empty() -> None:
     room = RoomState()
     assert (room.name, room.topic, room.successor, room.pinned) == (None, None, None, ())
     assert not room.encrypted
-    assert (room.retention, room.timer_problem, room.disappearing_timer) == (None, None, None)
+    assert (timers(room), room.timer_problem) == ((None, None), None)
     assert room.members == {}
     assert room.membership(CLERK) is room.display_name(CLERK) is None
     assert room.roster_bytes() == b"[]"
@@ -120,14 +120,19 @@ def test_the_roster_is_made_of_exact_bytes() -> None:
     assert len(json.loads(room.roster_bytes())) == 3
 
 
+def timers(room: RoomState) -> tuple[Timer | None, Timer | None]:
+    """The standing timer and the default one."""
+    found = room.timers("!room", None)
+    return found.standing, found.default
+
+
 def test_retention_in_seconds() -> None:
     """The room's `max_lifetime` is read as seconds and may end again."""
     begins = state("m.room.retention", {"max_lifetime": 4500})
     room = room_of(begins)
-    assert room.retention == 4.5
-    assert room.retention_timer == Timer(seconds=4.5, basis="m.room.retention")
+    assert timers(room) == (Timer(seconds=4.5, basis="m.room.retention"), None)
     over = room_of(begins, state("m.room.retention", {}))
-    assert (over.retention, over.retention_timer, over.timer_problem) == (None, None, None)
+    assert (timers(over), over.timer_problem) == ((None, None), None)
 
 
 @pytest.mark.parametrize("lifetime", [0, -1, "4000", 1e18, 10**400, True, [4000], {}])
@@ -135,7 +140,7 @@ def test_an_unusable_retention_is_a_problem_in_words(lifetime: Json) -> None:
     """A lifetime that is no number of milliseconds gives no timer and one sentence."""
     raw = b'{"type":"m.room.retention","state_key":"","content":{"max_lifetime":%s}}'
     room = room_of(raw % json.dumps(lifetime).encode())
-    assert room.retention is None
+    assert timers(room) == (None, None)
     assert room.timer_problem is not None
     assert room.timer_problem.endswith(".")
 
@@ -145,7 +150,7 @@ def test_an_undecodable_retention_is_a_problem_too(lifetime: bytes) -> None:
     """Numbers that no parser takes leave the rest of the event readable."""
     raw = b'{"content":{"max_lifetime":%s},"type":"m.room.retention","state_key":""}' % lifetime
     room = room_of(raw)
-    assert room.retention is None
+    assert timers(room) == (None, None)
     assert room.timer_problem is not None
     room.apply(state("m.room.retention", {"max_lifetime": 1000}))
     assert room.timer_problem is None
@@ -165,8 +170,12 @@ def test_an_undecodable_retention_is_a_problem_too(lifetime: bytes) -> None:
 def test_disappearing_timer(content: Json, timer: tuple[float, str] | None) -> None:
     """The room's own timer says when it starts; empty or zero means off."""
     room = room_of(state("com.beeper.disappearing_timer", content))
-    expected = timer and Timer(seconds=timer[0], basis=f"com.beeper.disappearing_timer{timer[1]}")
-    assert room.disappearing_timer == expected
+    expected = timer and Timer(
+        seconds=timer[0],
+        basis=f"com.beeper.disappearing_timer{timer[1]}",
+        from_receipt=timer[1] == ":after_read",
+    )
+    assert timers(room) == (None, expected)
     assert room.timer_problem is None
 
 
@@ -174,7 +183,7 @@ def test_an_unusable_disappearing_timer_is_a_problem() -> None:
     """A timer below zero is none, and said so."""
     content: Json = {"type": "after_send", "timer": -5}
     room = room_of(state("com.beeper.disappearing_timer", content))
-    assert room.disappearing_timer is None
+    assert timers(room) == (None, None)
     assert room.timer_problem is not None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bridge.canonical.json import Json
-from connectors.matrix.stay import own_leaver, own_stay
+from connectors.matrix.stay import is_replayed, own_leaver, own_stay
 from tests.unit.connectors.matrix.payloads import CLERK, RECORDER, message, state
 
 IN = "join"
@@ -83,3 +83,13 @@ def test_who_put_us_out() -> None:
     assert own_leaver(events, RECORDER) == CLERK
     assert own_leaver(events[:2], RECORDER) == RECORDER
     assert own_leaver((), RECORDER) is None
+
+
+def test_a_join_that_is_known() -> None:
+    """The first join of ours counts as delivered again if it is the one we know, by its id."""
+    join, later = LETTERS["j"], move("join", before="leave").replace(b"$first", b"$later")
+    assert is_replayed((message("x"), join, later), RECORDER, join)
+    assert not is_replayed((later, join), RECORDER, join)
+    assert not is_replayed((join,), RECORDER, None)
+    assert not is_replayed((message("x"),), RECORDER, join)
+    assert not is_replayed((), RECORDER, b"no event")

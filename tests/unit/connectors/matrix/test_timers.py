@@ -9,9 +9,11 @@ import pytest
 from bridge.canonical.json import Json
 from bridge.model import Timer
 from connectors.matrix.room import RoomState
+from connectors.matrix.timers import RETENTION, set_by
 from tests.unit.connectors.matrix.payloads import (
     SENT_MS,
     event,
+    facts,
     mapped,
     message,
     room_of,
@@ -66,7 +68,8 @@ def test_redactions_run_out_with_the_room_and_state_does_not() -> None:
 def test_a_messages_own_timer(timer: Json, seconds: float, basis: str) -> None:
     """A timer on the message runs where it is the shorter one and usable."""
     found = mapped(message("x", **{BEEPER: timer}), room=kept(90))
-    assert found.timer == Timer(seconds=seconds, basis=basis)
+    read = basis.endswith("after_read")
+    assert found.timer == Timer(seconds=seconds, basis=basis, from_receipt=read)
 
 
 def test_the_rooms_disappearing_timer() -> None:
@@ -115,3 +118,87 @@ def test_an_unparsed_event_has_the_rooms_timer() -> None:
     assert found.timer == Timer(seconds=5, basis=f"{BEEPER}:after_send")
     assert mapped(b"\xff", room=kept(90)).timer == Timer(seconds=90, basis="m.room.retention")
     assert mapped(b'{"state_key":"","a":NaN}', room=kept(90)).timer is None
+
+
+def test_what_no_change_of_the_retention_moves() -> None:
+    """A message's own timers and the room's disappearing timer; the retention stands beside."""
+    room = kept(90)
+    assert mapped(message("x"), room=room).own_timer is None
+    room.apply(state(BEEPER, {"type": "after_read", "timer": 300_000}))
+    of_room = Timer(seconds=300, basis=f"{BEEPER}:after_read", from_receipt=True)
+    found = mapped(message("x"), room=room, default_retention=60)
+    assert (found.own_timer, found.timer) == (of_room, Timer(seconds=90, basis="m.room.retention"))
+    quick: Json = {"type": "after_send", "timer": 5000}
+    found = mapped(message("x", **{BEEPER: quick}), room=room)
+    of_message = Timer(seconds=5, basis=f"{BEEPER}:after_send")
+    assert (found.own_timer, found.timer) == (of_message, of_message)
+    assert mapped(state("m.room.topic", {}), room=room).own_timer is None
+
+
+@pytest.mark.parametrize("odd", [-5, 1e17, 10**400, "1", True, False, [], {}])
+def test_an_unusable_timer_is_named(odd: Json) -> None:
+    """A sentence says which timer of the message, or of the room, is no use."""
+    for raw in (
+        message("x", **{BEEPER: {"type": "after_send", "timer": odd}}),
+        message("x", **{SELF_DESTRUCT: odd}),
+        state("m.room.retention", {"max_lifetime": odd}),
+        state(BEEPER, {"timer": odd}),
+    ):
+        assert facts(mapped(raw))["problem"].endswith(".")
+    assert "problem" not in facts(mapped(message("x", **{BEEPER: {"timer": 5}})))
+    assert "problem" not in facts(mapped(message("x", **{BEEPER: {}})))
+
+
+@pytest.mark.parametrize(
+    ("sent", "named"),
+    [
+        (SENT_MS, False),
+        (SENT_MS + 3_600_000, False),
+        (SENT_MS + 90_000_000, True),
+        (0, True),
+        (-1, True),
+        (2**63, True),
+        ("noon", True),
+        (None, True),
+        (True, True),
+    ],
+)
+def test_an_odd_sending_time_is_named(sent: Json, *, named: bool) -> None:
+    """One that is none, or that records are not filed by, has its sentence."""
+    raw = event("m.room.message", {"body": "x"}, origin_server_ts=sent)
+    assert ("problem" in facts(mapped(raw))) is named
+
+
+@pytest.mark.parametrize(
+    ("raw", "kind", "seconds"),
+    [
+        (state("m.room.retention", {"max_lifetime": 5000}), RETENTION, 5.0),
+        (state("m.room.retention", {}), RETENTION, None),
+        (state(BEEPER, {"timer": 5000}), BEEPER, 5.0),
+        (
+            rb'{"type":"m.room.retention","state\u005fkey":"","content":{"max_lifetime":1}}',
+            "",
+            0.001,
+        ),
+    ],
+)
+def test_what_an_event_sets(raw: bytes, kind: str, seconds: float | None) -> None:
+    """A timer is read from the exact bytes of the event that sets it."""
+    setting = set_by(raw, kind or RETENTION)
+    assert setting is not None
+    assert (None if setting.timer is None else setting.timer.seconds) == seconds
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        message("m.room.retention state_key"),
+        event("m.room.retention", {"max_lifetime": 5000}),
+        state("m.room.retention", {"max_lifetime": 5000}, "key"),
+        state("m.room.name", {"name": "m.room.retention"}),
+        b"",
+    ],
+)
+def test_what_sets_no_timer(raw: bytes) -> None:
+    """Only state of this type without a key sets a room's timer."""
+    assert set_by(raw, RETENTION) is None

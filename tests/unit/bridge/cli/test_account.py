@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from bridge.cli import groups
+from bridge.cli.account import user
 
 
 @pytest.mark.parametrize("error", [KeyError, OSError, ImportError])
@@ -20,4 +20,4 @@ def test_an_account_without_a_name_orders_by_its_number(
         raise error
 
     monkeypatch.setattr(getpass, "getuser", nameless)
-    assert groups._user() == str(os.getuid())
+    assert user() == str(os.getuid())

@@ -1,0 +1,25 @@
+"""Journal against store, in both directions, and journal against source.
+
+By the same steps as the normal path, at the start of ``run`` and on demand.
+"""
+
+from bridge.reconcile.holdings import Lifetimes
+from bridge.reconcile.loop import Reconciliation
+from bridge.reconcile.progress import FILE, Advance, Progress, read_progress
+from bridge.reconcile.reconciler import Reconciler
+from bridge.reconcile.report import DayReport, Finding, Found, GroupReport, Report
+
+__all__ = [
+    "FILE",
+    "Advance",
+    "DayReport",
+    "Finding",
+    "Found",
+    "GroupReport",
+    "Lifetimes",
+    "Progress",
+    "Reconciler",
+    "Reconciliation",
+    "Report",
+    "read_progress",
+]

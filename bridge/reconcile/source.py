@@ -1,0 +1,192 @@
+"""From the source to the journal: what a platform still holds of a group must have been seen.
+
+Nothing is fetched by this. A message may be missing for a known reason; which one is told by the
+connector, or by the gaps that the journal has.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from bridge.errors import ConnectorError
+from bridge.model import Group, GroupState, Loss, Presence
+from bridge.protocols import Connector, Journal, PastEvent
+from bridge.reconcile.progress import Advance
+from bridge.reconcile.report import DayReport, Findings, Found, GroupReport
+
+MEMBER = frozenset({GroupState.ACTIVE, GroupState.NOT_RECORDING, GroupState.PAUSED})
+NOT_YET = "sent since the platform was last heard"
+UNEXPLAINED = Found.UNEXPLAINED.value
+NO_DAY = "unknown"
+
+
+@dataclass(slots=True)
+class Hole:
+    """A gap as times. ``since`` None: its beginning is not known; ``until`` None: it lasts."""
+
+    why: str
+    since: datetime | None
+    until: datetime | None
+    hit: bool = False
+    over: bool = False
+
+    def covers(self, at: datetime) -> bool:
+        """Whether something sent at ``at`` may have fallen into it."""
+        if self.over or (self.until is not None and at > self.until):
+            return False
+        return self.since is None or at >= self.since
+
+
+class Holes:
+    """The gaps of a group, asked from the newest event to the oldest.
+
+    A gap whose beginning is not known reaches back to the first event that the journal has again:
+    :meth:`met` tells of each that it has.
+    """
+
+    def __init__(self, gaps: Sequence[Loss]) -> None:
+        self._holes: list[Hole] = []
+        for gap in gaps:
+            self._take(gap)
+
+    def _take(self, gap: Loss) -> None:
+        """A gap with neither end is of one attachment; one that only ends may have begun before."""
+        if gap.since is None and gap.until is None:
+            return
+        if gap.since is None:
+            begun = [hole for hole in self._holes if hole.why == gap.why and hole.until is None]
+            if begun:
+                begun[-1].until = gap.until
+                return
+        self._holes.append(Hole(why=gap.why, since=gap.since, until=gap.until))
+
+    def met(self, at: datetime | None) -> None:
+        """The journal has an event of this time: holes that were being passed through end here."""
+        for hole in self._holes:
+            if hole.hit and hole.since is None and at is not None and hole.covers(at):
+                hole.over = True
+
+    def why(self, at: datetime | None) -> str | None:
+        """The cause of the gap that covers ``at``, the narrowest kind first."""
+        covering = [hole for hole in self._holes if at is not None and hole.covers(at)]
+        covering.sort(key=lambda hole: hole.since is None)
+        if not covering:
+            return None
+        covering[0].hit = True
+        return covering[0].why
+
+
+@dataclass(slots=True)
+class Day:
+    """The counts of one day."""
+
+    upstream: int = 0
+    journalled: int = 0
+    excused: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+
+    def report(self, day: str) -> DayReport:
+        """The counts as they are shown."""
+        return DayReport(
+            day=day,
+            upstream=self.upstream,
+            journalled=self.journalled,
+            excused=self.excused,
+            missing=self.upstream - self.journalled - self.excused,
+            reasons=dict(sorted(self.reasons.items())),
+        )
+
+
+class Source:
+    """Compares each group that is recorded with its platform, day by day."""
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        connectors: Mapping[str, Connector],
+        findings: Findings,
+        advance: Advance,
+    ) -> None:
+        self._journal = journal
+        self._connectors = connectors
+        self._findings = findings
+        self._advance = advance
+
+    async def compare(self) -> list[GroupReport]:
+        """Group by group, in the order of the register."""
+        groups = [
+            group
+            for group in await self._journal.groups()
+            if group.presence is Presence.JOINED and group.state in MEMBER
+        ]
+        self._advance.begin("groups", len(groups))
+        reports = []
+        for group in groups:
+            reports.append(await self._group(group))
+            self._findings.looked_at("groups")
+            self._advance.step()
+        return reports
+
+    async def _group(self, group: Group) -> GroupReport:
+        days: dict[str, Day] = {}
+        trouble = ""
+        connector = self._connectors.get(group.connector)
+        if connector is None:
+            trouble = f'No connector is named "{group.connector}" any more.'
+        else:
+            try:
+                await self._pages(connector, group, days)
+            except ConnectorError as error:  # what came before holds
+                trouble = str(error)
+        if trouble:
+            self._findings.add(Found.NOT_COMPARED, group.group_id)
+        return GroupReport(
+            connector=group.connector,
+            id=group.group_id,
+            name=group.name,
+            days=[days[day].report(day) for day in sorted(days, reverse=True)],
+            trouble=trouble,
+        )
+
+    async def _pages(self, connector: Connector, group: Group, days: dict[str, Day]) -> None:
+        where = (group.connector, group.group_id)
+        heard = await self._journal.last_heard(group.connector)
+        holes = Holes(await self._journal.gaps(*where))
+        async for page in connector.history(group.group_id):
+            ids = [event.upstream_id for event in page]
+            seen = await self._journal.has_seen(*where, ids)
+            for event in page:
+                self._count(event, days, holes, heard, is_seen=event.upstream_id in seen)
+
+    def _count(
+        self,
+        event: PastEvent,
+        days: dict[str, Day],
+        holes: Holes,
+        heard: datetime | None,
+        *,
+        is_seen: bool,
+    ) -> None:
+        self._findings.looked_at("events")
+        at = event.sent_at
+        day = days.setdefault(f"{at:%Y-%m-%d}" if at else NO_DAY, Day())
+        day.upstream += 1
+        if is_seen:
+            day.journalled += 1
+            holes.met(at)
+            return
+        excuse = event.excuse
+        if excuse is None and at is not None and heard is not None and at > heard:
+            excuse = NOT_YET  # it is on its way, or waits for the recorder to run again
+        if excuse is not None:
+            day.excused += 1
+            day.reasons[excuse] += 1
+            return
+        why = holes.why(at) or UNEXPLAINED
+        day.reasons[why] += 1
+        if why == UNEXPLAINED:
+            self._findings.add(Found.UNEXPLAINED, event.upstream_id)

@@ -1,0 +1,48 @@
+"""What a room's state, or an invitation to it, tells of the group itself."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from bridge.model import Presence, Sighting
+from connectors.matrix.envelope import Events
+from connectors.matrix.fields import decode, text
+from connectors.matrix.room import RoomState
+from connectors.matrix.stay import own_leaver, own_membership
+
+
+def joined(group_id: str, room: RoomState, at: datetime) -> Sighting:
+    """A group that we are in."""
+    return Sighting(
+        group_id=group_id,
+        presence=Presence.JOINED,
+        at=at,
+        name=room.name,
+        encrypted=room.encryption,
+        successor=room.successor,
+    )
+
+
+def left(group_id: str, events: Events, own_user: str, at: datetime) -> Sighting:
+    """A group that we are in no longer, and who ended that."""
+    by = own_leaver(events, own_user)
+    presence = Presence.LEFT if by == own_user else Presence.REMOVED
+    return Sighting(group_id=group_id, presence=presence, at=at, by=by)
+
+
+def invited(group_id: str, state: Events, own_user: str, at: datetime) -> Sighting:
+    """A group that we are asked into, and by whom."""
+    room = RoomState()
+    by = None
+    for raw in state:
+        room.apply(raw)
+        if own_membership(raw, own_user) == "invite":
+            by = text(decode(raw) or {}, "sender")
+    return Sighting(
+        group_id=group_id,
+        presence=Presence.INVITED,
+        at=at,
+        name=room.name,
+        by=by,
+        encrypted=room.encrypted or None,  # what an invitation shows is not all of it
+    )
