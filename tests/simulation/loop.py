@@ -60,7 +60,6 @@ class SimLoop(asyncio.BaseEventLoop):
     """
 
     _ready: deque[asyncio.Handle]
-    _scheduled: list[asyncio.TimerHandle]
     _stopping: bool
 
     def __init__(self, seed: str) -> None:
@@ -70,6 +69,7 @@ class SimLoop(asyncio.BaseEventLoop):
         self._numbers = count(1)
         self._frozen: set[int] = set()
         self._parked: list[asyncio.Handle] = []
+        self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
         self.lag: Callable[[], float] = lambda: 0.0
         self.steps = 0
         self.fingerprint = 0
@@ -78,6 +78,29 @@ class SimLoop(asyncio.BaseEventLoop):
     def time(self) -> float:
         """Virtual seconds since the loop was made."""
         return self._now
+
+    def call_soon(
+        self,
+        callback: Callable[[*Ts], object],
+        *args: *Ts,
+        context: contextvars.Context | None = None,
+    ) -> asyncio.Handle:
+        """As ever, without what only a loop with threads or in debug mode has to look at."""
+        handle = asyncio.Handle(callback, args, self, context)
+        self._ready.append(handle)
+        return handle
+
+    def call_at(
+        self,
+        when: float,
+        callback: Callable[[*Ts], object],
+        *args: *Ts,
+        context: contextvars.Context | None = None,
+    ) -> asyncio.TimerHandle:
+        """The same, and timers of one moment go in the order in which they were set."""
+        timer = asyncio.TimerHandle(when, callback, args, self, context)
+        heapq.heappush(self._timers, (when, next(self._numbers), timer))
+        return timer
 
     def freeze(self, process: int) -> None:
         """None of this process's callbacks runs any more."""
@@ -93,8 +116,10 @@ class SimLoop(asyncio.BaseEventLoop):
         self._wake()
         ready, draw = self._ready, self._draw
         while ready and not self._stopping:
-            place = int(draw() * len(ready))
-            ready.rotate(-place)
+            place = 0
+            if len(ready) > 1:
+                place = int(draw() * len(ready))
+                ready.rotate(-place)
             handle = ready.popleft()
             if handle._cancelled:
                 continue
@@ -109,18 +134,17 @@ class SimLoop(asyncio.BaseEventLoop):
 
     def _wake(self) -> None:
         """Take over the timers that are due; jump to the next one where nothing is ready."""
-        timers = self._scheduled
-        while timers and timers[0].cancelled():
-            heapq.heappop(timers)._scheduled = False  # type: ignore[attr-defined]
+        timers = self._timers
+        while timers and timers[0][2]._cancelled:
+            heapq.heappop(timers)
         if not self._ready:
             if not timers:
                 names = sorted(task.get_name() for task in asyncio.all_tasks(self))
                 raise DeadlockError(f"nothing is ready and no timer runs; waiting: {names}")
-            self._now = max(self._now, timers[0].when())
-        while timers and timers[0].when() <= self._now:
-            timer = heapq.heappop(timers)
-            timer._scheduled = False  # type: ignore[attr-defined]
-            if not timer.cancelled():
+            self._now = max(self._now, timers[0][0])
+        while timers and timers[0][0] <= self._now:
+            timer = heapq.heappop(timers)[2]
+            if not timer._cancelled:
                 self._ready.append(timer)
 
     def _process_events(self, event_list: list[object]) -> None:

@@ -12,8 +12,8 @@ GROUPS = 3
 TIMERS = (None, None, 4.0, 15.0, 30.0, 60.0, 90.0, 300.0)
 
 
-STEPS = (-45.0, -7.0, -0.5, 0.5, 7.0, 45.0, 1200.0, 90_000.0)
-"""Steps of the wall clock. A longer one back makes what waits for a next try wait as long."""
+STEPS = (-90_000.0, -7200.0, -45.0, -7.0, -0.5, 0.5, 7.0, 45.0, 1200.0, 90_000.0)
+"""Steps of the wall clock. One of some minutes back makes a pause last as much longer."""
 
 
 class FaultKind(StrEnum):
@@ -54,6 +54,7 @@ class ActKind(StrEnum):
     PAUSE = "pause"
     RESUME = "resume"
     CLOSE = "close"
+    TIMER = "timer"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,11 +85,12 @@ class Utter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Act:
-    """Something happens to a group."""
+    """Something happens to a group. ``timer``: what its standing timer is changed to."""
 
     at: float
     group: int
     kind: ActKind
+    timer: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +125,7 @@ class Plan:
 
     def steady(self, group: int) -> bool:
         """Whether the group is recorded from its invitation to the end."""
-        return all(act.group != group for act in self.acts)
+        return all(act.group != group or act.kind is ActKind.TIMER for act in self.acts)
 
 
 def seeded(seed: int) -> Plan:
@@ -170,7 +172,7 @@ def _fault(random: Random, length: float) -> Fault:
 
 
 def _acts(random: Random, length: float) -> tuple[Act, ...]:
-    """In a third of the runs one group is not recorded all the time."""
+    """In a third of the runs one group is not recorded all the time; in many a timer changes."""
     story = random.choice(
         (
             (ActKind.KICK, ActKind.INVITE),
@@ -181,4 +183,9 @@ def _acts(random: Random, length: float) -> tuple[Act, ...]:
     )
     times = sorted(random.uniform(0.0, length) for _ in story)
     group = random.randrange(GROUPS)
-    return tuple(Act(at=at, group=group, kind=kind) for at, kind in zip(times, story, strict=True))
+    acts = [Act(at=at, group=group, kind=kind) for at, kind in zip(times, story, strict=True)]
+    for _ in range(random.choice((0, 0, 1, 3))):
+        at, timer = random.uniform(0.0, length), random.choice(TIMERS)
+        changed = random.randrange(GROUPS)
+        acts.append(Act(at=at, group=changed, kind=ActKind.TIMER, timer=timer))
+    return tuple(acts)

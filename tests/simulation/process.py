@@ -6,6 +6,7 @@ import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from random import Random
 
 from bridge.admission import Admission, ListedGroup
@@ -13,11 +14,15 @@ from bridge.capture import Capture
 from bridge.downloads import Downloads
 from bridge.errors import MunimentError
 from bridge.forget import Forget
+from bridge.pressure import Measure, Pressure
 from bridge.protocols import Clock, Connector
+from bridge.reconcile import Lifetimes, Reconciler, Reconciliation
 from bridge.scribe import Scribe
 from bridge.seal import Keeper, Retention, Sealer
+from bridge.speech import Speech
 from bridge.supervise import Loops
 from bridge.triage import Triage
+from bridge.undecided import Undecided
 from bridge.writer import Writer
 from tests.fakes import samples
 from tests.fakes.office import FakeOffice, Inbox
@@ -27,6 +32,8 @@ from tests.simulation.server import MEDIA_MAX, SimConnector
 TENANT = "demo"
 DRAIN_SECONDS = 7.0
 RETENTION = Retention(records=timedelta(days=2555), review=timedelta(days=30))
+LIFETIMES = Lifetimes(records=lambda _connector, _group: RETENTION, documents=RETENTION.records)
+NOWHERE = Path("no request is ever made")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,15 +105,48 @@ class Process:
             discard_after=timedelta(seconds=ground.forget_after),
             context_window=timedelta(seconds=5),
         )
+        office = FakeOffice(ground.inbox)
         self.admission = Admission(
             journal=journal,
-            office=FakeOffice(ground.inbox),
+            office=office,
             connectors=connectors,
             clock=clock,
             random_bytes=ground.random.randbytes,
             listed=ground.listed,
             notice=lambda group: f"{group.name} is recorded.",
+            received=lambda _name: self.capture.received,
         )
+        self.speech = Speech(journal=journal, connectors=connectors, clock=clock)
+        self.pressure = Pressure(
+            journal=journal,
+            spool=ground.spool,
+            clock=clock,
+            lag=lambda: self.triage.lag,
+            take=self._make_way,
+            sweep=self.downloads.sweep,
+        )
+        self.undecided = Undecided(journal=journal, clock=clock, review=RETENTION.review)
+        self.reconciliation = Reconciliation(
+            reconciler=Reconciler(
+                journal=journal,
+                store=ground.store,
+                keeper=keeper,
+                connectors=connectors,
+                clock=clock,
+                blind_key=samples.BLIND_KEY,
+                lifetimes=LIFETIMES,
+                wait=lambda: Measure.LIVE_FIRST in self.pressure.measures,
+            ),
+            journal=journal,
+            office=office,
+            clock=clock,
+            file=NOWHERE,
+        )
+
+    def _make_way(self, measures: frozenset[Measure]) -> None:
+        self._connector.pause_backfill(paused=Measure.LIVE_FIRST in measures)
+        self.triage.hurried = Measure.NO_WAITING in measures
+        self.downloads.paused = Measure.TEXTS_FIRST in measures
 
     async def main(self) -> None:
         """Start and run until stopped; a start that fails is the end of this process."""
@@ -123,18 +163,24 @@ class Process:
             with suppress(MunimentError):  # it starts degraded
                 await self._connector.start()
         await self.admission.begin()
+        await self.reconciliation.begin()
         self._loops.start("capture", self.capture.run)
         self._loops.start("admission", self.admission.run)
+        self._loops.start("speech", self.speech.run)
+        self._loops.start("pressure", self.pressure.run)
         self._loops.start("downloads", self.downloads.run)
         self._loops.start("triage", self.triage.run)
         self._loops.start("writer", self.writer.run)
         self._loops.start("scribe", self.scribe.run)
         self._loops.start("forget", self.forget.run)
+        self._loops.start("undecided", self.undecided.run)
+        self._loops.start("reconciliation", self.reconciliation.run)
 
     async def stop(self) -> None:
         """Drain and stop, as a SIGTERM asks for."""
         await self._begun.wait()
-        await self._loops.stop("capture", "admission")
+        await self._loops.stop("capture", "admission", "speech", "reconciliation")
+        await self.capture.leave()
         try:
             async with asyncio.timeout(DRAIN_SECONDS):
                 while await self._ground.journal.pending() and not self.writer.health:

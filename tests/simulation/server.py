@@ -8,13 +8,24 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import TYPE_CHECKING
 
+from bridge.deadlines import LASTING, sooner
 from bridge.errors import (
     ConnectorError,
     ConnectorRejectedError,
     ConnectorUnavailableError,
     EnvelopeError,
 )
-from bridge.model import Attachment, Batch, Cursor, Event, EventKind, Presence, Sighting
+from bridge.model import (
+    Attachment,
+    Batch,
+    Cursor,
+    Event,
+    EventKind,
+    GroupTimer,
+    Presence,
+    Sighting,
+    Timer,
+)
 from bridge.protocols import Announcement, Clock, Connector, Download, PastEvent
 from tests.fakes import samples
 from tests.simulation.plan import FaultKind, Medium, MediumFate
@@ -31,6 +42,7 @@ class Item:
 
     event: Event | None = None
     sighting: Sighting | None = None
+    timer: GroupTimer | None = None
     handed: bool = False
 
 
@@ -88,6 +100,18 @@ class Platform:
         """The full state of a group comes once more, if the recorder is in it."""
         if group_id in self.members:
             self._see(group_id, Presence.JOINED)
+
+    def set_timer(self, group_id: str, seconds: float | None) -> None:
+        """The group's standing timer is changed, or goes."""
+        standing = None if seconds is None else Timer(seconds=seconds, basis="standing")
+        self._add(Item(timer=GroupTimer(group_id=group_id, standing=standing)))
+
+    def standing(self, group_id: str, end: int) -> Timer | None:
+        """What the timeline before ``end`` last set."""
+        for item in reversed(self.timeline[:end]):
+            if item.timer is not None and item.timer.group_id == group_id:
+                return item.timer.standing
+        return None
 
     def say(self, event: Event) -> bool:
         """An event happens; False: the recorder is not there to hear it."""
@@ -191,12 +215,11 @@ class SimConnector:
         assert self._approved is not None
         news = self._server.timeline[start:end]
         items = [*self._server.timeline[max(start - replayed, 0) : start], *news]
-        now = self._clock.now()
         events: list[Event] = []
         for item in items:
             item.handed = item.event is not None and item.event.group_id in self._approved
             if item.event is not None and item.handed:
-                events.append(replace(item.event, observed_at=now))
+                events.append(self._seen(item.event, end))
         happened = sum(item.event is not None for item in items)
         return Batch(
             connector=NAME,
@@ -204,8 +227,16 @@ class SimConnector:
             cursor=Cursor(b"%d" % end),
             events=tuple(events),
             sightings=tuple(item.sighting for item in news if item.sighting is not None),
+            timers=tuple(item.timer for item in news if item.timer is not None),
             unlisted=happened - len(events),
         )
+
+    def _seen(self, event: Event, end: int) -> Event:
+        """An event as it is seen now, under the timer that stands at the delivery's end."""
+        now, own = self._clock.now(), event.timer
+        standing = None if event.kind in LASTING else self._server.standing(event.group_id, end)
+        timer = sooner(own, standing, sent_at=event.sent_at, received_at=now)
+        return replace(event, observed_at=now, timer=timer, own_timer=own)
 
     async def join(self, group_id: str) -> None:
         """Accept the invitation."""

@@ -14,15 +14,19 @@ class Weather:
     """The faults of a plan, and those that came of themselves."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:
-        self._faults = tuple(faults)
+        self._faults = {
+            kind: [fault for fault in faults if fault.kind is kind] for kind in FaultKind
+        }
         self._storms = [
             (fault.at, fault.end) for fault in faults if fault.kind not in HARMLESS | MOMENTARY
         ]
 
     def on(self, kind: FaultKind, at: float) -> float | None:
         """When a fault of this kind that is on will end; None where none is on."""
-        ends = [f.end for f in self._faults if f.kind is kind and f.at <= at < f.end]
-        return max(ends, default=None)
+        faults = self._faults[kind]
+        if not faults:
+            return None
+        return max((fault.end for fault in faults if fault.at <= at < fault.end), default=None)
 
     def storm(self, begin: float, end: float) -> None:
         """For this time, too, nobody could expect anything."""

@@ -202,6 +202,8 @@ class World:
             self.platform.kick(where)
         elif act.kind is ActKind.INVITE:
             self.platform.invite(where)
+        elif act.kind is ActKind.TIMER:
+            self.platform.set_timer(where, act.timer)
         else:
             step = GroupStep(
                 number=len(self.inbox.steps) + 1,
