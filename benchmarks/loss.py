@@ -11,13 +11,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import json
-import os
-import secrets
-import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -25,6 +21,7 @@ from rich.table import Table
 
 from benchmarks.cases import FULL, SHORT, Case, Result, measure
 from benchmarks.journal_view import journalled_bodies
+from benchmarks.scene import account, in_memory, speakers
 from benchmarks.senders import Sending, bodies, send
 from benchmarks.subjects import Muniment, PlainBot, Subject
 from bridge.demo.homeserver import Account, Homeserver
@@ -61,9 +58,9 @@ async def loss_table(
     """Measure every case for every subject. ``python`` has Synapse; ``folder`` MUST be empty."""
     results: list[Result] = []
     async with (
-        _in_memory() as memory,
+        in_memory() as memory,
         Homeserver(folder=memory, python=python) as homeserver,
-        _speakers(homeserver) as people,
+        speakers(homeserver, _SENDERS) as people,
     ):
         warm = await people[0].create_room("Warm-up", invite=[one.user_id for one in people[1:]])
         for one in people[1:]:
@@ -80,35 +77,6 @@ async def loss_table(
     return results
 
 
-@contextlib.asynccontextmanager
-async def _in_memory() -> AsyncIterator[Path]:
-    """A folder in memory where there is one: the homeserver's disk is not what is measured."""
-    memory = "/dev/shm" if await asyncio.to_thread(os.path.isdir, "/dev/shm") else None  # noqa: S108
-    folder = await asyncio.to_thread(tempfile.mkdtemp, prefix="muniment-loss-", dir=memory)
-    try:
-        yield Path(folder)
-    finally:
-        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-
-
-@contextlib.asynccontextmanager
-async def _speakers(homeserver: Homeserver) -> AsyncIterator[list[Official]]:
-    async with contextlib.AsyncExitStack() as stack:
-        yield [
-            await stack.enter_async_context(
-                Official(
-                    homeserver=homeserver.url,
-                    account=await _account(homeserver, f"speaker-{number}"),
-                )
-            )
-            for number in range(_SENDERS)
-        ]
-
-
-async def _account(homeserver: Homeserver, name: str) -> Account:
-    return await homeserver.register(name, secrets.token_urlsafe(12), name)
-
-
 def _turns(case: Case, makers: Sequence[Maker]) -> list[Sequence[Maker]]:
     return [makers] if case.together else [(maker,) for maker in makers]
 
@@ -122,7 +90,7 @@ async def _scene(
 ) -> tuple[str, list[Subject]]:
     """A room of its own, and the subjects, each with an account of its own, invited to it."""
     accounts = [
-        await _account(homeserver, f"recorder-{name}-{number}") for number in range(len(makers))
+        await account(homeserver, f"recorder-{name}-{number}") for number in range(len(makers))
     ]
     subjects = [
         maker(homeserver, account, folder / str(number))

@@ -11,7 +11,7 @@ import structlog
 from bridge.admission.acts import Acts
 from bridge.admission.notice import Notices
 from bridge.admission.pauses import Pauses
-from bridge.admission.register import GONE, ListedGroup, Register
+from bridge.admission.register import ListedGroup, Register
 from bridge.errors import ConnectorError, ConnectorRejectedError, MunimentError
 from bridge.model import Group, GroupState, NoticeState, Presence
 from bridge.protocols import Announcement, Clock, Connector, Journal, Office
@@ -22,6 +22,9 @@ ROUND_SECONDS = 0.5
 JOIN_SECONDS = 10.0
 JOIN_PAUSE = 30.0
 INVITED_PAUSE = 5.0
+
+ENDED = frozenset({GroupState.PAUSED, GroupState.CLOSED, GroupState.REMOVED})
+"""Where nothing is recorded any more."""
 
 
 class Admission:
@@ -94,8 +97,9 @@ class Admission:
         await asyncio.gather(*(self._attend(group) for group in groups))
 
     async def _attend(self, group: Group) -> None:
-        if group.state is GroupState.REMOVED and group.presence is Presence.INVITED:
-            await self._register.readmit(group)
+        back = group.presence in {Presence.INVITED, Presence.JOINED}
+        if group.state is GroupState.REMOVED and back and await self._register.readmit(group):
+            return
         if group.state is GroupState.APPROVED and group.presence is not Presence.JOINED:
             await self._join(group)
         if group.state is GroupState.CLOSED:
@@ -105,7 +109,7 @@ class Admission:
             return
         if group.state in {GroupState.ACTIVE, GroupState.NOT_RECORDING}:
             await self._notices.announce(group)
-        elif group.state in GONE or group.presence in {Presence.LEFT, Presence.REMOVED}:
+        elif group.state in ENDED or group.presence in {Presence.LEFT, Presence.REMOVED}:
             # What was journalled while we recorded must not wait for a notice for ever.
             late = Announcement(upstream_id=None, refusal="recording ended before the notice")
             await self._notices.settle(group, late, text=None)

@@ -90,12 +90,17 @@ class Register:
         act = self._acts.step(after, step.kind, step.by, step.why, at=rfc3339(step.at))
         return await self._move(before, after, [act], office_step=step.number)
 
-    async def readmit(self, group: Group) -> None:
-        """Invited again to a group that the file still lists: the approval stands."""
-        if (group.connector, group.group_id) in self._listed:
-            again = _approved_again(group)
-            act = self._by_file(again, StepKind.APPROVE, "invited again, still listed")
-            await self._journal.set_group(again, expect=group, acts=[act])
+    async def readmit(self, group: Group) -> bool:
+        """Back in a group that the file still lists, or invited to it: the approval stands.
+
+        False: the file does not list it.
+        """
+        if (group.connector, group.group_id) not in self._listed:
+            return False
+        again = _approved_again(group)
+        act = self._by_file(again, StepKind.APPROVE, "invited again, still listed")
+        await self._journal.set_group(again, expect=group, acts=[act])
+        return True
 
     async def _list(self, known: Group | None, listed: ListedGroup) -> None:
         if known is None:

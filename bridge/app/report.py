@@ -11,7 +11,7 @@ from bridge.app.adapters import open_journal
 from bridge.app.recorder import VERSION
 from bridge.canonical import rfc3339
 from bridge.clock import SystemClock
-from bridge.errors import JournalUnavailableError
+from bridge.errors import JournalSchemaError, JournalUnavailableError
 from bridge.health import FILE, read_health
 from bridge.model import Group, GroupState
 from bridge.protocols import Clock, Tally, TallyGroup
@@ -108,11 +108,11 @@ async def status_of(settings: Settings) -> StatusReport:
 
 
 async def _looked_into(settings: Settings, clock: Clock) -> SqliteJournal:
-    """The journal; one that a starting ``run`` is just making is waited for."""
+    """The journal; one that a starting ``run`` is just making or migrating is waited for."""
     for _ in range(LOOKS):
         try:
             return await open_journal(settings, clock, look=True)
-        except JournalUnavailableError:
+        except (JournalUnavailableError, JournalSchemaError):
             if not await asyncio.to_thread((settings.service.data_dir / "journal.db").exists):
                 raise
             await clock.sleep(LOOK_PAUSE)

@@ -65,8 +65,8 @@ class Journal(Protocol):
     ) -> tuple[Entry, ...]:
         """Lease entries in ``state`` that may be tried, earliest ``safe_by`` first.
 
-        Entries that expire before ``feasible`` are hopeless and come behind the others. A next
-        try more than an hour ahead is due: the wall clock was set back since it was written. From
+        Entries that expire before ``feasible`` are hopeless and come behind the others. A next try
+        over 15 minutes ahead is due: the wall clock was set back since it was written. From
         ``sealed`` only entries of groups whose notice is settled are given. A lease lasts until
         a verb moves or fails the entry, :meth:`release` gives it back, or the process ends; two
         claims never hold the same entry.

@@ -91,32 +91,32 @@ FROM json_each(?2)
 
 -- name: entry_due_feasible
 -- The index of work is partial: its own condition must stand in a statement that is to use it.
--- A next try more than an hour (3600000 ms) ahead is due: no pause is as long, so the wall clock was
+-- A next try more than 15 minutes (900000 ms) ahead is due: no pause is as long, so the wall clock was
 -- set back since it was written.
 SELECT seq FROM entry
 WHERE state = :state AND state IN ('received', 'judged', 'sealed')
-  AND (next_try <= :now OR next_try > :now + 3600000)
+  AND (next_try <= :now OR next_try > :now + 900000)
   AND (expires_at IS NULL OR expires_at >= :feasible)
 ORDER BY safe_by LIMIT :limit
 
 -- name: entry_due_hopeless
 SELECT seq FROM entry
 WHERE state = :state AND state IN ('received', 'judged', 'sealed')
-  AND (next_try <= :now OR next_try > :now + 3600000)
+  AND (next_try <= :now OR next_try > :now + 900000)
   AND expires_at < :feasible
 ORDER BY safe_by LIMIT :limit
 
 -- name: entry_store_feasible
 SELECT e.seq FROM entry e JOIN stream s USING (sid) JOIN register r USING (connector, group_id)
 WHERE e.state = :state AND e.state IN ('received', 'judged', 'sealed')
-  AND (e.next_try <= :now OR e.next_try > :now + 3600000)
+  AND (e.next_try <= :now OR e.next_try > :now + 900000)
   AND r.notice != 'due' AND (e.expires_at IS NULL OR e.expires_at >= :feasible)
 ORDER BY e.safe_by LIMIT :limit
 
 -- name: entry_store_hopeless
 SELECT e.seq FROM entry e JOIN stream s USING (sid) JOIN register r USING (connector, group_id)
 WHERE e.state = :state AND e.state IN ('received', 'judged', 'sealed')
-  AND (e.next_try <= :now OR e.next_try > :now + 3600000)
+  AND (e.next_try <= :now OR e.next_try > :now + 900000)
   AND r.notice != 'due' AND e.expires_at < :feasible
 ORDER BY e.safe_by LIMIT :limit
 
@@ -220,7 +220,7 @@ INSERT INTO download (seq, i, state, due, attachment_sealed) VALUES (?, ?, 'wait
 -- name: download_due
 SELECT d.id, d.seq, d.i, d.due, d.attempts, d.attachment_sealed, s.connector, s.group_id, e.ident
 FROM download d JOIN entry e USING (seq) JOIN stream s USING (sid)
-WHERE d.state = 'waiting' AND (d.next_try <= ?1 OR d.next_try > ?1 + 3600000)
+WHERE d.state = 'waiting' AND (d.next_try <= ?1 OR d.next_try > ?1 + 900000)
 ORDER BY d.due LIMIT ?2
 
 -- name: download_of

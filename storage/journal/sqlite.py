@@ -19,6 +19,11 @@ from storage.journal.register import RegisterVerbs
 from storage.journal.speech import SpeechVerbs
 from storage.journal.succession import SuccessionVerbs
 
+CHECKPOINT_PAGES = 8000
+"""The write-ahead log grows to 32 MB before it is written back: identities are random, each commit
+touches pages all over their index, and one page is then written back once for many commits. A crash
+loses nothing by it: a commit is durable once it is in the log, which the next start reads."""
+
 
 class SqliteJournal(
     SpeechVerbs, SuccessionVerbs, EntryVerbs, DownloadVerbs, HoldingVerbs, RegisterVerbs
@@ -91,6 +96,7 @@ class SqliteJournal(
         try:
             await prepare(writer, path)
             await check_key(writer, cipher)
+            await writer.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
             reader = await connect(path, read_only=True)
         except BaseException:
             await writer.close()

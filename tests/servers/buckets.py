@@ -14,8 +14,9 @@ from botocore.config import Config
 
 from bridge.clock import SystemClock
 from storage.objects.s3 import S3ObjectStore
-from storage.objects.s3_bucket import LockMode
+from storage.objects.s3_values import LockMode
 from tests.servers.ceph import missing_programs, shared_ceph_gateway
+from tests.servers.fault_s3 import fault_s3
 from tests.servers.moto import moto_server
 
 if TYPE_CHECKING:
@@ -91,6 +92,21 @@ def moto_places() -> Iterator[dict[str, Place]]:
 
 
 @pytest.fixture(scope="session")
+def fault_places() -> Iterator[dict[str, Place]]:
+    """A plain and a locked bucket in the server that goes wrong on command, and is not told to."""
+    with fault_s3() as server:
+        yield _make(
+            Place(
+                endpoint_url=server.url,
+                access_key="anyone",
+                secret_key="anything",
+                bucket="",
+                locked=False,
+            )
+        )
+
+
+@pytest.fixture(scope="session")
 def ceph_places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Place]]:
     """A plain and a locked bucket in Ceph. On a CI machine Ceph must be there."""
     if missing := missing_programs():
@@ -113,7 +129,7 @@ def ceph_places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, 
 
 
 def place_of(request: pytest.FixtureRequest, kind: str) -> Place:
-    """The bucket of ``moto-plain``, ``moto-locked``, ``ceph-plain`` or ``ceph-locked``."""
+    """The bucket of ``moto-plain``, ``moto-locked``, and so on for ``fault`` and ``ceph``."""
     server, _, bucket = kind.partition("-")
     places: dict[str, Place] = request.getfixturevalue(f"{server}_places")
     return places[bucket]

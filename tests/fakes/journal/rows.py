@@ -37,7 +37,7 @@ def to_millisecond(moment: datetime) -> datetime:
 def is_due(next_try: datetime, now: datetime) -> bool:
     """It may be tried: also where the clock was set back since the next try was written."""
     moment = to_millisecond(now)
-    return next_try <= moment or next_try > moment + timedelta(hours=1)
+    return next_try <= moment or next_try > moment + timedelta(minutes=15)
 
 
 def sayable(text: str) -> str:

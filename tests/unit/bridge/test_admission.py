@@ -255,6 +255,22 @@ async def test_a_removal_needs_approval_unless_the_file_has_it(
     assert house.connector.joins == ([samples.GROUP_ID] if listed else [])
 
 
+async def test_a_return_that_was_heard_of_late_is_a_return(house: House) -> None:
+    """Out, invited and in again before we heard of any of it: a listed group goes on."""
+    await _joined(house)
+    out, invited, back = (
+        samples.sighting(presence)
+        for presence in (Presence.REMOVED, Presence.INVITED, Presence.JOINED)
+    )
+    house.connector.deliver(sightings=[out, invited, back])
+    await house.listen()
+    assert (await house.group()).state is GroupState.REMOVED
+    await house.admission.round()
+    assert (await house.group()).state is GroupState.APPROVED
+    await _sight(house, Presence.JOINED)  # the connector tells of what was approved
+    assert (await house.group()).state is GroupState.ACTIVE
+
+
 # The notice
 
 
