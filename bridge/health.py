@@ -28,11 +28,15 @@ STALE = timedelta(seconds=10)
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
-    """What ``run`` says of itself. ``at`` is RFC 3339."""
+    """What ``run`` says of itself. ``at`` is RFC 3339.
+
+    ``capture_delay``: seconds it lately took from receipt to storage, at the slow end.
+    """
 
     pid: int
     at: str
     alarms: tuple[str, ...] = ()
+    capture_delay: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +61,10 @@ class HealthMonitor:
         clock: Clock,
         alarms: Callable[[], Awaitable[Sequence[Alarm]]],
         tell: Callable[[str], None],
+        capture_delay: Callable[[], timedelta | None] = lambda: None,
     ) -> None:
         """``tell`` is given each new alarm once, for the operator's terminal."""
+        self._capture_delay = capture_delay
         self._tell = tell
         self._file = file
         self._clock = clock
@@ -75,7 +81,13 @@ class HealthMonitor:
             for alarm in self.alarms:
                 if alarm not in before:
                     self._tell(alarm)
-            health = Health(pid=os.getpid(), at=self._clock.now().isoformat(), alarms=self.alarms)
+            delay = self._capture_delay()
+            health = Health(
+                pid=os.getpid(),
+                at=self._clock.now().isoformat(),
+                alarms=self.alarms,
+                capture_delay=None if delay is None else round(delay.total_seconds(), 3),
+            )
             await asyncio.to_thread(_replace, self._file, msgspec.json.encode(health))
             await self._clock.sleep(ROUND_SECONDS)
 

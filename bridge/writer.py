@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from datetime import timedelta
 
 import structlog
 
+from bridge.delays import Delays
 from bridge.errors import JournalError, MunimentError, ObjectConflictError
 from bridge.lifecycle import EntryState
+from bridge.model import CaptureMethod
 from bridge.protocols import Clock, Entry, Journal
 from bridge.seal import Keeper
 
@@ -18,8 +19,6 @@ log = structlog.get_logger(__name__)
 IDLE_SECONDS = 0.5
 FIRST_PAUSE = timedelta(seconds=1)
 LONGEST_PAUSE = timedelta(seconds=60)
-MEASURED = 64
-"""Stores whose time is remembered to know the proven delay of the store."""
 
 
 class Writer:
@@ -30,17 +29,23 @@ class Writer:
         self._keeper = keeper
         self._clock = clock
         self._workers = workers
-        self._delays: deque[float] = deque(maxlen=MEASURED)
+        self._store_delays = Delays(clock)
+        self._capture_delays = Delays(clock)
         self.health = ""
         self.in_hand = 0
 
     @property
     def proven_delay(self) -> timedelta:
         """What a store took lately, at the slow end; hopeless entries are told by it."""
-        if not self._delays:
-            return timedelta(0)
-        ordered = sorted(self._delays)
-        return timedelta(seconds=ordered[int(len(ordered) * 0.9)])
+        return self._store_delays.slow_end or timedelta(0)
+
+    @property
+    def capture_delay(self) -> timedelta | None:
+        """What it lately took from receipt to storage, at the slow end; None if nobody knows.
+
+        Of live messages without attachments: for those there was nothing to wait for.
+        """
+        return self._capture_delays.slow_end
 
     async def run(self) -> None:
         """Store until cancelled."""
@@ -86,8 +91,11 @@ class Writer:
             # Broad on purpose: what nobody expected of one entry must not stop the others.
             await self._put_off(entry, error)
             return
-        self._delays.append(self._clock.monotonic() - began)
+        self._store_delays.note(self._clock.monotonic() - began)
         await self._keeper.settle(entry, proof)
+        if entry.event.method is CaptureMethod.LIVE and not entry.event.attachments:
+            delay = (self._clock.now() - entry.event.observed_at).total_seconds()
+            self._capture_delays.note(max(delay, 0.0))
         self.health = ""
         log.info("stored", stream=entry.stream.id, n=entry.n, late_ms=proof.late_ms or 0)
 

@@ -214,6 +214,7 @@ STATUS = StatusReport(
             last_event_at="2026-03-02T09:15:30.650Z",
             notice="posted",
             note="",
+            timer=86_400.0,
             **_COUNTS,
         )
     ],
@@ -223,6 +224,7 @@ STATUS = StatusReport(
     log=LogReport(size=19),
     overdue=0,
     alarms=[],
+    capture_delay=0.412,
     version="0.1.0",
 )
 

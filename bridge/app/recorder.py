@@ -10,6 +10,7 @@ from importlib.metadata import version as installed_version
 
 import structlog
 
+from bridge import deadlines
 from bridge.admission import Admission
 from bridge.app.adapters import FILE_WORKERS, S3_WORKERS, as_config_error
 from bridge.app.rules import lifetimes, listed_groups, notices, retentions
@@ -24,6 +25,7 @@ from bridge.errors import (
 from bridge.forget import Forget
 from bridge.health import FILE as HEALTH_FILE
 from bridge.health import Alarm, HealthMonitor
+from bridge.model import GroupState
 from bridge.pressure import Measure, Pressure
 from bridge.protocols import Classifier, Clock, Connector, ObjectStore
 from bridge.reconcile import FILE as RECONCILE_FILE
@@ -177,6 +179,7 @@ class Bridge:
             clock=clock,
             alarms=self._alarms,
             tell=tell,
+            capture_delay=lambda: self._writer.capture_delay,
         )
         self._port_problem: str | None = None
 
@@ -252,6 +255,21 @@ class Bridge:
         self._triage.hurried = Measure.NO_WAITING in measures
         self._downloads.paused = Measure.TEXTS_FIRST in measures
 
+    async def _outrun(self) -> list[str]:
+        """Groups whose messages may disappear before they are stored."""
+        delay = self._writer.capture_delay
+        if delay is None:
+            return []
+        return [
+            f"{group.name or group.group_id}: its timer of {group.timer.seconds:g} s is shorter"
+            f" than recording safely takes, {delay.total_seconds():.1f} s lately; messages may"
+            " disappear before they are stored."
+            for group in await self._journal.groups()
+            if group.state is GroupState.ACTIVE
+            and group.timer is not None
+            and deadlines.outruns(group.timer, delay)
+        ]
+
     async def _alarms(self) -> tuple[Alarm, ...]:
         found = [
             *((capture.name, "not receiving", capture.health) for capture in self._captures),
@@ -267,6 +285,7 @@ class Bridge:
             ("metrics", "not served", self._port_problem or ""),
             *(("loops", "started again", what) for what in self._loops.failures()),
         ]
+        found += [("groups", "timer too short", what) for what in await self._outrun()]
         if self._journal.damaged:
             what = f"{self._journal.damaged} entries of the journal do not open."
             found.append(("journal", "damaged", what))

@@ -24,7 +24,10 @@ NOT_RUNNING = "muniment run is not running: nothing is recorded."
 
 
 class GroupReport(msgspec.Struct, frozen=True, kw_only=True):
-    """One group. ``seen`` is the sum of captured, review, discarded and undecided."""
+    """One group. ``seen`` is the sum of captured, review, discarded and undecided.
+
+    ``timer``: seconds after which a message said now disappears.
+    """
 
     connector: str
     id: str
@@ -41,6 +44,7 @@ class GroupReport(msgspec.Struct, frozen=True, kw_only=True):
     last_event_at: str | None
     notice: str
     note: str
+    timer: float | None = None
 
 
 class Totals(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,6 +85,7 @@ class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
     log: LogReport
     overdue: int
     alarms: list[str]
+    capture_delay: float | None = None
     version: str = VERSION
 
 
@@ -104,7 +109,8 @@ async def status_of(settings: Settings) -> StatusReport:
         finally:
             await journal.aclose()
     alarms = list(health.alarms) if health is not None else [NOT_RUNNING]
-    return _report(tally, alarms + _concerns(tally))
+    delay = health.capture_delay if health is not None else None
+    return _report(tally, alarms + _concerns(tally), capture_delay=delay)
 
 
 async def _looked_into(settings: Settings, clock: Clock) -> SqliteJournal:
@@ -157,7 +163,7 @@ def _concerns(tally: Tally) -> list[str]:
     return found
 
 
-def _report(tally: Tally, alarms: list[str]) -> StatusReport:
+def _report(tally: Tally, alarms: list[str], *, capture_delay: float | None) -> StatusReport:
     total = _totals(tally)
     return StatusReport(
         groups=[_group(each) for each in tally.groups],
@@ -177,6 +183,7 @@ def _report(tally: Tally, alarms: list[str]) -> StatusReport:
         log=LogReport(size=tally.leaves),
         overdue=tally.overdue,
         alarms=alarms,
+        capture_delay=capture_delay,
     )
 
 
@@ -220,4 +227,5 @@ def _group(tally: TallyGroup) -> GroupReport:
         last_event_at=rfc3339(last) if last else None,
         notice=group.notice.value,
         note=group.note,
+        timer=group.timer.seconds if group.timer else None,
     )

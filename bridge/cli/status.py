@@ -38,6 +38,7 @@ def _show(report: StatusReport, console: Console) -> None:
     numbers = ("seen", "captured", "review", "discarded", "undecided", "stored", "gaps", "late")
     for heading in numbers:
         table.add_column(heading, justify="right")
+    table.add_column("timer", justify="right")
     table.add_column("last event")
     for group in report.groups:
         table.add_row(
@@ -45,9 +46,12 @@ def _show(report: StatusReport, console: Console) -> None:
             group.state + (f"\n{_plain(group.note)}" if group.note else ""),
             group.notice,
             *(str(getattr(group, name)) for name in numbers),
+            f"{group.timer:g} s" if group.timer is not None else "",
             group.last_event_at or "never",
         )
     console.print(table)
+    if report.capture_delay is not None:
+        console.print(f"from receipt to storage, lately: {report.capture_delay:.1f} s")
     console.print(
         f"log: {report.log.size} leaves   overdue: {report.overdue}   downloads: "
         + (", ".join(f"{n} {state}" for state, n in report.downloads.items()) or "none")

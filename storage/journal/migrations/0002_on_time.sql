@@ -16,7 +16,7 @@ UPDATE entry SET place = substr(substr(substr(key, instr(key, '/') + 1),
 WHERE key IS NOT NULL;
 DROP INDEX entry_manifest;
 CREATE INDEX entry_manifest ON entry (place, seq) WHERE manifest_due = 1;
-CREATE INDEX entry_filed ON entry (place, n);
+CREATE INDEX entry_filed ON entry (place, n) WHERE place IS NOT NULL;
 CREATE INDEX entry_undecided ON entry (received_at) WHERE state = 'stored' AND outcome = 'review';
 
 ALTER TABLE placement ADD COLUMN digest BLOB;           -- of the body; NULL in rows of version 1

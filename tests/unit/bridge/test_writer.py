@@ -118,7 +118,8 @@ async def test_hopeless_entries_stand_behind_feasible_ones(house: House) -> None
 async def test_the_proven_delay_tells_the_hopeless(house: House) -> None:
     """The slow end of what the store took lately decides who is still feasible."""
     assert house.writer.proven_delay == timedelta(0)
-    house.writer._delays.extend([1.0] * 9 + [30.0])  # as ten stores would have left it
+    for seconds in (*[1.0] * 9, 30.0):  # as ten stores would have left it
+        house.writer._store_delays.note(seconds)
     assert house.writer.proven_delay == timedelta(seconds=30)
     await house.hear(samples.event("$lost", timer=20), samples.event("$can", timer=50))
     await house.triage.step()
@@ -307,3 +308,17 @@ async def test_a_journal_that_fails_is_waited_for(house: House) -> None:
     await stopped(running)
     assert (await house.states())["$1"] is EntryState.STORED
     assert len(await house.leaves("stored")) == 1
+
+
+async def test_the_capture_delay_is_from_receipt_to_storage(house: House) -> None:
+    """It is measured on live messages without attachments, which have nothing to wait for."""
+    await house.hear(samples.event("$1"))
+    assert house.writer.capture_delay is None
+    house.later(seconds=3)
+    await house.settle()
+    assert house.writer.capture_delay == timedelta(seconds=3)
+    plan = samples.attachment("plan.pdf")
+    await house.hear(samples.event("$2", attachments=[plan]))
+    house.later(seconds=300)
+    await house.settle()
+    assert house.writer.capture_delay == timedelta(seconds=3)

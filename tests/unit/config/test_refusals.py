@@ -163,8 +163,25 @@ BAD_FILES = [
     ('[store]\nurl = "s3:bucket"', "[store] url is not of a kind this program knows: write"),
     ('[store]\nurl = "file:"', "[store] url names no folder: write file:PATH"),
     ('[store]\nurl = "file://host/x"', "[store] url names a host after file://: write file:PATH"),
-    ('[store]\nurl = "s3://"', "[store] url does not name a bucket: write file:PATH"),
-    ('[store]\nurl = "s3://b/a/../c"', "[store] url does not name a bucket: write file:PATH"),
+    (
+        '[store]\nurl = "s3://"',
+        (
+            "[store] url does not name a bucket: write s3://BUCKET or s3://BUCKET/PREFIX, with the"
+            " bucket's name alone (3 to 63 of a-z, 0-9, . and -); a server's address is"
+            " endpoint_url."
+        ),
+    ),
+    ('[store]\nurl = "s3:///prefix"', "[store] url does not name a bucket: write s3://BUCKET"),
+    ('[store]\nurl = "s3://b/a/../c"', "[store] url does not name a bucket: write s3://BUCKET"),
+    ('[store]\nurl = "s3://a..b"', "[store] url does not name a bucket: write s3://BUCKET"),
+    ('[store]\nurl = "s3://My_Bucket"', "[store] url does not name a bucket: write s3://BUCKET"),
+    ('[store]\nurl = "s3://127.0.0.1"', "[store] url does not name a bucket: write s3://BUCKET"),
+    ('[store]\nurl = "s3://host:9000/x"', "[store] url does not name a bucket: write s3://BUCKET"),
+    ('[store]\nurl = "s3://me:hunter2@x"', "[store] url does not name a bucket: write s3://BUCKET"),
+    (
+        '[store]\nurl = "https://s3.example.org/bucket"',
+        "[store] url is the address of a server, not a bucket: write s3://BUCKET or",
+    ),
     ('[store]\nurl = "s3://bucket/a/../c"', "[store] url has the prefix 'a/../c': use letters"),
     ('[store]\nurl = "s3://bucket/a//c"', "[store] url has the prefix 'a//c': use letters"),
     (

@@ -141,10 +141,33 @@ async def test_a_root_that_is_no_folder_is_refused(tmp_path: Path) -> None:
     """A wrong path is named in the error."""
     (tmp_path / "file").write_bytes(b"")
     store = LocalObjectStore(tmp_path / "file", "demo")
-    with pytest.raises(ObjectStoreError, match="file"):
-        await store.start()
-    with pytest.raises(ObjectStoreError, match="file"):
+    await store.start()
+    with pytest.raises(ObjectStoreRejectedError, match="is a file, not a folder") as refusal:
+        await store.put(KEY, BODY, retain_until=None)
+    assert "[store] url" in refusal.value.hint
+    with pytest.raises(ObjectStoreRejectedError, match="is a file, not a folder"):
         await store.probe()
+    with pytest.raises(ObjectStoreRejectedError, match="is a file, not a folder"):
+        assert [info async for info in store.list("")]
+    await store.aclose()
+
+
+async def test_a_folder_that_comes_later_is_prepared_then(tmp_path: Path) -> None:
+    """What a start could not do is done before the first put, and only then."""
+    root = tmp_path / "store"
+    root.write_bytes(b"")
+    store = LocalObjectStore(root, "demo")
+    await store.start()
+    with pytest.raises(ObjectStoreError):
+        await store.put(KEY, BODY, retain_until=None)
+    root.unlink()
+    (root / ".incoming").mkdir(parents=True)
+    (root / ".incoming" / "left").write_bytes(b"half")
+    await store.put(KEY, BODY, retain_until=None)
+    assert _names(root / ".incoming") == []
+    (root / ".incoming" / "anothers").write_bytes(b"")
+    await store.put("a/2", BODY, retain_until=None)
+    assert _names(root / ".incoming") == ["anothers"]
     await store.aclose()
 
 

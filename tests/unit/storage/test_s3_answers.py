@@ -22,30 +22,37 @@ from bridge.errors import (
 from bridge.protocols import ObjectBody
 from storage.objects.s3 import S3ObjectStore
 from storage.objects.s3_values import LockMode, whole_second
+from tests.servers.fault_s3 import Fault, FaultKind, FaultS3, Version, fault_s3
 from tests.servers.ports import free_ports
-from tests.servers.s3_stub import Answer, S3Stub, s3_stub
 from tests.servers.silent import silent_server
 
 Opener: TypeAlias = Callable[..., S3ObjectStore]
 
 BODY = ObjectBody.of(b'{"v":1}')
-PATH = "/bucket/v1/demo/a/1"
+NAME = "v1/demo/a/1"
+
+
+def _once(on: str, status: int, code: str = "", *, lands: bool = False) -> Fault:
+    return Fault(kind=FaultKind.STATUS, on=on, times=1, status=status, code=code, lands=lands)
 
 
 @pytest.fixture
-def stub() -> Iterator[S3Stub]:
-    """A store that does as it is told."""
-    with s3_stub() as running:
+def server() -> Iterator[FaultS3]:
+    """A store without versions and locks that does as it is told."""
+    with fault_s3(versioned=False, locked=False) as running:
         yield running
 
 
 @pytest.fixture
-async def opener(stub: S3Stub) -> AsyncIterator[Opener]:
-    """Opens stores on the stub, and closes them."""
+async def opener(server: FaultS3) -> AsyncIterator[Opener]:
+    """Opens stores on the server, and closes them."""
     async with AsyncExitStack() as stack:
 
         def one(
-            *, url: str | None = stub.url, lock_mode: LockMode = "none", ca_file: Path | None = None
+            *,
+            url: str | None = server.url,
+            lock_mode: LockMode = "none",
+            ca_file: Path | None = None,
         ) -> S3ObjectStore:
             store = S3ObjectStore(
                 bucket="bucket",
@@ -66,70 +73,77 @@ async def opener(stub: S3Stub) -> AsyncIterator[Opener]:
 
 
 @pytest.mark.parametrize(
-    ("answer", "kind"),
+    ("fault", "kind"),
     [
-        (Answer(status=409, code="ConditionalRequestConflict"), ObjectStoreUnavailableError),
-        (Answer(status=400, code="RequestTimeout"), ObjectStoreUnavailableError),
-        (Answer(status=400, code="BadDigest"), ObjectStoreUnavailableError),
-        (Answer(status=429, code="TooManyRequests"), ObjectStoreUnavailableError),
-        (Answer(status=500, code="InternalError"), ObjectStoreUnavailableError),
-        (Answer(status=503, code="SlowDown"), ObjectStoreUnavailableError),
-        (Answer(status=502), ObjectStoreUnavailableError),
-        (Answer(status=0), ObjectStoreUnavailableError),
-        (Answer(status=301, code="PermanentRedirect"), ObjectStoreRejectedError),
-        (Answer(status=400, code="InvalidRequest"), ObjectStoreRejectedError),
-        (Answer(status=403, code="AccessDenied"), ObjectStoreRejectedError),
-        (Answer(status=403, code="InvalidAccessKeyId"), ObjectStoreRejectedError),
-        (Answer(status=403, code="SignatureDoesNotMatch"), ObjectStoreRejectedError),
-        (Answer(status=404, code="NoSuchBucket"), ObjectStoreRejectedError),
-        (Answer(status=501, code="NotImplemented"), ObjectStoreRejectedError),
+        (_once("PUT", 409, "ConditionalRequestConflict"), ObjectStoreUnavailableError),
+        (_once("PUT", 400, "RequestTimeout"), ObjectStoreUnavailableError),
+        (_once("PUT", 400, "BadDigest"), ObjectStoreUnavailableError),
+        (_once("PUT", 429, "TooManyRequests"), ObjectStoreUnavailableError),
+        (_once("PUT", 500, "InternalError"), ObjectStoreUnavailableError),
+        (_once("PUT", 503, "SlowDown"), ObjectStoreUnavailableError),
+        (_once("PUT", 502), ObjectStoreUnavailableError),
+        (Fault(kind=FaultKind.CLOSED, on="PUT", times=1), ObjectStoreUnavailableError),
+        (_once("PUT", 301, "PermanentRedirect"), ObjectStoreRejectedError),
+        (_once("PUT", 400, "InvalidRequest"), ObjectStoreRejectedError),
+        (_once("PUT", 403, "AccessDenied"), ObjectStoreRejectedError),
+        (_once("PUT", 403, "InvalidAccessKeyId"), ObjectStoreRejectedError),
+        (_once("PUT", 403, "SignatureDoesNotMatch"), ObjectStoreRejectedError),
+        (_once("PUT", 404, "NoSuchBucket"), ObjectStoreRejectedError),
+        (_once("PUT", 501, "NotImplemented"), ObjectStoreRejectedError),
     ],
-    ids=lambda value: value.code or str(value.status) if isinstance(value, Answer) else "",
+    ids=lambda value: value.code or str(value.status) if isinstance(value, Fault) else "",
 )
 async def test_answers_to_a_put(
-    stub: S3Stub, opener: Opener, answer: Answer, kind: type[ObjectStoreError]
+    server: FaultS3, opener: Opener, fault: Fault, kind: type[ObjectStoreError]
 ) -> None:
     """An answer that settles nothing is tried again by the caller; a refusal is the operator's."""
-    stub.answers["PUT"] = [answer]
+    server.set(fault)
     store = opener()
     with pytest.raises(kind) as failure:
         await store.put("a/1", BODY, retain_until=None)
     said = str(failure.value)
     assert "v1/demo/a/1" in said
-    assert f"bucket bucket at {stub.url}" in said
+    assert f"bucket bucket at {server.url}" in said
     assert "\n" not in said
     assert "not to be shown" not in said
-    assert stub.asked.count("PUT") == 1
+    assert server.count("PUT") == 1
     assert not (await store.put("a/1", BODY, retain_until=None)).existed
 
 
-async def test_a_skewed_clock_is_named(stub: S3Stub, opener: Opener) -> None:
+async def test_a_skewed_clock_is_named(server: FaultS3, opener: Opener) -> None:
     """When the store refuses our time, the message names the clock."""
-    stub.answers["PUT"] = [Answer(status=403, code="RequestTimeTooSkewed")]
+    server.set(_once("PUT", 403, "RequestTimeTooSkewed"))
     with pytest.raises(ObjectStoreRejectedError, match="clock") as failure:
         await opener().put("a/1", BODY, retain_until=None)
     assert "clock" in failure.value.hint
 
 
-@pytest.mark.parametrize("status", [0, 500])
-async def test_a_lost_reply_is_found_again(stub: S3Stub, opener: Opener, status: int) -> None:
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(kind=FaultKind.CLOSED, on="PUT", times=1, lands=True),
+        _once("PUT", 500, "InternalError", lands=True),
+    ],
+)
+async def test_a_lost_reply_is_found_again(server: FaultS3, opener: Opener, fault: Fault) -> None:
     """A put that landed and was not confirmed succeeds when it is repeated."""
-    stub.answers["PUT"] = [Answer(status=status, code="InternalError", lands=True)]
+    server.set(fault)
     store = opener()
     with pytest.raises(ObjectStoreUnavailableError):
         await store.put("a/1", BODY, retain_until=None)
     assert (await store.put("a/1", BODY, retain_until=None)).existed
 
 
-async def test_a_put_is_not_believed_without_a_look(stub: S3Stub, opener: Opener) -> None:
+async def test_a_put_is_not_believed_without_a_look(server: FaultS3, opener: Opener) -> None:
     """A store that says 200 and then shows nothing has not stored."""
-    stub.answers["HEAD"] = [Answer(status=404)]
+    server.set(_once("HEAD", 404))
     with pytest.raises(ObjectStoreUnavailableError, match="is not there"):
         await opener().put("a/1", BODY, retain_until=None)
 
 
-async def test_a_dropped_retention_is_an_error(stub: S3Stub, opener: Opener) -> None:
+async def test_a_dropped_retention_is_an_error(server: FaultS3, opener: Opener) -> None:
     """A store that takes lock headers and does not show the lock is found out each time."""
+    server.set(Fault(kind=FaultKind.LOCK_DROPPED))
     store = opener(lock_mode="governance")
     until = datetime.now(UTC) + timedelta(hours=1)
     for _ in range(2):
@@ -137,14 +151,14 @@ async def test_a_dropped_retention_is_an_error(stub: S3Stub, opener: Opener) -> 
             await store.put("a/1", BODY, retain_until=until)
     with pytest.raises(RetentionNotKeptError):
         await store.probe()
-    assert PATH in stub.objects
+    assert NAME in server.bucket.objects()
 
 
 async def test_a_store_that_drops_metadata_is_asked_for_the_bytes(
-    stub: S3Stub, opener: Opener
+    server: FaultS3, opener: Opener
 ) -> None:
     """Without a kept digest the bytes themselves decide."""
-    stub.keeps_metadata = False
+    server.set(Fault(kind=FaultKind.METADATA_DROPPED))
     store = opener()
     assert not (await store.put("a/1", BODY, retain_until=None)).existed
     assert (await store.put("a/1", BODY, retain_until=None)).existed
@@ -156,34 +170,38 @@ async def test_a_store_that_drops_metadata_is_asked_for_the_bytes(
     assert info.digest is None
 
 
-async def test_a_kept_digest_of_another_size_is_not_believed(stub: S3Stub, opener: Opener) -> None:
+async def test_a_kept_digest_of_another_size_is_not_believed(
+    server: FaultS3, opener: Opener
+) -> None:
     """Where the size gives the kept digest the lie, the bytes decide."""
-    stub.objects[PATH] = (b"cut", BODY.digest.hex)
+    left = (("x-amz-meta-sha256", BODY.digest.hex),)
+    now = datetime.now(UTC)
+    server.bucket.add(NAME, Version(id="null", data=b"cut", modified_at=now, metadata=left))
     with pytest.raises(ObjectConflictError) as refusal:
         await opener().put("a/1", BODY, retain_until=None)
     assert refusal.value.found == ObjectBody.of(b"cut").digest.hex
 
 
-async def test_a_store_that_overwrites_fails_the_probe(stub: S3Stub, opener: Opener) -> None:
+async def test_a_store_that_overwrites_fails_the_probe(server: FaultS3, opener: Opener) -> None:
     """A store without versions that ignores If-None-Match is refused by the probe."""
-    stub.keeps_condition = False
+    server.set(Fault(kind=FaultKind.CONDITION_IGNORED))
     with pytest.raises(ObjectStoreRejectedError, match="overwrites"):
         await opener().probe()
 
 
 async def test_a_store_without_versioning_calls_is_unversioned(
-    stub: S3Stub, opener: Opener
+    server: FaultS3, opener: Opener
 ) -> None:
     """A store that does not know the question about versions has none."""
-    stub.answers["VERSIONING"] = [Answer(status=501, code="NotImplemented")]
+    server.set(_once("GetBucketVersioning", 501, "NotImplemented"))
     await opener().put("a/1", BODY, retain_until=None)
 
 
 async def test_a_failed_question_about_versions_is_asked_again(
-    stub: S3Stub, opener: Opener
+    server: FaultS3, opener: Opener
 ) -> None:
     """What the bucket is, is not guessed from a failure."""
-    stub.answers["VERSIONING"] = [Answer(status=503, code="SlowDown")]
+    server.set(_once("GetBucketVersioning", 503, "SlowDown"))
     store = opener()
     with pytest.raises(ObjectStoreUnavailableError):
         await store.head("a/1")

@@ -1,0 +1,36 @@
+"""How long things took lately."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from bridge.delays import LATELY, MEASURED, Delays
+from tests.fakes.clock import FakeClock
+
+
+def test_nobody_knows_before_something_was_measured() -> None:
+    """Without a measurement there is no answer."""
+    assert Delays(FakeClock()).slow_end is None
+
+
+def test_the_slow_end_is_what_nine_of_ten_do_not_exceed() -> None:
+    """One slow exception among many does not count, a tenth of them does."""
+    delays = Delays(FakeClock())
+    for seconds in (*[1.0] * 19, 50.0):
+        delays.note(seconds)
+    assert delays.slow_end == timedelta(seconds=1)
+    delays.note(60.0)
+    delays.note(60.0)
+    assert delays.slow_end == timedelta(seconds=50)
+
+
+def test_what_is_long_past_tells_nothing() -> None:
+    """An outage is forgotten some minutes after its end, and old measurements make room."""
+    clock = FakeClock()
+    delays = Delays(clock)
+    delays.note(2400.0)
+    clock.advance(LATELY + 1)
+    assert delays.slow_end is None
+    for _ in range(MEASURED):
+        delays.note(2.0)
+    assert delays.slow_end == timedelta(seconds=2)
