@@ -44,6 +44,17 @@ class Part:
 
 LOSS = Part(title="Loss", command=("benchmarks.loss", "--synapse", SYNAPSE))
 TOLD = (
+    Part(title="A long outage of the store", command=("benchmarks.outage",)),
+    Part(
+        title="Each outage of the store, under traffic",
+        command=("benchmarks.store_outages", "--synapse", SYNAPSE),
+    ),
+    Part(title="Sixty SIGKILLs under traffic", command=("benchmarks.kills", "--synapse", SYNAPSE)),
+    Part(
+        title="A room with a retention of four seconds",
+        command=("benchmarks.short_timer", "--synapse", SYNAPSE),
+    ),
+    Part(title="Journal throughput", command=("benchmarks.journal",)),
     Part(title="Client CPU per plain event", command=("benchmarks.cpu",)),
     Part(
         title="Resident memory of `muniment run`",

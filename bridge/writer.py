@@ -1,4 +1,4 @@
-"""Step 6 as a loop: store what is sealed, earliest ``safe_by`` first."""
+"""Step 6 as a loop: store what is sealed, what disappears soon first, then by ``safe_by``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,12 @@ from datetime import timedelta
 import structlog
 
 from bridge.delays import Delays
-from bridge.errors import JournalError, MunimentError, ObjectConflictError
+from bridge.errors import (
+    JournalError,
+    MunimentError,
+    ObjectConflictError,
+    ObjectStoreUnavailableError,
+)
 from bridge.lifecycle import EntryState
 from bridge.model import CaptureMethod
 from bridge.protocols import Clock, Entry, Journal
@@ -19,6 +24,10 @@ log = structlog.get_logger(__name__)
 IDLE_SECONDS = 0.5
 FIRST_PAUSE = timedelta(seconds=1)
 LONGEST_PAUSE = timedelta(seconds=60)
+HURRY_PAUSE = 5.0
+SILENT = ObjectStoreUnavailableError.__name__
+PRESSING = timedelta(hours=1)
+"""After an outage everything is past ``safe_by``: what disappears within this time goes first."""
 
 
 class Writer:
@@ -31,6 +40,8 @@ class Writer:
         self._workers = workers
         self._store_delays = Delays(clock)
         self._capture_delays = Delays(clock)
+        self._silent = False
+        self._next_hurry = 0.0
         self.health = ""
         self.in_hand = 0
 
@@ -68,7 +79,11 @@ class Writer:
         """Store one entry. False: none was free."""
         now = self._clock.now()
         claimed = await self._journal.claim(
-            EntryState.SEALED, now=now, limit=1, feasible=now + self.proven_delay
+            EntryState.SEALED,
+            now=now,
+            limit=1,
+            feasible=now + self.proven_delay,
+            pressing=now + PRESSING,
         )
         for entry in claimed:
             self.in_hand += 1
@@ -98,6 +113,17 @@ class Writer:
             self._capture_delays.note(max(delay, 0.0))
         self.health = ""
         log.info("stored", stream=entry.stream.id, n=entry.n, late_ms=proof.late_ms or 0)
+        await self._hurry_back()
+
+    async def _hurry_back(self) -> None:
+        """The store answers again: nobody waits out the pauses that its silence gave.
+
+        Not at each answer of a store that fails now and then: pauses are there for it, too.
+        """
+        now = self._clock.monotonic()
+        if self._silent and now >= self._next_hurry:
+            self._silent, self._next_hurry = False, now + HURRY_PAUSE
+            await self._journal.retry(EntryState.SEALED, error=SILENT)
 
     async def _put_off(self, entry: Entry, error: Exception) -> None:
         """Nothing is dropped: it stays sealed and is tried again, later each time."""
@@ -107,6 +133,7 @@ class Writer:
         if self.health != what:
             log.warning("not_storing", what=what, error=name)
         self.health = what
+        self._silent = self._silent or name == SILENT
         pause = min(FIRST_PAUSE * 2 ** min(entry.attempts, 10), LONGEST_PAUSE)
         now = self._clock.now()
         if entry.expires_at is not None and now < entry.expires_at:

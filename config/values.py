@@ -24,7 +24,12 @@ REFUSED = "muniment"
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _PREFIX = re.compile(r"[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*")
 _ORIGIN = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(/[a-z0-9_-][a-z0-9._-]*)*")
+_ADDRESS = re.compile(r"[0-9]+(\.[0-9]+){3}")
 _STORE_URL_REMEDY = "write file:PATH or s3://BUCKET or s3://BUCKET/PREFIX"
+_BUCKET_REMEDY = (
+    "write s3://BUCKET or s3://BUCKET/PREFIX, with the bucket's name alone (3 to 63 of a-z, 0-9,"
+    " . and -); a server's address is endpoint_url"
+)
 
 
 def refusal(fact: str, remedy: str, *, key: str = "") -> PydanticCustomError:
@@ -189,11 +194,14 @@ def _store_location(url: str, folder: Path) -> StoreLocation:
         if not rest.strip() or "\x00" in rest:
             raise refusal("names no folder", _STORE_URL_REMEDY)
         return StoreLocation(folder=folder / rest)
+    if scheme in {"http", "https"}:
+        raise refusal("is the address of a server, not a bucket", _BUCKET_REMEDY)
     if scheme != "s3" or not rest.startswith("//"):
         raise refusal("is not of a kind this program knows", _STORE_URL_REMEDY)
     bucket, _, prefix = rest.removeprefix("//").partition("/")
-    if _BUCKET.fullmatch(bucket) is None:
-        raise refusal("does not name a bucket", _STORE_URL_REMEDY)
+    if _BUCKET.fullmatch(bucket) is None or ".." in bucket or _ADDRESS.fullmatch(bucket):
+        # Not repeated: an address may hold a password by mistake.
+        raise refusal("does not name a bucket", _BUCKET_REMEDY)
     prefix = prefix.strip("/")
     if prefix and (
         _PREFIX.fullmatch(prefix) is None or any(p in {".", ".."} for p in prefix.split("/"))

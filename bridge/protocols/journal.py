@@ -61,15 +61,22 @@ class Journal(Protocol):
         """
 
     async def claim(
-        self, state: EntryState, *, now: datetime, limit: int, feasible: datetime | None = None
+        self,
+        state: EntryState,
+        *,
+        now: datetime,
+        limit: int,
+        feasible: datetime | None = None,
+        pressing: datetime | None = None,
     ) -> tuple[Entry, ...]:
         """Lease entries in ``state`` that may be tried, earliest ``safe_by`` first.
 
-        Entries that expire before ``feasible`` are hopeless and come behind the others. A next try
-        over 15 minutes ahead is due: the wall clock was set back since it was written. From
-        ``sealed`` only entries of groups whose notice is settled are given. A lease lasts until
-        a verb moves or fails the entry, :meth:`release` gives it back, or the process ends; two
-        claims never hold the same entry.
+        Entries that expire before ``feasible`` are hopeless and come behind the others; of those
+        others, from ``sealed``, the ones that expire before ``pressing`` come first, the first to
+        expire first. A next try over 15 minutes ahead is due: the wall clock was set back since it
+        was written. From ``sealed`` only entries of groups whose notice is settled are given. A
+        lease lasts until a verb moves or fails the entry, :meth:`release` gives it back, or the
+        process ends; two claims never hold the same entry.
         """
 
     def release(self, seqs: Sequence[int]) -> None:
@@ -101,6 +108,9 @@ class Journal(Protocol):
 
     async def fail(self, seq: int, *, error: str, next_try: datetime) -> None:
         """Count a failed attempt. The entry stays where it is until ``next_try``."""
+
+    async def retry(self, state: EntryState, *, error: str) -> None:
+        """What last failed by ``error`` is over: those entries may be tried at once."""
 
     async def entry(self, seq: int) -> Entry | None:
         """One entry, or None."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 
@@ -24,6 +24,10 @@ def _from(trigger: Trigger) -> str:
     return state.value
 
 
+STORE_LANES = ("entry_store_pressing", "entry_store_feasible", "entry_store_hopeless")
+DUE_LANES = ("entry_due_feasible", "entry_due_hopeless")
+
+
 def _after(trigger: Trigger) -> str:
     (state,) = {after for (_, t), after in TRANSITIONS.items() if t is trigger}
     return state.value
@@ -33,7 +37,13 @@ class EntryVerbs(JournalCore):
     """See :class:`bridge.protocols.Journal`."""
 
     async def claim(
-        self, state: EntryState, *, now: datetime, limit: int, feasible: datetime | None = None
+        self,
+        state: EntryState,
+        *,
+        now: datetime,
+        limit: int,
+        feasible: datetime | None = None,
+        pressing: datetime | None = None,
     ) -> tuple[Entry, ...]:
         """Lease due entries. A crash frees them."""
         # What comes from here on may be missing below: it must wake whoever waits after this.
@@ -41,7 +51,9 @@ class EntryVerbs(JournalCore):
         chosen: list[int] = []
         found: dict[int, Entry] = {}
         try:
-            await self._choose(chosen, state, now=now, feasible=feasible or now, limit=limit)
+            horizon = feasible or now
+            moments = {"now": now, "feasible": horizon, "pressing": pressing or horizon}
+            await self._choose(chosen, state, moments, limit=limit)
             found = {entry.seq: entry for entry in await self._entries(chosen)}
         except BaseException:
             self.release(chosen)
@@ -54,22 +66,14 @@ class EntryVerbs(JournalCore):
         return tuple(found[seq] for seq in chosen if seq in found)
 
     async def _choose(
-        self, chosen: list[int], state: EntryState, *, now: datetime, feasible: datetime, limit: int
+        self, chosen: list[int], state: EntryState, moments: Mapping[str, datetime], *, limit: int
     ) -> None:
-        """Add leased entries to ``chosen``: the feasible ones, then the hopeless ones."""
-        stem = "entry_store" if state is EntryState.SEALED else "entry_due"
-        for lane in ("feasible", "hopeless"):
+        """Add leased entries to ``chosen``, lane by lane."""
+        times = {name: to_ms(moment) for name, moment in moments.items()}
+        for lane in STORE_LANES if state is EntryState.SEALED else DUE_LANES:
             async with self._leased.choosing() as taken:
-                found = await self._read(
-                    f"{stem}_{lane}",
-                    int,
-                    {
-                        "state": state.value,
-                        "now": to_ms(now),
-                        "feasible": to_ms(feasible),
-                        "limit": limit + len(taken),
-                    },
-                )
+                asked = {"state": state.value, "limit": limit + len(taken), **times}
+                found = await self._read(lane, int, asked)
                 free = [seq for seq in found if seq not in taken][: limit - len(chosen)]
                 self._leased.take(free)
             chosen += free
@@ -201,6 +205,15 @@ class EntryVerbs(JournalCore):
 
         await self._committer.run(work)
         self.release([seq])
+
+    async def retry(self, state: EntryState, *, error: str) -> None:
+        """End the pauses of one failure. Crash before: each is served out."""
+
+        async def work(transaction: Transaction) -> None:
+            await transaction.run("entry_retry", state.value, error)
+
+        await self._committer.run(work)
+        self._signal(state)
 
     async def entry(self, seq: int) -> Entry | None:
         """One entry."""

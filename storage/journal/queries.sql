@@ -90,34 +90,43 @@ SELECT ?1 + key, json_extract(value, '$[0]'), json_extract(value, '$[1]'),
 FROM json_each(?2)
 
 -- name: entry_due_feasible
--- The index of work is partial: its own condition must stand in a statement that is to use it.
+-- The index of work is partial: its own condition must stand in a statement that is to use it. The
+-- plus before expires_at keeps the planner from the index of expiries, which would have to be sorted.
 -- A next try more than 15 minutes (900000 ms) ahead is due: no pause is as long, so the wall clock was
 -- set back since it was written.
 SELECT seq FROM entry
 WHERE state = :state AND state IN ('received', 'judged', 'sealed')
   AND (next_try <= :now OR next_try > :now + 900000)
-  AND (expires_at IS NULL OR expires_at >= :feasible)
+  AND (+expires_at IS NULL OR +expires_at >= :feasible)
 ORDER BY safe_by LIMIT :limit
 
 -- name: entry_due_hopeless
 SELECT seq FROM entry
 WHERE state = :state AND state IN ('received', 'judged', 'sealed')
   AND (next_try <= :now OR next_try > :now + 900000)
-  AND expires_at < :feasible
+  AND +expires_at < :feasible
 ORDER BY safe_by LIMIT :limit
+
+-- name: entry_store_pressing
+SELECT e.seq FROM entry e JOIN stream s USING (sid) JOIN register r USING (connector, group_id)
+WHERE e.state = :state AND e.state IN ('received', 'judged', 'sealed')
+  AND (e.next_try <= :now OR e.next_try > :now + 900000)
+  AND r.notice != 'due' AND e.expires_at >= :feasible AND e.expires_at < :pressing
+ORDER BY e.expires_at, e.safe_by LIMIT :limit
 
 -- name: entry_store_feasible
 SELECT e.seq FROM entry e JOIN stream s USING (sid) JOIN register r USING (connector, group_id)
 WHERE e.state = :state AND e.state IN ('received', 'judged', 'sealed')
   AND (e.next_try <= :now OR e.next_try > :now + 900000)
-  AND r.notice != 'due' AND (e.expires_at IS NULL OR e.expires_at >= :feasible)
+  AND r.notice != 'due'
+  AND (+e.expires_at IS NULL OR (+e.expires_at >= :feasible AND +e.expires_at >= :pressing))
 ORDER BY e.safe_by LIMIT :limit
 
 -- name: entry_store_hopeless
 SELECT e.seq FROM entry e JOIN stream s USING (sid) JOIN register r USING (connector, group_id)
 WHERE e.state = :state AND e.state IN ('received', 'judged', 'sealed')
   AND (e.next_try <= :now OR e.next_try > :now + 900000)
-  AND r.notice != 'due' AND e.expires_at < :feasible
+  AND r.notice != 'due' AND +e.expires_at < :feasible
 ORDER BY e.safe_by LIMIT :limit
 
 -- name: entry_some
@@ -166,6 +175,10 @@ WHERE seq = ? AND ident = ?
 -- name: entry_fail
 UPDATE entry SET attempts = attempts + 1, error = ?, next_try = ?
 WHERE seq = ? AND state IN ('received', 'judged', 'sealed')
+
+-- name: entry_retry
+UPDATE entry SET next_try = 0
+WHERE state = ? AND state IN ('received', 'judged', 'sealed') AND error = ? AND next_try > 0
 
 -- name: entry_wake
 UPDATE entry SET next_try = 0

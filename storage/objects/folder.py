@@ -28,7 +28,9 @@ _REFUSED = frozenset(
     }
 )
 _ROOM = "Free disk space under [store] url; the recorder tries again by itself."
-_RIGHTS = "Check [store] url: the folder must be ours to write and its disk must have hard links."
+_RIGHTS = (
+    "Check [store] url: it must name a folder that is ours to write, on a disk with hard links."
+)
 
 
 def as_store_error(error: OSError, doing: str) -> ObjectStoreError:
@@ -67,10 +69,20 @@ class DurableFolders:
         below = folder.relative_to(self._root).parts
         return [self._root.joinpath(*below[: i + 1]) for i in range(len(below))]
 
+    def require(self) -> None:
+        """Refuse a root that is something else: what it holds would look like nothing.
+
+        Raises:
+            NotADirectoryError: it is a file.
+        """
+        if self._root.exists() and not self._root.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, f"{self._root} is a file, not a folder")
+
     def make(self, folder: Path) -> None:
         """Make ``folder`` and what is missing above it, down from the root."""
         if folder in self._settled and folder.is_dir():
             return
+        self.require()
         if not self._root.is_dir():
             self._root.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
             sync_folder(self._root.parent)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -16,7 +17,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from bridge.errors import ObjectConflictError, ObjectStoreUnavailableError
+from bridge.errors import ObjectConflictError, ObjectStoreError, ObjectStoreUnavailableError
 from bridge.model import Digest, ObjectInfo, ObjectReceipt
 from bridge.protocols import ObjectBody, ObjectStore
 from storage.objects.checked import copy_checked, hex_of
@@ -46,15 +47,19 @@ class LocalObjectStore:
         self._names = TenantNames(tenant)
         self._incoming = root / INCOMING
         self._folders = DurableFolders(root)
+        self._to_prepare = False
+        self._preparing = threading.Lock()
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="objects")
 
     async def start(self) -> None:
         """Make the folder and empty ``.incoming``. MUST be called only by who alone writes here.
 
-        Raises:
-            ObjectStoreError: the folder cannot be made or emptied.
+        What cannot be done now is done before the first put; until then each put says why not.
+        A recorder whose store is in trouble goes on recording.
         """
-        await self._run(self._start, f"preparing {self._root}")
+        self._to_prepare = True
+        with suppress(ObjectStoreError):
+            await self._run(self._prepare, f"preparing {self._root}")
 
     async def put(
         self,
@@ -78,6 +83,14 @@ class LocalObjectStore:
         """The bytes under ``key``, or None."""
         path = self._path(key)
         return await self._run(lambda: _read(path), f"reading {path}")
+
+    async def body(self, key: str) -> ObjectBody | None:
+        """The file as a body, with the digest of its bytes as they are now, or None."""
+        path = self._path(key)
+        info = await self._run(lambda: self._head(key, path), f"reading {path}")
+        if info is None or info.digest is None:
+            return None
+        return ObjectBody(size=info.size, digest=info.digest, open=lambda: path.open("rb"))
 
     async def list(self, prefix: str) -> AsyncIterator[ObjectInfo]:
         """Every file whose key starts with ``prefix``, in key order, without digests."""
@@ -110,14 +123,19 @@ class LocalObjectStore:
     def _path(self, key: str) -> Path:
         return self._root / self._names.of_key(key)
 
-    def _start(self) -> None:
-        self._folders.make(self._incoming)
-        for left in self._incoming.iterdir():
-            left.unlink()
-        sync_folder(self._incoming)
-        self._folders.settle(self._incoming)
+    def _prepare(self) -> None:
+        with self._preparing:
+            if not self._to_prepare:
+                return
+            self._folders.make(self._incoming)
+            for left in self._incoming.iterdir():
+                left.unlink()
+            sync_folder(self._incoming)
+            self._folders.settle(self._incoming)
+            self._to_prepare = False
 
     def _put(self, path: Path, body: ObjectBody) -> bool:
+        self._prepare()
         # Until the link a crash leaves a file in .incoming, which the next start removes.
         self._folders.make(self._incoming)
         temporary = self._incoming / os.urandom(16).hex()
@@ -166,6 +184,7 @@ class LocalObjectStore:
 
     def _walk(self, folder: Path, prefix: str) -> Iterator[ObjectInfo]:
         base = self._root / self._names.base
+        self._folders.require()
         try:
             with os.scandir(folder) as scan:
                 entries = list(scan)

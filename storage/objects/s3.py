@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
 from functools import partial
@@ -24,9 +24,12 @@ from bridge.errors import (
 from bridge.model import Digest, ObjectInfo, ObjectReceipt, require_utc
 from bridge.protocols import Clock, ObjectBody, ObjectStore
 from storage.objects.names import TenantNames
-from storage.objects.s3_bucket import Bucket, Encryption, LockMode, Protection
+from storage.objects.s3_body import ObjectReader
+from storage.objects.s3_bucket import Bucket
 from storage.objects.s3_client import Addressing, S3Connection
 from storage.objects.s3_creation import create, standing_version
+from storage.objects.s3_pace import USUAL, Patience
+from storage.objects.s3_values import Encryption, LockMode, Protection
 
 PROBE_RETENTION = timedelta(minutes=5)
 CLOSE_SECONDS = 1.0
@@ -56,8 +59,13 @@ class S3ObjectStore:
         http_proxy: str | None = None,
         clock: Clock,
         threads: int = 16,
+        patience: Patience = USUAL,
     ) -> None:
-        """Nothing is asked of the store before the first call."""
+        """Nothing is asked of the store before the first call.
+
+        ``patience``: the time of each request. A call makes a handful of them, so that a store
+        which is slow or silent fails a call, and frees its thread, within that many times this.
+        """
         connection = S3Connection(
             bucket=bucket,
             endpoint_url=endpoint_url,
@@ -68,9 +76,10 @@ class S3ObjectStore:
             ca_file=ca_file,
             http_proxy=http_proxy,
             threads=threads,
+            patience=patience,
         )
         protection = Protection(lock_mode=lock_mode, sse=sse, kms_key_id=kms_key_id)
-        self._bucket = Bucket(connection, protection)
+        self._bucket = Bucket(connection, protection, clock.monotonic)
         self._names = TenantNames(tenant)
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
         self._clock = clock
@@ -108,6 +117,11 @@ class S3ObjectStore:
         name = self._prefix + self._names.of_key(key)
         return await self._run(lambda: self._get(name))
 
+    async def body(self, key: str) -> ObjectBody | None:
+        """The object as a body; see the protocol. Without a kept digest it is read once for it."""
+        name = self._prefix + self._names.of_key(key)
+        return await self._run(lambda: self._body(name))
+
     async def list(self, prefix: str) -> AsyncIterator[ObjectInfo]:
         """Every object whose key starts with ``prefix``, in key order, without digests."""
         beginning = self._prefix + self._names.of_prefix(prefix)
@@ -133,7 +147,8 @@ class S3ObjectStore:
     async def aclose(self) -> None:
         """Wait a moment for the requests under way, and give up connections and threads.
 
-        A thread in a request that nobody answers goes on until that fails, and begins no other.
+        A thread in a request that nobody answers goes on until its time is over, and begins no
+        other.
         What its request did is found by the next put of the same key.
         """
         self._threads.shutdown(wait=False, cancel_futures=True)
@@ -166,6 +181,28 @@ class S3ObjectStore:
         readable, version = standing_version(self._bucket, name)
         pieces = self._bucket.chunks(name, version) if readable else None
         return None if pieces is None else b"".join(pieces)
+
+    def _body(self, name: str) -> ObjectBody | None:
+        readable, version = standing_version(self._bucket, name)
+        standing = self._bucket.head(name, version) if readable else None
+        if standing is None:
+            return None
+        found = standing.sha256 or self._bucket.sha256(name, version)
+        if found is None:
+            return None
+
+        def pieces() -> Iterator[bytes]:
+            chunks = self._bucket.chunks(name, version)
+            if chunks is None:
+                where = f"{name} in {self._bucket.where}"
+                raise ObjectStoreUnavailableError(f"{where} is no longer there")
+            return chunks
+
+        return ObjectBody(
+            size=standing.size,
+            digest=Digest(value=bytes.fromhex(found)),
+            open=lambda: ObjectReader.opened(pieces),
+        )
 
     def _probe(self) -> None:
         name = f"{self._prefix}probe/{os.urandom(8).hex()}"

@@ -10,130 +10,66 @@ import base64
 import hashlib
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, BinaryIO, Literal, cast
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from botocore.exceptions import ClientError
 
-from bridge.errors import ObjectStoreUnavailableError
+from bridge.errors import MunimentError, ObjectStoreUnavailableError
 from bridge.protocols import ObjectBody
 from storage.objects.checked import READ_SIZE, CheckedBody
 from storage.objects.s3_client import S3Connection
 from storage.objects.s3_errors import (
     code_of,
     is_absent,
+    is_refusal,
     is_refused_precondition,
     translate,
 )
+from storage.objects.s3_pace import paced
+from storage.objects.s3_values import History, Listed, Protection, Standing, put_request, retention
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import (
+        GetObjectRequestTypeDef,
         ListObjectsV2RequestTypeDef,
         ListObjectVersionsRequestTypeDef,
-        PutObjectRequestTypeDef,
+        PutObjectRetentionRequestTypeDef,
     )
 
-LockMode = Literal["none", "governance", "compliance"]
-Encryption = Literal["AES256", "aws:kms", "aws:kms:dsse"]
 _HEX64 = re.compile(r"[0-9a-f]{64}")
 _UNVERSIONED = frozenset({"NotImplemented", "MethodNotAllowed", "501", "405"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """An object, or one version of it, as HEAD shows it. ``sha256`` is what was kept with it."""
-
-    size: int
-    modified_at: datetime
-    sha256: str | None
-    lock_mode: str | None
-    retain_until: datetime | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class History:
-    """The versions of one name, newest first, and whether a delete marker hides them."""
-
-    versions: tuple[str, ...]
-    hidden: bool
-
-    @property
-    def oldest(self) -> str | None:
-        """The version that counts: what came first under a name is what stands there."""
-        return self.versions[-1] if self.versions else None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
-    """One line of a listing."""
-
-    name: str
-    size: int
-    modified_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Protection:
-    """What every object is put with."""
-
-    lock_mode: LockMode
-    sse: Encryption | None
-    kms_key_id: str | None
-
-
-def whole_second(moment: datetime) -> datetime:
-    """The next whole second: stores keep no fraction, and none may be lost off a retention."""
-    floor = moment.replace(microsecond=0)
-    return floor if floor == moment else floor + timedelta(seconds=1)
+_SLOW = "Check the network and the store; the recorder tries again by itself."
 
 
 def _utc(moment: datetime | None) -> datetime | None:
     return None if moment is None else moment.astimezone(UTC)
 
 
-def _put_request(
-    bucket: str,
-    name: str,
-    body: ObjectBody,
-    *,
-    protection: Protection,
-    retain_until: datetime | None,
-    content_type: str,
-) -> PutObjectRequestTypeDef:
-    request: PutObjectRequestTypeDef = {
-        "Bucket": bucket,
-        "Key": name,
-        "ContentLength": body.size,
-        "ContentType": content_type,
-        "IfNoneMatch": "*",
-        # Both: some stores refuse a lock without the one, some without the other.
-        "ChecksumAlgorithm": "SHA256",
-        "ChecksumSHA256": base64.b64encode(body.digest.value).decode(),
-        "Metadata": {"sha256": body.digest.hex},
-    }
-    if retain_until is not None and protection.lock_mode != "none":
-        compliance = protection.lock_mode == "compliance"
-        request["ObjectLockMode"] = "COMPLIANCE" if compliance else "GOVERNANCE"
-        request["ObjectLockRetainUntilDate"] = whole_second(retain_until)
-    if protection.sse is not None:
-        request["ServerSideEncryption"] = protection.sse
-    if protection.kms_key_id is not None:
-        request["SSEKMSKeyId"] = protection.kms_key_id
-    return request
+def _hex(checksum: str | None) -> str | None:
+    """A SHA-256 as S3 writes it, or None for one over parts, which is not that of the bytes."""
+    if checksum is None or "-" in checksum:
+        return None
+    try:
+        return base64.b64decode(checksum, validate=True).hex()
+    except ValueError:
+        return None
 
 
 class Bucket:
     """The requests we make of a bucket. Used by several threads at once."""
 
-    def __init__(self, connection: S3Connection, protection: Protection) -> None:
+    def __init__(
+        self, connection: S3Connection, protection: Protection, monotonic: Callable[[], float]
+    ) -> None:
         """Nothing is asked, and no client made, before the first request."""
         self.protection = protection
         self.page_size = 1000
         self._connection = connection
+        self._monotonic = monotonic
         self._bucket = connection.bucket
         self._making = threading.Lock()
         self._client: S3Client | None = None
@@ -147,10 +83,17 @@ class Bucket:
 
     @contextmanager
     def _asking(self, doing: str) -> Iterator[S3Client]:
-        try:
-            yield self._made_client()
-        except Exception as error:  # nothing foreign escapes
-            raise translate(error, f"{doing} in {self.where}") from error
+        with paced(self._connection.patience, self._monotonic) as pace:
+            try:
+                yield self._made_client()
+            except Exception as error:  # nothing foreign escapes
+                what = f"{doing} in {self.where}"
+                if pace.over and not isinstance(error, MunimentError):
+                    raise ObjectStoreUnavailableError(
+                        f"{what}: the store is silent or too slow; given up after {pace.taken}",
+                        hint=_SLOW,
+                    ) from error
+                raise translate(error, what) from error
 
     def _made_client(self) -> S3Client:
         with self._making:
@@ -187,7 +130,7 @@ class Bucket:
         self, name: str, body: ObjectBody, *, retain_until: datetime | None, content_type: str
     ) -> str | None:
         """Create it. The version made ("null" where there are none), or None: something stands."""
-        request = _put_request(
+        request = put_request(
             self._bucket,
             name,
             body,
@@ -199,13 +142,34 @@ class Bucket:
             checked, request["Body"] = CheckedBody.opened(body)
             with cast("BinaryIO", request["Body"]):
                 try:
-                    return client.put_object(**request).get("VersionId", "null")
+                    made = client.put_object(**request)
                 except Exception as error:
                     # The body's own fault, not the store's, whatever the library calls it.
                     if checked.failure is not None:
                         raise checked.failure from error
                     if isinstance(error, ClientError) and is_refused_precondition(error):
                         return None
+                    raise
+            if (_hex(made.get("ChecksumSHA256")) or body.digest.hex) != body.digest.hex:
+                raise ObjectStoreUnavailableError(
+                    f"putting {name} in {self.where}: the store shows the checksum of other bytes"
+                )
+            return made.get("VersionId", "null")
+
+    def retain(self, name: str, version: str | None, until: datetime) -> None:
+        """Ask for a lock on what stands already. Whether it is kept, the next look shows."""
+        request: PutObjectRetentionRequestTypeDef = {
+            "Bucket": self._bucket,
+            "Key": name,
+            "Retention": retention(self.protection, until),
+        }
+        if version is not None:
+            request["VersionId"] = version
+        with self._asking(f"locking {name}") as client:
+            try:
+                client.put_object_retention(**request)
+            except ClientError as error:
+                if not is_refusal(error):
                     raise
 
     def history(self, name: str) -> History:
@@ -235,9 +199,13 @@ class Bucket:
         with self._asking(f"heading {name}") as client:
             try:
                 if version is None:
-                    shown = client.head_object(Bucket=self._bucket, Key=name)
+                    shown = client.head_object(
+                        Bucket=self._bucket, Key=name, ChecksumMode="ENABLED"
+                    )
                 else:
-                    shown = client.head_object(Bucket=self._bucket, Key=name, VersionId=version)
+                    shown = client.head_object(
+                        Bucket=self._bucket, Key=name, ChecksumMode="ENABLED", VersionId=version
+                    )
             except ClientError as error:
                 if is_absent(error):
                     return None
@@ -247,40 +215,54 @@ class Bucket:
                 size=shown["ContentLength"],
                 modified_at=shown["LastModified"].astimezone(UTC),
                 sha256=kept if _HEX64.fullmatch(kept) else None,
+                checksum=_hex(shown.get("ChecksumSHA256")),
                 lock_mode=shown.get("ObjectLockMode"),
                 retain_until=_utc(shown.get("ObjectLockRetainUntilDate")),
             )
 
     def chunks(self, name: str, version: str | None = None) -> Iterator[bytes] | None:
-        """The bytes, piece by piece, or None."""
-        with self._asking(f"getting {name}") as client:
-            try:
-                if version is None:
-                    answer = client.get_object(Bucket=self._bucket, Key=name)
-                else:
-                    answer = client.get_object(Bucket=self._bucket, Key=name, VersionId=version)
-            except ClientError as error:
-                if is_absent(error):
-                    return None
-                raise
-        stream = answer["Body"]
+        """The bytes, piece by piece, or None.
 
-        def pieces() -> Iterator[bytes]:
-            with self._asking(f"getting {name}"), stream:
-                while piece := stream.read(READ_SIZE):
-                    yield piece
-
-        return pieces()
+        They fail at their end where they are not those whose checksum the store shows.
+        """
+        request: GetObjectRequestTypeDef = {"Bucket": self._bucket, "Key": name}
+        return self._chunks(request | {"ChecksumMode": "ENABLED"}, version)
 
     def sha256(self, name: str, version: str | None = None) -> str | None:
-        """SHA-256 of the bytes as the store gives them out, or None."""
-        pieces = self.chunks(name, version)
+        """SHA-256 of the bytes as the store gives them out, whatever it says of them, or None."""
+        pieces = self._chunks({"Bucket": self._bucket, "Key": name}, version)
         if pieces is None:
             return None
         digest = hashlib.sha256()
         for piece in pieces:
             digest.update(piece)
         return digest.hexdigest()
+
+    def _chunks(
+        self, request: GetObjectRequestTypeDef, version: str | None
+    ) -> Iterator[bytes] | None:
+        doing = f"getting {request['Key']}"
+        if version is not None:
+            request["VersionId"] = version
+        with self._asking(doing) as client:
+            try:
+                stream = client.get_object(**request)["Body"]
+            except ClientError as error:
+                if is_absent(error):
+                    return None
+                raise
+
+        def pieces() -> Iterator[bytes]:
+            with stream:
+                while True:
+                    # Each piece has a time of its own, so that an object of any size can be read.
+                    with self._asking(doing):
+                        piece = stream.read(READ_SIZE)
+                    if not piece:
+                        return
+                    yield piece
+
+        return pieces()
 
     def page(self, prefix: str, after: str | None) -> tuple[tuple[Listed, ...], str | None]:
         """One page of a listing in the order of names, and where the next begins."""

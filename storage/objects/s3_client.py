@@ -11,12 +11,12 @@ import boto3.session
 from botocore.config import Config
 
 from bridge.errors import ObjectStoreRejectedError
+from storage.objects.s3_pace import Patience, keep_pace
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 CONNECT_SECONDS = 5.0
-READ_SECONDS = 30.0
 _USERINFO = re.compile(r"//[^/\s@]*@")
 
 Addressing = Literal["auto", "path", "virtual"]
@@ -40,6 +40,7 @@ class S3Connection:
     ca_file: Path | None
     http_proxy: str | None
     threads: int
+    patience: Patience
 
     @property
     def where(self) -> str:
@@ -65,20 +66,22 @@ class S3Connection:
             aws_secret_access_key=self.secret_key,
             region_name=self.region,
         )
-        return session.client(
+        client = session.client(
             "s3",
             endpoint_url=self.endpoint_url,
             verify=None if self.ca_file is None else str(self.ca_file),
             config=self._config(),
         )
+        keep_pace(client)
+        return client
 
     def _config(self) -> Config:
         proxies = {"http": self.http_proxy, "https": self.http_proxy} if self.http_proxy else None
         return Config(
             # One attempt: the caller knows the deadline and what a lost reply means.
             retries={"total_max_attempts": 1, "mode": "standard"},
-            connect_timeout=CONNECT_SECONDS,
-            read_timeout=READ_SECONDS,
+            connect_timeout=min(CONNECT_SECONDS, self.patience.seconds),
+            read_timeout=self.patience.seconds,
             max_pool_connections=self.threads,
             proxies=proxies,
             signature_version="s3v4",

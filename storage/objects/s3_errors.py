@@ -42,7 +42,8 @@ _HINTS = {
     "RequestTimeTooSkewed": "Set this machine's clock (and keep it set, e.g. by chrony).",
     "SignatureDoesNotMatch": "Check the secret key in [store] credentials_file.",
 }
-_HINTS["403"] = _HINTS["Forbidden"] = _HINTS["AccessDenied"]
+# The answer to a HEAD has no code: this may be any refusal, that of the time included.
+_HINTS["403"] = _HINTS["Forbidden"] = f"{_HINTS['AccessDenied']} Check this machine's clock."
 _OURS_TO_MEND = (
     sdk.InvalidConfigError,
     sdk.InvalidProxiesConfigError,
@@ -76,6 +77,16 @@ def is_refused_precondition(error: sdk.ClientError) -> bool:
     return status_of(error) == 412
 
 
+def is_refusal(error: sdk.ClientError) -> bool:
+    """Whether asking again would be answered the same."""
+    return not _settles_nothing(error)
+
+
+def _settles_nothing(error: sdk.ClientError) -> bool:
+    code, status = code_of(error), status_of(error)
+    return code in _SETTLES_NOTHING or status in {409, 429} or (status >= 500 and status != 501)
+
+
 def _one_line(text: object) -> str:
     return without_userinfo(" ".join(str(text).split()))[:LONGEST_ANSWER]
 
@@ -87,7 +98,7 @@ def _from_answer(error: sdk.ClientError, doing: str) -> ObjectStoreError:
     answer += f" ({_one_line(said)})" if said else ""
     if code == "RequestTimeTooSkewed":
         answer = f"{doing}: the store refuses the time of this machine's clock ({code})"
-    elif code in _SETTLES_NOTHING or status in {409, 429} or (status >= 500 and status != 501):
+    elif _settles_nothing(error):
         return ObjectStoreUnavailableError(answer)
     return ObjectStoreRejectedError(answer, hint=_HINTS.get(code))
 

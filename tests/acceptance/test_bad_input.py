@@ -24,6 +24,7 @@ from tests.acceptance.program import (
     started,
     stderr_of,
 )
+from tests.servers.fault_s3 import fault_s3_process
 from tests.servers.ports import free_ports
 
 
@@ -172,6 +173,47 @@ def test_unreachable_store_fails_doctor(config: Path) -> None:
     assert said.code == 1
     assert "FAIL" in said.err
     assert "Traceback" not in said.err
+
+
+@pytest.mark.parametrize("url", ["s3://", "s3://My_Bucket", "https://s3.example.org/bucket"])
+def test_a_store_url_that_is_no_bucket_is_refused(config: Path, url: str) -> None:
+    """What no waiting makes a bucket is named with the setting and what to write instead."""
+    line = next(line for line in config.read_text().splitlines() if line.startswith("url ="))
+    override(config, line, f'url = "{url}"')
+    refused(muniment("run", "--config", str(config)), "[store] url", "bucket", "s3://BUCKET")
+
+
+def test_a_bucket_that_is_not_there_runs_degraded(config: Path) -> None:
+    """The bucket may come: doctor fails, the recorder runs on, status and stderr name it."""
+    with fault_s3_process("--bucket", "another") as server:
+        s3_store(config, server.url)
+        said = muniment("doctor", "--config", str(config))
+        assert said.code == 1
+        assert "NoSuchBucket" in said.err
+        assert "Traceback" not in said.err
+        with started(config) as child:
+            alarms(config, wanted="NoSuchBucket")
+            readyz(config)
+            assert child.poll() is None
+    assert child.returncode == 0
+    assert "bucket bucket" in stderr_of(config).read_text()
+
+
+def test_a_file_where_the_store_should_be_runs_degraded(config: Path) -> None:
+    """A path that is no folder is named by doctor, status and stderr; the recorder runs on."""
+    place = config.parent / "var" / "store"
+    place.parent.mkdir(exist_ok=True)
+    place.write_text("not a folder")
+    said = muniment("doctor", "--config", str(config))
+    assert said.code == 1
+    assert "is a file" in " ".join(said.err.split())
+    with started(config) as child:
+        alarms(config, wanted="is a file, not a folder")
+        readyz(config)
+        assert child.poll() is None
+    assert child.returncode == 0
+    assert "is a file, not a folder" in stderr_of(config).read_text()
+    assert place.read_text() == "not a folder"
 
 
 def test_doctor_passes_on_the_embedded_default(config: Path) -> None:

@@ -1,4 +1,4 @@
-"""What every object store promises: the fake, the folder, S3 in moto and in Ceph."""
+"""What every object store promises: the fake, the folder, S3 on several servers."""
 
 from __future__ import annotations
 
@@ -60,6 +60,8 @@ async def _subjects(kind: str, request: pytest.FixtureRequest, root: Path) -> Su
         "local",
         "moto-plain",
         "moto-locked",
+        "fault-plain",
+        "fault-locked",
         pytest.param("ceph-plain", marks=CEPH_MARKS),
         pytest.param("ceph-locked", marks=CEPH_MARKS),
     ]
@@ -251,6 +253,41 @@ async def test_bodies_of_any_size(store: ObjectStore, size: int) -> None:
     stands = await store.get("media/1")
     assert stands is not None
     assert Digest.of(stands) == body.digest
+
+
+@pytest.mark.parametrize("size", [0, 7, 1024 * 1024 + 1])
+async def test_an_object_is_a_body_for_another_put(store: ObjectStore, size: int) -> None:
+    """What stands under one key can be put under another, repeatedly, whatever its size."""
+    data = bytes(range(256)) * (size // 256) + b"\x01" * (size % 256)
+    await store.put("review/1", ObjectBody.of(data), retain_until=None)
+    body = await store.body("review/1")
+    assert body is not None
+    assert (body.size, body.digest) == (size, Digest.of(data))
+    assert not (await store.put("records/1", body, retain_until=None)).existed
+    assert (await store.put("records/1", body, retain_until=None)).existed
+    assert await store.get("records/1") == data
+
+
+async def test_a_body_is_read_again_from_its_start(store: ObjectStore) -> None:
+    """Each opening begins at the first byte, and so does a seek to it."""
+    await store.put(KEY, BODY, retain_until=None)
+    body = await store.body(KEY)
+    assert body is not None
+
+    def read() -> list[bytes]:
+        with body.open() as first, body.open() as second:
+            parts = [first.read(3), second.read(), first.read()]
+            first.seek(0)
+            return [*parts, first.read()]
+
+    assert await asyncio.to_thread(read) == [b'{"v', b'{"v":1}', b'":1}', b'{"v":1}']
+
+
+async def test_an_absent_object_is_no_body(store: ObjectStore) -> None:
+    """Where nothing stands there is no body, and a key outside the format is misuse."""
+    assert await store.body(KEY) is None
+    with pytest.raises(ValueError, match="a key has only"):
+        await store.body("../a")
 
 
 async def test_a_probe_leaves_the_records_alone(store: ObjectStore) -> None:

@@ -22,7 +22,7 @@ from tests.servers.buckets import CEPH_MARKS, Place, place_of
 KEY = "records/matrix/1.json"
 BODY = ObjectBody.of(b'{"v":1}')
 OTHER = ObjectBody.of(b'{"v":2}')
-SERVERS = ["moto", pytest.param("ceph", marks=CEPH_MARKS)]
+SERVERS = ["moto", "fault", pytest.param("ceph", marks=CEPH_MARKS)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,12 +172,29 @@ async def test_compliance_is_asked_for_and_shown(locked: Subject) -> None:
     await store.aclose()
 
 
-async def test_a_shorter_retention_does_not_do(locked: Subject) -> None:
-    """An object that stands with less retention than asked for is said to."""
+async def test_a_shorter_retention_is_lengthened(locked: Subject) -> None:
+    """An object that stands with less retention than asked for gets what is asked for."""
     soon = datetime.now(UTC) + timedelta(hours=1)
     await locked.store.put(KEY, BODY, retain_until=soon)
-    with pytest.raises(RetentionNotKeptError, match="asked for governance"):
-        await locked.store.put(KEY, BODY, retain_until=soon + timedelta(seconds=5))
+    longer = soon + timedelta(seconds=5)
+    receipt = await locked.store.put(KEY, BODY, retain_until=longer)
+    assert receipt.existed
+    assert receipt.retain_until is not None
+    assert receipt.retain_until >= longer - timedelta(seconds=1)
+    await locked.store.put(KEY, BODY, retain_until=soon)
+    info = await locked.store.head(KEY)
+    assert info is not None
+    assert info.retain_until == receipt.retain_until
+
+
+async def test_an_object_without_a_lock_is_locked(locked: Subject) -> None:
+    """Our bytes that somebody put without a retention get the one asked for."""
+    await locked.foreign_put(b'{"v":1}', sha256=BODY.digest.hex)
+    until = datetime.now(UTC) + timedelta(hours=1)
+    receipt = await locked.store.put(KEY, BODY, retain_until=until)
+    assert receipt.existed
+    assert receipt.retain_until is not None
+    assert receipt.retain_until >= until - timedelta(seconds=1)
 
 
 async def test_a_bucket_without_locks_cannot_be_locked(plain: Subject) -> None:

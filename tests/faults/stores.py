@@ -17,7 +17,7 @@ from storage.objects.s3_pace import Patience
 from storage.objects.s3_values import LockMode
 from tests.servers.fault_s3 import Fault, FaultKind, FaultS3, Version, fault_s3
 
-SHORT = Patience(seconds=0.25)
+SHORT = Patience(seconds=0.4)
 """Long enough for a good answer of a server in this process, short enough to wait it out."""
 
 

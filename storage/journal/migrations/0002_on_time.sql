@@ -17,6 +17,8 @@ WHERE key IS NOT NULL;
 DROP INDEX entry_manifest;
 CREATE INDEX entry_manifest ON entry (place, seq) WHERE manifest_due = 1;
 CREATE INDEX entry_filed ON entry (place, n) WHERE place IS NOT NULL;
+CREATE INDEX entry_expiring ON entry (state, expires_at)
+    WHERE state IN ('received', 'judged', 'sealed') AND expires_at IS NOT NULL;
 CREATE INDEX entry_undecided ON entry (received_at) WHERE state = 'stored' AND outcome = 'review';
 
 ALTER TABLE placement ADD COLUMN digest BLOB;           -- of the body; NULL in rows of version 1

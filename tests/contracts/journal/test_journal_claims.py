@@ -148,6 +148,19 @@ async def test_a_failure_of_what_is_at_rest_changes_nothing(subject: Subject) ->
     assert await subject.entry(entry.seq) == entry
 
 
+async def test_the_pauses_of_a_failure_that_is_over_end(subject: Subject) -> None:
+    """Only what failed by it may be tried at once, and only in that state."""
+    silent, refused = await subject.sealed(), await subject.sealed(of=event("$2"))
+    soon = NOW + timedelta(minutes=10)
+    await subject.journal.fail(silent.seq, error="Silent", next_try=soon)
+    await subject.journal.fail(refused.seq, error="Refused", next_try=soon)
+    await subject.journal.retry(JUDGED, error="Silent")
+    assert await subject.journal.claim(SEALED, now=NOW, limit=9) == ()
+    await subject.journal.retry(SEALED, error="Silent")
+    (found,) = await subject.journal.claim(SEALED, now=NOW, limit=9)
+    assert (found.seq, found.attempts) == (silent.seq, 1)
+
+
 async def test_hopeless_ones_come_behind(subject: Subject) -> None:
     """Who expires before the store can have it comes last, though it is the most urgent."""
     for timer in (10.0, 20.0, 300.0, None):
@@ -156,6 +169,21 @@ async def test_hopeless_ones_come_behind(subject: Subject) -> None:
         SEALED, now=NOW, limit=9, feasible=NOW + timedelta(seconds=15)
     )
     assert [entry.event.upstream_id for entry in found] == ["$20.0", "$300.0", "$None", "$10.0"]
+
+
+async def test_what_disappears_soon_goes_before_what_is_merely_due(subject: Subject) -> None:
+    """After an outage all is past ``safe_by``; what presses by its expiry can still be in time."""
+    for timer in (None, 7200.0, 300.0, 10.0, 60.0):
+        await subject.sealed(of=event(f"${timer}", timer=timer))
+    found = await subject.journal.claim(
+        SEALED,
+        now=NOW,
+        limit=9,
+        feasible=NOW + timedelta(seconds=15),
+        pressing=NOW + timedelta(hours=1),
+    )
+    names = [entry.event.upstream_id for entry in found]
+    assert names == ["$60.0", "$300.0", "$None", "$7200.0", "$10.0"]
 
 
 async def test_hopeless_ones_are_not_dropped(subject: Subject) -> None:

@@ -21,17 +21,30 @@ class EntryVerbs(MemoryCore):
     """See :class:`bridge.protocols.Journal`."""
 
     async def claim(
-        self, state: EntryState, *, now: datetime, limit: int, feasible: datetime | None = None
+        self,
+        state: EntryState,
+        *,
+        now: datetime,
+        limit: int,
+        feasible: datetime | None = None,
+        pressing: datetime | None = None,
     ) -> tuple[Entry, ...]:
-        """Lease due entries: the feasible ones first, each lane by ``safe_by``."""
+        """Lease due entries: pressing ones by their expiry, then feasible and hopeless ones."""
         self._require_open()
         self._arrived[state].clear()
         horizon = to_millisecond(feasible or now)
+        presses = horizon
+        if pressing is not None and state is EntryState.SEALED:
+            presses = to_millisecond(pressing)
         due = self._free(state, now)
 
-        def urgency(row: EntryRow) -> tuple[bool, datetime, int]:
-            hopeless = row.expires_at is not None and row.expires_at < horizon
-            return (hopeless, row.safe_by, row.seq)
+        def urgency(row: EntryRow) -> tuple[int, datetime, datetime, int]:
+            ends = row.expires_at
+            if ends is not None and ends < horizon:
+                return (2, row.safe_by, row.safe_by, row.seq)
+            if ends is not None and ends < presses:
+                return (0, ends, row.safe_by, row.seq)
+            return (1, row.safe_by, row.safe_by, row.seq)
 
         chosen = sorted(due, key=urgency)[:limit]
         assert all(row.event is not None for row in chosen)
@@ -154,8 +167,18 @@ class EntryVerbs(MemoryCore):
         row = self._rows.get(seq)
         if row is not None and row.state in AT_WORK:
             row.attempts += 1
+            row.error = error
             row.next_try = to_millisecond(next_try)
         self.release([seq])
+        await self._turn()
+
+    async def retry(self, state: EntryState, *, error: str) -> None:
+        """End the pauses of one failure."""
+        self._require_open()
+        for row in self._at_work.values():
+            if row.state is state and row.error == error:
+                row.next_try = LONG_AGO
+        self._signal(state)
         await self._turn()
 
     async def entry(self, seq: int) -> Entry | None:

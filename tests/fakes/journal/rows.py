@@ -92,6 +92,7 @@ class EntryRow:
     stored_at: datetime | None = None
     late_ms: int | None = None
     attempts: int = 0
+    error: str = ""
     next_try: datetime = LONG_AGO
     manifest_due: bool = False
     fixed_deadline: bool = False
@@ -130,6 +131,7 @@ class EntryRow:
     def try_again_at(self, moment: datetime) -> None:
         """Nothing stands against the next step from ``moment`` on."""
         self.attempts = 0
+        self.error = ""
         self.next_try = moment
 
     def destroy(self) -> None:

@@ -322,3 +322,15 @@ async def test_the_capture_delay_is_from_receipt_to_storage(house: House) -> Non
     house.later(seconds=300)
     await house.settle()
     assert house.writer.capture_delay == timedelta(seconds=3)
+
+
+async def test_a_store_that_answers_again_ends_the_pauses_of_its_silence(house: House) -> None:
+    """The first success lets all try that it kept waiting; a conflict serves out its own pause."""
+    await house.hear(*(samples.event(f"${i}") for i in range(3)))
+    await house.triage.step()
+    house.store.before = [ObjectStoreUnavailableError("silent")] * 2
+    assert [await house.writer.step() for _ in range(3)] == [True] * 3
+    states = await house.states()
+    assert sorted(states.values()).count(EntryState.STORED) == 1
+    assert [await house.writer.step() for _ in range(3)] == [True, True, False]
+    assert set((await house.states()).values()) == {EntryState.STORED}

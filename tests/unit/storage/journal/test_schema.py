@@ -98,11 +98,21 @@ def test_every_statement_is_used() -> None:
 )
 def test_work_is_found_by_its_index(name: str, state: str) -> None:
     """Looking for work reads what waits, in its order, never the whole journal."""
-    parameters = {"state": state, "now": 0, "feasible": 0, "limit": 1}
+    parameters = {"state": state, "now": 0, "feasible": 0, "pressing": 0, "limit": 1}
     with closing(_fresh()) as db:
         plan = [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {STATEMENTS[name]}", parameters)]
     assert any("USING INDEX entry_work (state=?)" in step for step in plan)
     assert not [step for step in plan if "SCAN" in step or "TEMP B-TREE" in step]
+
+
+def test_what_presses_is_found_by_its_expiry() -> None:
+    """The most pressing entry is read from an index, however much waits."""
+    parameters = {"state": "sealed", "now": 0, "feasible": 0, "pressing": 0, "limit": 1}
+    sql = STATEMENTS["entry_store_pressing"]
+    with closing(_fresh()) as db:
+        plan = [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {sql}", parameters)]
+    assert any("USING INDEX entry_expiring (state=? AND expires_at>? AND" in step for step in plan)
+    assert not [step for step in plan if "SCAN" in step]
 
 
 @pytest.mark.parametrize(
