@@ -23,6 +23,7 @@ log = structlog.get_logger(__name__)
 
 IDLE_SECONDS = 0.5
 FIRST_PAUSE = timedelta(seconds=1)
+SHORTEST_PAUSE = timedelta(seconds=0.25)
 LONGEST_PAUSE = timedelta(seconds=60)
 HURRY_PAUSE = 5.0
 SILENT = ObjectStoreUnavailableError.__name__
@@ -138,5 +139,5 @@ class Writer:
         now = self._clock.now()
         if entry.expires_at is not None and now < entry.expires_at:
             # A store that comes back before the message disappears must be found back in time.
-            pause = min(pause, max((entry.expires_at - now) / 4, FIRST_PAUSE))
+            pause = min(pause, max((entry.expires_at - now) / 8, SHORTEST_PAUSE))
         await self._journal.fail(entry.seq, error=name, next_try=now + pause)
