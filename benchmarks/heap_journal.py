@@ -74,10 +74,10 @@ class HeapJournal(MemoryJournal):
     def add(self, entry: Entry) -> None:
         """It was sealed, and may be tried."""
         expires_at = _NEVER if entry.expires_at is None else _ms(entry.expires_at)
-        self._free(_Row(entry=entry, safe_by=_ms(entry.safe_by), expires_at=expires_at))
+        self._ready(_Row(entry=entry, safe_by=_ms(entry.safe_by), expires_at=expires_at))
         self._signal(EntryState.SEALED)
 
-    def _free(self, row: _Row) -> None:
+    def _ready(self, row: _Row) -> None:
         row.place += 1
         self._by_expiry.push(row)
         self._by_safe_by.push(row)
@@ -109,9 +109,9 @@ class HeapJournal(MemoryJournal):
     def _sort(self, now: int, feasible: int) -> None:
         """Put every row where it stands at this moment, for this horizon."""
         while row := self._put_off.first(now + 1):
-            self._free(row)
+            self._ready(row)
         while row := self._hopeless_by_hope.first(1 - feasible):
-            self._free(row)
+            self._ready(row)
         while row := self._by_expiry.first(feasible):
             row.place += 1
             self._hopeless.push(row)
@@ -125,7 +125,7 @@ class HeapJournal(MemoryJournal):
         for seq in seqs:
             row = self._leased_rows.pop(seq, None)
             if row is not None:
-                self._free(row)
+                self._ready(row)
 
     async def fail(self, seq: int, *, error: str, next_try: datetime) -> None:
         """Count a failure, and put it off."""
@@ -141,7 +141,7 @@ class HeapJournal(MemoryJournal):
     async def retry(self, state: EntryState, *, error: str) -> None:
         """End all pauses: nothing else fails here."""
         while row := self._put_off.first():
-            self._free(row)
+            self._ready(row)
         self._signal(state)
         await self._turn()
 
