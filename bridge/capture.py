@@ -23,6 +23,7 @@ log = structlog.get_logger(__name__)
 
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 60.0
+LONGEST_JOURNAL_PAUSE = 5.0
 STARTING = "starting"
 INTERRUPTION_SECONDS = 60.0
 
@@ -83,7 +84,11 @@ class Capture:
                 await self._wait(str(error), hint=error.hint)
             except ConnectorUnavailableError as error:
                 await self._wait(str(error), hint=error.hint, seconds=error.retry_after)
-            except (ConnectorError, JournalUnavailableError) as error:
+            except JournalUnavailableError as error:
+                # Ours to mend: once it writes again nothing may wait for long.
+                self._pause = min(self._pause, LONGEST_JOURNAL_PAUSE)
+                await self._wait(str(error), hint=error.hint)
+            except ConnectorError as error:
                 await self._wait(str(error), hint=error.hint)
             except Exception:
                 self._hearing.failed()  # the time until this loop is started again is a silence

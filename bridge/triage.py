@@ -82,7 +82,13 @@ class Triage:
         """Judge and seal until cancelled."""
         try:
             while True:
-                if not await self.step():
+                try:
+                    worked = await self.step()
+                except JournalUnavailableError as error:
+                    # Left to supervision, the pauses would grow beyond what a timer leaves.
+                    await self._pause(error)
+                    continue
+                if not worked:
                     await self._journal.work(EntryState.RECEIVED, seconds=IDLE_SECONDS)
         finally:
             self._thread.shutdown(wait=False, cancel_futures=True)
@@ -93,6 +99,7 @@ class Triage:
         """One round: judge what came, seal what is ready. False: there was nothing to do."""
         now = self._clock.now()
         received = await self._journal.claim(EntryState.RECEIVED, now=now, limit=AT_ONCE)
+        self._paused = ""
         waits = (max(now - entry.event.observed_at, _NOTHING) for entry in received)
         self.lag = max(waits, default=_NOTHING).total_seconds()
         if received:
@@ -112,9 +119,7 @@ class Triage:
             for entry in entries:
                 self._put_off_for.pop(entry.seq, None)
         except JournalUnavailableError as error:
-            self._paused = str(error)
-            log.warning("triage_paused", what=str(error), hint=error.hint)
-            await self._clock.sleep(PAUSE.total_seconds())
+            await self._pause(error)
         except Exception as error:
             # Broad on purpose: what nobody expected of one message must not stop the others.
             if len(entries) == 1:
@@ -124,6 +129,12 @@ class Triage:
                 await self._guarded([entry], act)
         finally:
             self._journal.release([entry.seq for entry in entries])
+
+    async def _pause(self, error: JournalUnavailableError) -> None:
+        if self._paused != str(error):
+            log.warning("triage_paused", what=str(error), hint=error.hint)
+        self._paused = str(error)
+        await self._clock.sleep(PAUSE.total_seconds())
 
     async def _put_off(self, entry: Entry, error: Exception) -> None:
         name = type(error).__name__

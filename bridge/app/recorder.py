@@ -233,7 +233,7 @@ class Bridge:
                     await self._clock.sleep(0.05)
                 await self._loops.stop("scribe")
                 await self._scribe.round(flush=True)
-        except TimeoutError:
+        except (TimeoutError, JournalUnavailableError):
             log.warning("not_drained", hint="what is left is stored after the next start")
         await self._loops.stop()
         await self._health.aclose()

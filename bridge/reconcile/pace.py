@@ -73,13 +73,14 @@ class Pace:
 
     async def over(self, items: Iterable[_T], work: Callable[[_T], Awaitable[None]]) -> None:
         """``work`` on each item, a few at a time; the first failure ends it all."""
-        waiting = iter(items)
+        every = tuple(items)
+        waiting = iter(every)
 
         async def worker() -> None:
             for item in waiting:
                 await work(item)
 
-        tasks = [asyncio.create_task(worker()) for _ in range(self._width)]
+        tasks = [asyncio.create_task(worker()) for _ in range(min(self._width, len(every)))]
         try:
             await asyncio.gather(*tasks)
         finally:

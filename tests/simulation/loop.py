@@ -102,6 +102,16 @@ class SimLoop(asyncio.BaseEventLoop):
         heapq.heappush(self._timers, (when, next(self._numbers), timer))
         return timer
 
+    def call_later(
+        self,
+        delay: float,
+        callback: Callable[[*Ts], object],
+        *args: *Ts,
+        context: contextvars.Context | None = None,
+    ) -> asyncio.TimerHandle:
+        """The same, from now on."""
+        return self.call_at(self._now + delay, callback, *args, context=context)
+
     def freeze(self, process: int) -> None:
         """None of this process's callbacks runs any more."""
         self._frozen.add(process)

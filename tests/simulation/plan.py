@@ -116,6 +116,7 @@ class Plan:
     faults: tuple[Fault, ...] = ()
     acts: tuple[Act, ...] = ()
     forget_after: float = 3600.0
+    groups: int = GROUPS
 
     @property
     def life(self) -> float:
@@ -132,22 +133,25 @@ def seeded(seed: int) -> Plan:
     """The plan that this seed stands for; the same for ever, as long as this file stays."""
     random = Random(f"plan {seed}")
     length = random.uniform(5.0, 18.0)
+    groups = random.choice((1, 2, 2, GROUPS))
+    most = random.choice((6, 10, 24))
     return Plan(
         seed=seed,
-        said=tuple(_utter(random, length) for _ in range(random.randint(8, 28))),
+        groups=groups,
+        said=tuple(_utter(random, length, groups) for _ in range(random.randint(2, most))),
         faults=tuple(_fault(random, length) for _ in range(random.randint(0, 5))),
-        acts=_acts(random, length),
+        acts=_acts(random, length, groups),
         forget_after=random.choice((5.0, 20.0, 3600.0)),
     )
 
 
-def _utter(random: Random, length: float) -> Utter:
+def _utter(random: Random, length: float, groups: int) -> Utter:
     media: tuple[Medium, ...] = ()
     if random.random() < 0.25:
         media = tuple(_medium(random) for _ in range(random.choice((1, 1, 2))))
     return Utter(
         at=random.uniform(0.0, length),
-        group=random.randrange(GROUPS),
+        group=random.randrange(groups),
         outcome=random.choice((*Outcome, Outcome.CAPTURE, Outcome.DISCARD, None)),
         timer=random.choice(TIMERS),
         backdated=random.choice((0.0, 0.0, 0.0, 2.0, 100.0)),
@@ -171,7 +175,7 @@ def _fault(random: Random, length: float) -> Fault:
     return Fault(at=random.uniform(0.0, length), kind=kind, seconds=seconds)
 
 
-def _acts(random: Random, length: float) -> tuple[Act, ...]:
+def _acts(random: Random, length: float, groups: int) -> tuple[Act, ...]:
     """In a third of the runs one group is not recorded all the time; in many a timer changes."""
     story = random.choice(
         (
@@ -182,10 +186,10 @@ def _acts(random: Random, length: float) -> tuple[Act, ...]:
         )
     )
     times = sorted(random.uniform(0.0, length) for _ in story)
-    group = random.randrange(GROUPS)
+    group = random.randrange(groups)
     acts = [Act(at=at, group=group, kind=kind) for at, kind in zip(times, story, strict=True)]
     for _ in range(random.choice((0, 0, 1, 3))):
         at, timer = random.uniform(0.0, length), random.choice(TIMERS)
-        changed = random.randrange(GROUPS)
+        changed = random.randrange(groups)
         acts.append(Act(at=at, group=changed, kind=ActKind.TIMER, timer=timer))
     return tuple(acts)

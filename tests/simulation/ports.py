@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -27,11 +26,18 @@ from tests.fakes.journal import MemoryJournal
 from tests.fakes.object_store import FakeObjectStore, _read
 from tests.fakes.spool import MemorySpool, MemoryWriter
 from tests.simulation.loop import SimLoop
+from tests.simulation.naps import LONGEST, nap
 from tests.simulation.plan import FaultKind, Utter
 from tests.simulation.weather import Weather
 
 START = datetime(2026, 3, 1, 23, 59, 40, tzinfo=UTC)
 """Close to midnight, so that many runs write into the folders of two days."""
+
+TAKEN = {
+    EntryState.RECEIVED: (EntryState.RECEIVED, EntryState.JUDGED),
+    EntryState.SEALED: (EntryState.SEALED,),
+}
+"""What is claimed by whoever waits for an entry in this state."""
 
 FOREIGN = b"somebody else wrote this"
 
@@ -63,29 +69,64 @@ class SimClock:
 class SimJournal(MemoryJournal):
     """A journal whose disk is sometimes full, and whose answers sometimes take a while."""
 
-    def __init__(self, *, clock: Clock, random: Random, weather: Weather) -> None:
+    def __init__(self, *, clock: Clock, loop: SimLoop, random: Random, weather: Weather) -> None:
         super().__init__(clock=clock, random_bytes=random.randbytes, blind_key=samples.BLIND_KEY)
+        self._loop = loop
         self._draw = random
         self._weather = weather
+        self._napping: dict[EntryState, list[asyncio.Future[None]]] = {}
         self.told_at: dict[str, float] = {}
 
     def _require_open(self) -> None:
         super()._require_open()
-        if self._weather.on(FaultKind.JOURNAL, self._clock.monotonic()) is not None:
+        if self.unavailable:
             raise JournalUnavailableError("The disk is full.")
 
+    @property
+    def unavailable(self) -> bool:
+        """Whether its disk is full now, which whoever asks it anything is told."""
+        return self._weather.on(FaultKind.JOURNAL, self._loop.time()) is not None
+
     async def _turn(self) -> None:
-        slow = self._draw.random() < 0.05
-        await asyncio.sleep(self._draw.uniform(0.001, 0.05) if slow else 0)
+        if self._draw.random() < 0.05:
+            await asyncio.sleep(self._draw.uniform(0.001, 0.05))
+        else:
+            await asyncio.sleep(0)
 
     async def work(self, state: EntryState, *, seconds: float) -> None:
-        """Wait for a sign, or until the time is over: with no task of its own, for speed."""
+        """Wait for a sign, or until the time is over and there is something to claim."""
         if self._arrived[state].is_set():
             await self._turn()
             return
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._arrived[state].wait()
+        await nap(
+            self._loop,
+            seconds,
+            news=lambda: self._claimable(state),
+            sign=self._napping.setdefault(state, []).append,
+            first=LONGEST if self._is_quiet(state) else None,
+        )
+
+    def _claimable(self, state: EntryState) -> bool:
+        now = self._clock.now()
+        return self.unavailable or any(self._free(each, now) for each in TAKEN[state])
+
+    def _is_quiet(self, state: EntryState) -> bool:
+        """Nothing is there that might become due, and the disk will not be full soon."""
+        return not self._weather.begins(FaultKind.JOURNAL, self._loop.time(), LONGEST) and not any(
+            row.state in TAKEN[state] for row in self._at_work.values()
+        )
+
+    def _signal(self, *states: EntryState) -> None:
+        super()._signal(*states)
+        for state in states:
+            for napping in self._napping.pop(state, ()):
+                if not napping.done():
+                    napping.set_result(None)
+
+    def crash(self) -> None:
+        """The process dies: nobody naps any more either."""
+        super().crash()
+        self._napping.clear()
 
     async def settle_notice(
         self, group: Group, *, notice: NoticeState, note: str, act: Placement

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from random import Random
 
+import bridge.admission.loop as admission_loop
+import bridge.reconcile.loop as reconciliation
+from bridge import downloads, pressure, scribe, speech
 from bridge.admission import Admission, ListedGroup
 from bridge.capture import Capture
 from bridge.downloads import Downloads
-from bridge.errors import MunimentError
+from bridge.errors import ConnectorUnavailableError, JournalUnavailableError, MunimentError
 from bridge.forget import Forget
 from bridge.pressure import Measure, Pressure
 from bridge.protocols import Clock, Connector
@@ -26,7 +30,10 @@ from bridge.undecided import Undecided
 from bridge.writer import Writer
 from tests.fakes import samples
 from tests.fakes.office import FakeOffice, Inbox
+from tests.simulation.loop import SimLoop
+from tests.simulation.naps import RoundClock
 from tests.simulation.ports import SimClassifier, SimJournal, SimSpool, SimStore
+from tests.simulation.rounds import Rounds, Seen
 from tests.simulation.server import MEDIA_MAX, SimConnector
 
 TENANT = "demo"
@@ -40,6 +47,7 @@ NOWHERE = Path("no request is ever made")
 class Ground:
     """What a process stands on."""
 
+    loop: SimLoop
     clock: Clock
     journal: SimJournal
     store: SimStore
@@ -62,6 +70,7 @@ class Process:
         self._connector = connector
         self._loops = Loops(ground.clock)
         clock, journal = ground.clock, ground.journal
+        rounds = Rounds(journal, ground.spool, ground.inbox)
         connectors: dict[str, Connector] = {connector.name: connector}
         sealer = Sealer(
             journal=journal,
@@ -88,13 +97,19 @@ class Process:
         )
         self.writer = Writer(journal=journal, keeper=keeper, clock=clock, workers=2)
         self.scribe = Scribe(
-            journal=journal, store=ground.store, clock=clock, tenant=TENANT, retention_days=2555
+            journal=journal,
+            store=ground.store,
+            clock=self._every(
+                scribe.ROUND_SECONDS, waits=rounds.documents_wait, seen=rounds.rows_seen
+            ),
+            tenant=TENANT,
+            retention_days=2555,
         )
         self.downloads = Downloads(
             journal=journal,
             spool=ground.spool,
             connectors=connectors,
-            clock=clock,
+            clock=self._every(downloads.IDLE_SECONDS, waits=rounds.downloads_wait),
             media_max_bytes=MEDIA_MAX,
             workers=2,
         )
@@ -110,17 +125,27 @@ class Process:
             journal=journal,
             office=office,
             connectors=connectors,
-            clock=clock,
+            clock=self._every(
+                admission_loop.ROUND_SECONDS, waits=rounds.groups_wait, seen=rounds.groups_seen
+            ),
             random_bytes=ground.random.randbytes,
             listed=ground.listed,
             notice=lambda group: f"{group.name} is recorded.",
             received=lambda _name: self.capture.received,
         )
-        self.speech = Speech(journal=journal, connectors=connectors, clock=clock)
+        self.speech = Speech(
+            journal=journal,
+            connectors=connectors,
+            clock=self._every(speech.ROUND_SECONDS, waits=rounds.words_wait),
+        )
         self.pressure = Pressure(
             journal=journal,
             spool=ground.spool,
-            clock=clock,
+            clock=self._every(
+                pressure.ROUND_SECONDS,
+                waits=lambda: False,
+                seen=lambda: (self.triage.lag, *rounds.load_seen()),
+            ),
             lag=lambda: self.triage.lag,
             take=self._make_way,
             sweep=self.downloads.sweep,
@@ -139,9 +164,20 @@ class Process:
             ),
             journal=journal,
             office=office,
-            clock=clock,
+            clock=self._every(
+                reconciliation.ROUND_SECONDS,
+                waits=lambda: bool(self.reconciliation.health) or rounds.requests_wait(),
+                seen=rounds.groups_seen,
+            ),
             file=NOWHERE,
         )
+
+    def _every(
+        self, seconds: float, *, waits: Callable[[], bool], seen: Callable[[], Seen] = tuple
+    ) -> RoundClock:
+        """The clock of a loop of which the rounds that find nothing are left out."""
+        ground = self._ground
+        return RoundClock(ground.clock, ground.loop, seconds=seconds, busy=waits, seen=seen)
 
     def _make_way(self, measures: frozenset[Measure]) -> None:
         self._connector.pause_backfill(paused=Measure.LIVE_FIRST in measures)
@@ -158,9 +194,10 @@ class Process:
             self._begun.set()
 
     async def _start(self) -> None:
-        await self.forget.round()
+        with suppress(JournalUnavailableError):
+            await self.forget.round()
         if await self._ground.journal.cursor(self._connector.name) is None:
-            with suppress(MunimentError):  # it starts degraded
+            with suppress(ConnectorUnavailableError):  # it starts degraded
                 await self._connector.start()
         await self.admission.begin()
         await self.reconciliation.begin()

@@ -185,8 +185,11 @@ class SimConnector:
         self._approved = group_ids
 
     async def start(self) -> None:
-        """Sign in."""
-        await self._travel()
+        """Sign in. Of what it brings nothing is split."""
+        try:
+            await self._travel()
+        except EnvelopeError as error:
+            raise ConnectorUnavailableError("502") from error
         self._started = True
 
     async def receive(self, cursor: Cursor | None) -> Batch:

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.skipif(not SUPPORTED, reason=WHY_NOT)
 
 ROOT = Path(__file__).parents[2]
 AT_ONCE = 50
-QUIET = 3
+QUIET = 24
 """A seed whose run stores records with media and writes manifests."""
 
 

@@ -28,6 +28,10 @@ class Weather:
             return None
         return max((fault.end for fault in faults if fault.at <= at < fault.end), default=None)
 
+    def begins(self, kind: FaultKind, at: float, seconds: float) -> bool:
+        """Whether a fault of this kind is on, or begins within so many seconds."""
+        return any(f.at <= at + seconds and at < f.end for f in self._faults[kind])
+
     def storm(self, begin: float, end: float) -> None:
         """For this time, too, nobody could expect anything."""
         self._storms.append((begin, end))

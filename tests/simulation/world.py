@@ -22,7 +22,7 @@ from tests.fakes import samples
 from tests.fakes.office import Inbox
 from tests.simulation import invariants
 from tests.simulation.loop import PROCESS, SimLoop
-from tests.simulation.plan import GROUPS, Act, ActKind, Fault, FaultKind, Plan, Utter
+from tests.simulation.plan import Act, ActKind, Fault, FaultKind, Plan, Utter
 from tests.simulation.ports import SimClassifier, SimClock, SimJournal, SimSpool, SimStore
 from tests.simulation.process import Ground, Process
 from tests.simulation.server import NAME, Platform, SimConnector
@@ -61,7 +61,7 @@ class World:
         self.weather = Weather(plan.faults)
         self.clock = SimClock(loop)
         self.journal = SimJournal(
-            clock=self.clock, random=self._random("journal"), weather=self.weather
+            clock=self.clock, loop=loop, random=self._random("journal"), weather=self.weather
         )
         self.store = SimStore(
             clock=self.clock,
@@ -79,7 +79,7 @@ class World:
         self.process: Process | None = None
         self._life_of: list[asyncio.Task[None]] = []
         self._over = False
-        self.groups = [group_id(i) for i in range(GROUPS)]
+        self.groups = [group_id(i) for i in range(plan.groups)]
         self._gids = {keys.group_gid(samples.BLIND_KEY, NAME, name): name for name in self.groups}
         pause = self._random("lag")
         loop.lag = lambda: pause.choice((0.0, 0.0, 0.001, 0.02))
@@ -101,8 +101,8 @@ class World:
 
     async def live(self) -> None:
         """Let everything happen, wait for rest, stop the recorder in order."""
-        for number in range(GROUPS):
-            self.platform.invite(group_id(number))
+        for name in self.groups:
+            self.platform.invite(name)
         doings: list[tuple[float, Callable[[], None]]] = [
             *((utter.at, partial(self._say, utter)) for utter in self.plan.said),
             *((act.at, partial(self._do, act)) for act in self.plan.acts),
@@ -134,6 +134,7 @@ class World:
 
     def _new_process(self, number: int) -> Process:
         ground = Ground(
+            loop=self.loop,
             clock=self.clock,
             journal=self.journal,
             store=self.store,
@@ -142,7 +143,7 @@ class World:
             classifier=self.classifier,
             listed=tuple(
                 ListedGroup(connector=NAME, platform=NAME, group_id=group_id(i), name=f"Group {i}")
-                for i in range(GROUPS)
+                for i in range(self.plan.groups)
             ),
             forget_after=self.plan.forget_after,
             random=self._random(f"salts {number}"),
