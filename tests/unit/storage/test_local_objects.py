@@ -165,9 +165,9 @@ async def test_a_folder_that_comes_later_is_prepared_then(tmp_path: Path) -> Non
     (root / ".incoming" / "left").write_bytes(b"half")
     await store.put(KEY, BODY, retain_until=None)
     assert _names(root / ".incoming") == []
-    (root / ".incoming" / "anothers").write_bytes(b"")
+    (root / ".incoming" / "foreign").write_bytes(b"")
     await store.put("a/2", BODY, retain_until=None)
-    assert _names(root / ".incoming") == ["anothers"]
+    assert _names(root / ".incoming") == ["foreign"]
     await store.aclose()
 
 

@@ -1,0 +1,51 @@
+"""The values every part speaks in. Frozen, keyword-only, with aware UTC times."""
+
+from bridge.model.delivery import Batch, Cursor, Loss, Presence, Sighting
+from bridge.model.digest import Digest
+from bridge.model.events import (
+    Attachment,
+    CaptureMethod,
+    Event,
+    EventKind,
+    Relation,
+    RelationType,
+    Sender,
+)
+from bridge.model.groups import Group, GroupState, NoticeState, Stream
+from bridge.model.objects import ObjectInfo, ObjectReceipt, SealedRecord, SpooledFile
+from bridge.model.time import require_utc
+from bridge.model.timers import GroupTimer, Timer, shorter
+from bridge.model.verdicts import Context, Outcome, Reason, Utterance, Verdict
+
+__all__ = [
+    "Attachment",
+    "Batch",
+    "CaptureMethod",
+    "Context",
+    "Cursor",
+    "Digest",
+    "Event",
+    "EventKind",
+    "Group",
+    "GroupState",
+    "GroupTimer",
+    "Loss",
+    "NoticeState",
+    "ObjectInfo",
+    "ObjectReceipt",
+    "Outcome",
+    "Presence",
+    "Reason",
+    "Relation",
+    "RelationType",
+    "SealedRecord",
+    "Sender",
+    "Sighting",
+    "SpooledFile",
+    "Stream",
+    "Timer",
+    "Utterance",
+    "Verdict",
+    "require_utc",
+    "shorter",
+]
