@@ -63,10 +63,11 @@ class Downloads:
 
         Not while a file lands: until the journal has it, it looks as if nobody needed it.
         """
+        names = await self._spool.names()
         if self._landing:
             return
-        needed = await self._journal.spooled()
-        await self._spool.remove(await self._spool.names() - needed)
+        # Named before, needed after: what lands meanwhile is in neither.
+        await self._spool.remove(names - await self._journal.spooled())
 
     async def _work(self) -> None:
         while True:

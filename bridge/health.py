@@ -88,7 +88,10 @@ class HealthMonitor:
                 alarms=self.alarms,
                 capture_delay=None if delay is None else round(delay.total_seconds(), 3),
             )
-            await asyncio.to_thread(_replace, self._file, msgspec.json.encode(health))
+            try:
+                await asyncio.to_thread(_replace, self._file, msgspec.json.encode(health))
+            except OSError as error:
+                log.warning("health_not_written", what=error.strerror)
             await self._clock.sleep(ROUND_SECONDS)
 
     def _take(self, found: Sequence[Alarm]) -> None:

@@ -63,7 +63,7 @@ EASED = 0.05
 """How far below a threshold the fill must come before that threshold counts as left."""
 
 LADDER: dict[Measure, Threshold] = {
-    Measure.LIVE_FIRST: Threshold(lag=5.0, spool=0.75),
+    Measure.LIVE_FIRST: Threshold(lag=5.0),
     Measure.NO_WAITING: Threshold(lag=10.0),
     Measure.TEXTS_FIRST: Threshold(lag=20.0, spool=0.9),
 }
@@ -72,7 +72,7 @@ MARKS = (0.5, 0.75, 0.9)
 
 
 def measures_for(load: Load, *, taken: frozenset[Measure]) -> frozenset[Measure]:
-    """What is to give way under ``load``. A full spool never hurries the classifier."""
+    """What is to give way under ``load``. A full spool stops attachments alone."""
     return frozenset(
         measure
         for measure, threshold in LADDER.items()
@@ -108,6 +108,7 @@ class Pressure:
         self._sweep = sweep
         self._language = language
         self._mark = 0.0
+        self._told: set[float] = set()
         self.measures: frozenset[Measure] = frozenset()
         self.health = ""
 
@@ -134,22 +135,26 @@ class Pressure:
         await self._tell(load.spool)
 
     async def _tell(self, fill: float) -> None:
-        """Say it at each threshold on the way up, and once when all is well again."""
+        """Say each threshold once on the way up, and once when all is well again."""
         before, mark = self._mark, mark_of(fill, before=self._mark)
         if mark == before:
             return
         self._mark = mark
         percent = round(mark * 100)
         self.health = (
-            f"The room for attachments is more than {percent} % full; they wait for the store."
+            f"The room for attachments is more than {percent} % full: they wait for the store, or"
+            " were discarded and are not forgotten yet."
             if mark
             else ""
         )
         if mark > before:
             await self._sweep()
+        if mark > before and mark not in self._told:
+            self._told.add(mark)
             text = degraded_text(percent, language=self._language)
             await self._say(text, f"degraded-{percent}")
         elif not mark:
+            self._told.clear()
             await self._say(recovered_text(language=self._language), "recovered")
 
     async def _say(self, text: str, what: str) -> None:

@@ -12,7 +12,7 @@ from bridge.admission.pauses import Pauses
 from bridge.canonical import rfc3339
 from bridge.groups import apply_step, is_possible, step_trigger
 from bridge.lifecycle import InvalidTransitionError
-from bridge.model import Group, GroupState, NoticeState
+from bridge.model import Group, GroupState, NoticeState, Presence
 from bridge.protocols import Connector, GroupStep, Journal, Placement, StepKind
 
 log = structlog.get_logger(__name__)
@@ -146,9 +146,10 @@ class Register:
     ) -> bool:
         """One arrow of the register; see :class:`Pauses` for a crash before it."""
         was = before.state if before is not None else None
-        if after.state is GroupState.PAUSED:
+        entered = after.presence not in {None, Presence.INVITED}  # else there is nothing to miss
+        if entered and after.state is GroupState.PAUSED:
             await self._pauses.begin(after)
-        elif was is GroupState.PAUSED and after.state not in GONE:
+        elif entered and was is GroupState.PAUSED and after.state not in GONE:
             await self._pauses.end(after)
         done = await self._journal.set_group(
             after, expect=before, acts=acts, office_step=office_step

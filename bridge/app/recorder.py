@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from importlib.metadata import version as installed_version
 
@@ -211,7 +212,7 @@ class Bridge:
         self._loops.start("downloads", self._downloads.run)
         self._loops.start("triage", self._triage.run)
         self._loops.start("writer", self._writer.run)
-        self._loops.start("scribe", self._scribe.run)
+        self._loops.start("scribe", self._write_down)
         self._loops.start("forget", self._forget.run)
         self._loops.start("undecided", self._undecided.run)
         self._loops.start("reconciliation", self._reconciliation.run)
@@ -232,7 +233,8 @@ class Bridge:
                 while await self._journal.pending() and not self._writer.health:
                     await self._clock.sleep(0.05)
                 await self._loops.stop("scribe")
-                await self._scribe.round(flush=True)
+                if self._reconciliation.looked.is_set():
+                    await self._scribe.round(flush=True)
         except (TimeoutError, JournalUnavailableError):
             log.warning("not_drained", hint="what is left is stored after the next start")
         await self._loops.stop()
@@ -248,6 +250,11 @@ class Bridge:
             raise ConfigError(str(error), hint=error.hint) from None
         except ConnectorUnavailableError as error:
             log.warning("not_receiving", connector=connector.name, what=str(error))
+
+    async def _write_down(self) -> None:
+        """Place documents, once it is known whether the store is ahead of the journal."""
+        await self._reconciliation.looked.wait()
+        await self._scribe.run()
 
     def _make_way(self, measures: frozenset[Measure]) -> None:
         for connector in self._connectors.values():
@@ -285,7 +292,8 @@ class Bridge:
             ("metrics", "not served", self._port_problem or ""),
             *(("loops", "started again", what) for what in self._loops.failures()),
         ]
-        found += [("groups", "timer too short", what) for what in await self._outrun()]
+        with suppress(JournalUnavailableError):  # the parts that need it say so
+            found += [("groups", "timer too short", what) for what in await self._outrun()]
         if self._journal.damaged:
             what = f"{self._journal.damaged} entries of the journal do not open."
             found.append(("journal", "damaged", what))

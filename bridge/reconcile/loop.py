@@ -32,7 +32,11 @@ AHEAD = (
 
 
 class Reconciliation:
-    """One loop. ``health`` says in words what an operator should know, or nothing."""
+    """One loop. ``health`` says in words what an operator should know, or nothing.
+
+    ``looked`` is set once it is known whether the store is ahead. Until then no document MUST be
+    placed: by the last one that both have, the look knows since when to look.
+    """
 
     def __init__(
         self,
@@ -51,7 +55,7 @@ class Reconciliation:
         self._file = file
         self._clock = clock
         self._start_seconds = start_seconds
-        self._looked = False
+        self.looked = asyncio.Event()
         self._next_look = 0.0
         self._said_until = 0.0
         self.health = ""
@@ -78,9 +82,9 @@ class Reconciliation:
     async def round(self) -> None:
         """Look at the store if that is still to be done, then do what was asked for, in order."""
         now = self._clock.monotonic()
-        if not self._looked and now >= self._next_look:
+        if not self.looked.is_set() and now >= self._next_look:
             await self._look()
-        elif self._looked and self.health and now >= self._said_until:
+        elif self.looked.is_set() and self.health and now >= self._said_until:
             self.health = ""
         try:
             await self._reconciler.succession.retry()
@@ -96,7 +100,11 @@ class Reconciliation:
         except MunimentError as error:
             self._not_looked(str(error))
             return
-        self._looked = True
+        except Exception as error:
+            # Broad on purpose: what nobody expected in a bucket must not keep us from recording.
+            self._not_looked(f"Something in it is not understood ({type(error).__name__}).")
+            return
+        self.looked.set()
         self.health = AHEAD.format(replaced) if replaced else ""
         self._said_until = self._clock.monotonic() + SAID_SECONDS
 

@@ -144,7 +144,10 @@ class MatrixConnector:
         """What is asked for between two syncs: an event to rescue, or a page of a hole, in turn."""
         hole, order = self._history.due(place), self._rescues.due(place)
         if order is not None and (hole is None or self._turn % 4 == 1):
-            return await self._rescues.attempt(place, order, approved=self._approved)
+            rescued = await self._rescues.attempt(place, order, approved=self._approved)
+            # One that was put off brought nothing: nobody was heard by it.
+            came = rescued.events or rescued.losses or rescued.place != place
+            return rescued if came else None
         if hole is not None:
             return await self._history.fill(place, hole, approved=self._approved)
         return None

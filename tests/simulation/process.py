@@ -179,6 +179,10 @@ class Process:
         ground = self._ground
         return RoundClock(ground.clock, ground.loop, seconds=seconds, busy=waits, seen=seen)
 
+    async def _write_down(self) -> None:
+        await self.reconciliation.looked.wait()
+        await self.scribe.run()
+
     def _make_way(self, measures: frozenset[Measure]) -> None:
         self._connector.pause_backfill(paused=Measure.LIVE_FIRST in measures)
         self.triage.hurried = Measure.NO_WAITING in measures
@@ -208,7 +212,7 @@ class Process:
         self._loops.start("downloads", self.downloads.run)
         self._loops.start("triage", self.triage.run)
         self._loops.start("writer", self.writer.run)
-        self._loops.start("scribe", self.scribe.run)
+        self._loops.start("scribe", self._write_down)
         self._loops.start("forget", self.forget.run)
         self._loops.start("undecided", self.undecided.run)
         self._loops.start("reconciliation", self.reconciliation.run)
