@@ -104,7 +104,7 @@ def sealed(item: Item) -> Entry:
 EVENT = samples.event()
 
 
-class _Run:
+class Run:
     """The writer at work until everything is stored."""
 
     def __init__(self, workload: Workload, items: tuple[Item, ...], loop: SimLoop) -> None:
@@ -155,15 +155,21 @@ def _quiet() -> Iterator[None]:
         structlog.configure(**before)
 
 
-def run(workload: Workload, items: tuple[Item, ...]) -> Outcome:
+def play(workload: Workload, items: tuple[Item, ...]) -> Run:
     """Store every item, in virtual time."""
     loop = SimLoop(f"outage {workload.seed}")
     try:
-        whole = _Run(workload, items, loop)
+        whole = Run(workload, items, loop)
         with _quiet():
             loop.run_until_complete(whole.play())
     finally:
         loop.close()
+    return whole
+
+
+def run(workload: Workload, items: tuple[Item, ...]) -> Outcome:
+    """What becomes of every item."""
+    whole = play(workload, items)
     stored = {proof.seq: _since_start(proof.at) for proof in whole.journal.proofs}
     return outcome(NAME, items, stored.__getitem__)
 

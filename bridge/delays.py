@@ -1,4 +1,4 @@
-"""How long things took lately, at the slow end."""
+"""How long things took lately."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ LATELY = 600.0
 """Seconds after which what was measured tells nothing of now any more."""
 
 SLOW = 0.9
+HALF = 0.5
 
 
 class Delays:
@@ -28,6 +29,14 @@ class Delays:
     @property
     def slow_end(self) -> timedelta | None:
         """Nine of ten took no longer; None where nothing was measured lately."""
+        return self._of(SLOW)
+
+    @property
+    def middle(self) -> timedelta | None:
+        """Half took no longer; None where nothing was measured lately."""
+        return self._of(HALF)
+
+    def _of(self, share: float) -> timedelta | None:
         since = self._clock.monotonic() - LATELY
         ordered = sorted(seconds for at, seconds in self._measured if at >= since)
-        return timedelta(seconds=ordered[int(len(ordered) * SLOW)]) if ordered else None
+        return timedelta(seconds=ordered[int(len(ordered) * share)]) if ordered else None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
+from contextlib import suppress
 from datetime import timedelta
 
 import structlog
@@ -12,6 +14,7 @@ from bridge.errors import (
     JournalError,
     MunimentError,
     ObjectConflictError,
+    ObjectStoreRejectedError,
     ObjectStoreUnavailableError,
 )
 from bridge.lifecycle import EntryState
@@ -26,7 +29,17 @@ FIRST_PAUSE = timedelta(seconds=1)
 SHORTEST_PAUSE = timedelta(seconds=0.25)
 LONGEST_PAUSE = timedelta(seconds=60)
 HURRY_PAUSE = 5.0
+SCOUT_SECONDS = 1.0
+"""While the store is away one put begins in this time, whatever the number of workers."""
+
+TRIES = 64
+TOO_MANY_LATE = 4
+"""Of the last ``TRIES`` puts of what could be in time; from here on time is too short for a try."""
+
 SILENT = ObjectStoreUnavailableError.__name__
+AWAY = (ObjectStoreUnavailableError, ObjectStoreRejectedError)
+"""While nothing is stored, either means that the store is away: it is silent, or takes nothing."""
+
 PRESSING = timedelta(hours=1)
 """After an outage everything is past ``safe_by``: what disappears within this time goes first."""
 
@@ -43,13 +56,27 @@ class Writer:
         self._capture_delays = Delays(clock)
         self._silent = False
         self._next_hurry = 0.0
+        self._proven = timedelta(0)
+        self._came_late: deque[bool] = deque(maxlen=TRIES)
+        self._answers = asyncio.Event()
+        self._answers.set()
+        self._answered = self._next_scout = clock.monotonic()
         self.health = ""
         self.in_hand = 0
 
     @property
     def proven_delay(self) -> timedelta:
-        """What a store took lately, at the slow end; hopeless entries are told by it."""
-        return self._store_delays.slow_end or timedelta(0)
+        """What a store took lately; hopeless entries are told by it.
+
+        In the middle, so that what has an even chance is tried. Where such tries come too late
+        they only take the time that others had left: then it is the slow end. Through an outage
+        it is what it was before.
+        """
+        delays, late = self._store_delays, sum(self._came_late)
+        delay = delays.middle if late < TOO_MANY_LATE else delays.slow_end
+        if delay is not None:
+            self._proven = delay
+        return self._proven
 
     @property
     def capture_delay(self) -> timedelta | None:
@@ -67,6 +94,7 @@ class Writer:
 
     async def _work(self) -> None:
         while True:
+            await self._turn()
             try:
                 stored = await self.step()
             except JournalError as error:
@@ -75,6 +103,20 @@ class Writer:
                 continue
             if not stored:
                 await self._journal.work(EntryState.SEALED, seconds=IDLE_SECONDS)
+
+    async def _turn(self) -> None:
+        """Wait, while the store is away, for this worker's turn to try, or until it is back.
+
+        A put in vain may hang for long. Workers that do not hang take the most urgent entries
+        the moment the store is back; if all hung, they would hold these very entries.
+        """
+        if self._answers.is_set():
+            return
+        now = self._clock.monotonic()
+        self._next_scout = max(self._next_scout, now) + SCOUT_SECONDS
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._next_scout - now):
+                await self._answers.wait()
 
     async def step(self) -> bool:
         """Store one entry. False: none was free."""
@@ -96,7 +138,7 @@ class Writer:
         return bool(claimed)
 
     async def _store(self, entry: Entry) -> None:
-        began = self._clock.monotonic()
+        began, in_time = self._clock.monotonic(), self._in_time(entry)
         try:
             proof = await self._keeper.keep(entry)
         except ObjectConflictError as error:
@@ -105,9 +147,15 @@ class Writer:
             return
         except Exception as error:
             # Broad on purpose: what nobody expected of one entry must not stop the others.
+            if isinstance(error, AWAY) and self._answered <= began:
+                self._away()
             await self._put_off(entry, error)
             return
-        self._store_delays.note(self._clock.monotonic() - began)
+        self._answered = self._clock.monotonic()
+        self._answers.set()
+        self._store_delays.note(self._answered - began)
+        if in_time:
+            self._came_late.append(proof.late_ms is not None)
         await self._keeper.settle(entry, proof)
         if entry.event.method is CaptureMethod.LIVE and not entry.event.attachments:
             delay = (self._clock.now() - entry.event.observed_at).total_seconds()
@@ -115,6 +163,15 @@ class Writer:
         self.health = ""
         log.info("stored", stream=entry.stream.id, n=entry.n, late_ms=proof.late_ms or 0)
         await self._hurry_back()
+
+    def _in_time(self, entry: Entry) -> bool:
+        return entry.expires_at is not None and self._clock.now() <= entry.expires_at
+
+    def _away(self) -> None:
+        """A put failed, and since it began none was stored."""
+        if self._answers.is_set():
+            self._answers.clear()
+            self._next_scout = self._clock.monotonic()
 
     async def _hurry_back(self) -> None:
         """The store answers again: nobody waits out the pauses that its silence gave.

@@ -10,7 +10,8 @@ from tests.fakes.clock import FakeClock
 
 def test_nobody_knows_before_something_was_measured() -> None:
     """Without a measurement there is no answer."""
-    assert Delays(FakeClock()).slow_end is None
+    delays = Delays(FakeClock())
+    assert delays.slow_end is delays.middle is None
 
 
 def test_the_slow_end_is_what_nine_of_ten_do_not_exceed() -> None:
@@ -22,6 +23,16 @@ def test_the_slow_end_is_what_nine_of_ten_do_not_exceed() -> None:
     delays.note(60.0)
     delays.note(60.0)
     assert delays.slow_end == timedelta(seconds=50)
+
+
+def test_the_middle_is_what_half_do_not_exceed() -> None:
+    """Of an even number it is the slower one of the two in the middle."""
+    delays = Delays(FakeClock())
+    for seconds in (50.0, 1.0, 2.0):
+        delays.note(seconds)
+    assert delays.middle == timedelta(seconds=2)
+    delays.note(3.0)
+    assert delays.middle == timedelta(seconds=3)
 
 
 def test_what_is_long_past_tells_nothing() -> None:

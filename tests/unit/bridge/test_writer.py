@@ -116,9 +116,9 @@ async def test_hopeless_entries_stand_behind_feasible_ones(house: House) -> None
 
 
 async def test_the_proven_delay_tells_the_hopeless(house: House) -> None:
-    """The slow end of what the store took lately decides who is still feasible."""
+    """What half of the stores took lately decides who is still feasible."""
     assert house.writer.proven_delay == timedelta(0)
-    for seconds in (*[1.0] * 9, 30.0):  # as ten stores would have left it
+    for seconds in (1.0, 30.0, 30.0):  # as three stores would have left it
         house.writer._store_delays.note(seconds)
     assert house.writer.proven_delay == timedelta(seconds=30)
     await house.hear(samples.event("$lost", timer=20), samples.event("$can", timer=50))
@@ -127,6 +127,24 @@ async def test_the_proven_delay_tells_the_hopeless(house: House) -> None:
         pass
     ids = {e.record.key: e.event.upstream_id for e in await house.entries() if e.record}
     assert [ids[key] for key in house.store.attempts] == ["$can", "$lost"]
+
+
+async def test_where_tries_come_too_late_the_slow_end_tells(house: House) -> None:
+    """Puts that began in time and ended late raise what a message must have left to be tried."""
+    for seconds in (*[1.0] * 9, 30.0):
+        house.writer._store_delays.note(seconds)
+    house.writer._came_late.extend([True] * 3)
+    assert house.writer.proven_delay == timedelta(seconds=1)
+    house.writer._came_late.append(True)
+    assert house.writer.proven_delay == timedelta(seconds=30)
+
+
+async def test_the_proven_delay_outlasts_an_outage(house: House) -> None:
+    """While nothing is stored there is no better measure than the last one."""
+    house.writer._store_delays.note(3.0)
+    assert house.writer.proven_delay == timedelta(seconds=3)
+    house.later(hours=2)
+    assert house.writer.proven_delay == timedelta(seconds=3)
 
 
 async def test_overdue_is_not_late(house: House) -> None:
