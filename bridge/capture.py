@@ -112,7 +112,7 @@ class Capture:
             # durable. Crash here: nothing was taken; the platform still has it.
             self._hearing.asked()
             batch = await self._connector.receive(cursor)
-            silence = self._hearing.silence()
+            silence = self._hearing.silence() if batch.answered else None
             # Before the batch is applied: who joins by it was not recorded during the silence.
             groups = await self._recorded() if silence else ()
             # (2) Journal: events and cursor in one transaction. Crash before its commit: the
@@ -121,6 +121,8 @@ class Capture:
             appended = await self._journal.append(batch)
             # (3) Acknowledge: only the next call of receive carries the new cursor.
             cursor = batch.cursor if batch.cursor is not None else cursor
+            if not batch.answered:
+                continue  # nobody was heard: what is wrong, and the silence, last
             self._pause = FIRST_PAUSE
             self.health = ""
             self.on_batch()

@@ -7,6 +7,7 @@ timer, at least 10 s, at most half the timer (``docs/architecture.md``, "Deadlin
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -26,6 +27,9 @@ LASTING = frozenset(
     }
 )
 """How a group stands, which no disappearing-message timer removes."""
+
+STATE_FACT = "state_key"
+"""What a platform says of an event that is state of its group, whatever the event's kind."""
 
 LONGEST_TIMER = timedelta(days=36_500).total_seconds()
 """Timers beyond this (seconds) would overflow a date; they are read as this long."""
@@ -88,22 +92,47 @@ def _end(timer: Timer, sent_at: datetime | None, received_at: datetime) -> datet
     return min(max(sent_at or received_at, received_at - length), received_at) + length
 
 
+def lasts(kind: EventKind, upstream: Iterable[tuple[str, str]]) -> bool:
+    """Whether an event, by its kind and its platform's facts, is how the group stands.
+
+    A connector MUST give such an event no timer; nor is it given one by :func:`replan`.
+    """
+    return kind in LASTING or any(name == STATE_FACT for name, _ in upstream)
+
+
+def running(
+    *,
+    lasting: bool,
+    sent_at: datetime | None,
+    received_at: datetime,
+    own_timer: Timer | None,
+    standing: Timer | None,
+) -> Timer | None:
+    """What ends a message under the group's ``standing`` timer; its ``own_timer`` always holds.
+
+    ``lasting`` is what :func:`lasts` says of it: the group's timer does not remove it.
+    """
+    if lasting:
+        return own_timer
+    return sooner(own_timer, standing, sent_at=sent_at, received_at=received_at)
+
+
 def replan(
     *,
-    kind: EventKind,
+    lasting: bool,
     sent_at: datetime | None,
     received_at: datetime,
     own_timer: Timer | None,
     standing: Timer | None,
 ) -> Deadline:
-    """The deadline after the group's standing timer changed or went, as if it had been so.
-
-    Nothing else that runs for the message moves: ``own_timer`` holds as before. What says how the
-    group stands (:data:`LASTING`) is not removed by its timer.
-    """
-    runs = own_timer
-    if kind not in LASTING:
-        runs = sooner(own_timer, standing, sent_at=sent_at, received_at=received_at)
+    """The deadline after the group's standing timer changed or went, as if it had been so."""
+    runs = running(
+        lasting=lasting,
+        sent_at=sent_at,
+        received_at=received_at,
+        own_timer=own_timer,
+        standing=standing,
+    )
     return plan(sent_at=sent_at, received_at=received_at, timer=runs)
 
 

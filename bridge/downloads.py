@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import timedelta
 
 import structlog
@@ -13,6 +14,7 @@ from bridge.errors import (
     ConnectorUnavailableError,
     JournalError,
     MunimentError,
+    SpoolError,
     SpoolFullError,
 )
 from bridge.model import SpooledFile
@@ -82,6 +84,8 @@ class Downloads:
         """Fetch what is due first. False: nothing is due, or texts go first (``paused``)."""
         if self.paused:
             return False
+        with suppress(SpoolError):  # it is tried again, and no attachment waits for it
+            await self._clear_doubts()
         order = await self._journal.claim_download(now=self._clock.now())
         if order is None:
             return False
@@ -103,7 +107,6 @@ class Downloads:
         declared = order.attachment.size
         if declared is not None and declared > self._media_max_bytes:
             raise self._too_large(declared)
-        await self._clear_doubts()
         connector = self._connectors.get(order.connector)
         if connector is None:
             raise ConnectorUnavailableError(f"Connector {order.connector} is not configured.")
@@ -128,7 +131,10 @@ class Downloads:
             await self._spool.remove(frozenset({file.name}))
 
     async def _clear_doubts(self) -> None:
-        """Remove files whose order the journal did not see fulfilled after all."""
+        """Remove files whose order the journal did not see fulfilled after all.
+
+        Whether or not there is another order: that of such a file may be destroyed with its entry.
+        """
         if self._doubtful:
             doubtful = frozenset(self._doubtful)
             await self._spool.remove(doubtful - await self._journal.spooled())

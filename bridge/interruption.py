@@ -3,7 +3,8 @@
 A silence is a failure of ours as a group sees it, whatever its cause: the process was down, the
 platform did not answer, or the journal took nothing. Inside a process it is measured by the
 monotonic clock from the first failure on, so that a wall clock that is set makes none and an idle
-platform is none; across processes by the wall clock, from the moment in the journal.
+platform is none; a machine that slept heard nothing meanwhile, whether or not the answer it slept
+over still came; across processes by the wall clock, from the moment in the journal.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ LEAST_SECONDS = 5.0
 
 POLL_SECONDS = 35.0
 """A platform in order answers a long poll within this time; what a poll lasts longer is silence."""
+
+PATIENCE_SECONDS = POLL_SECONDS + 60.0
+"""By then a receive has succeeded or was given up, unless the machine slept in it."""
 
 WRITTEN_SECONDS = 15.0
 RECORDED = frozenset({GroupState.ACTIVE, GroupState.NOT_RECORDING})
@@ -102,17 +106,24 @@ class Hearing:
             self._broken = min(now, (now if self._asked is None else self._asked) + POLL_SECONDS)
 
     def silence(self) -> Silence | None:
-        """What lies between the last success and this one; None where there was no failure."""
+        """What lies between the last success and this one; None where nothing was amiss."""
         now, until = self._clock.monotonic(), self._clock.now()
         if self._heard is not None:
-            if self._broken is None:
+            broken = self._slept(now) if self._broken is None else self._broken
+            if broken is None:
                 return None
             since = until - timedelta(seconds=now - self._heard)
-            return Silence(since=since, until=until, seconds=now - self._broken)
+            return Silence(since=since, until=until, seconds=now - broken)
         if self._recalled is None:
             return None  # the platform was never heard before: nothing was recorded yet
         seconds = self._since_recalled(self._recalled, until, now)
         return Silence(since=until - timedelta(seconds=seconds), until=until, seconds=seconds)
+
+    def _slept(self, now: float) -> float | None:
+        """From when on nobody can have waited for the answer that came."""
+        if self._asked is None or now - self._asked <= PATIENCE_SECONDS:
+            return None
+        return self._asked + POLL_SECONDS
 
     def _since_recalled(self, recalled: datetime, until: datetime, now: float) -> float:
         began, began_monotonic = self._began

@@ -177,34 +177,43 @@ class Scribe:
     async def _place_waiting(self, *, everything: bool) -> None:
         """Place what waits: a document that failed comes behind those that have not been tried.
 
-        Several failures of the store in a row end the round; a number that is not free does not.
+        The newest row of an entry holds, so of one folder's parts none goes before an earlier one:
+        that would be given a higher number if its own were taken. Several failures of the store in
+        a row end the round; a number that is not free does not.
         """
         if len(self._failed) > REMEMBERED:
             self._failed.clear()  # with so many, all take turns
         tried: set[int] = set()
+        stuck: set[str] = set()
         failures = 0
         while True:
             limit = PLACED_AT_ONCE + len(self._failed | tried)
             waiting = await self._journal.placements(limit=limit)
             fresh = [each for each in waiting if each.id not in tried]
-            for placement in sorted(fresh, key=lambda each: each.id in self._failed):
+            for placement in self._in_turn(fresh):
                 tried.add(placement.id)
                 try:
-                    placed = await self._place(placement)
+                    placed = _line(placement) not in stuck and await self._place(placement)
                 except ObjectStoreError as error:
                     self._trouble = error
                     failures, placed = failures + 1, False
                 else:
-                    failures = 0
+                    failures = failures if _line(placement) in stuck else 0
                 if placed:
                     tried.discard(placement.id)
                     self._failed.discard(placement.id)
                 else:
+                    stuck.add(_line(placement))
                     self._failed.add(placement.id)
                 if failures >= FAILURES:
                     return
             if not fresh or not everything:
                 return
+
+    def _in_turn(self, fresh: Sequence[Placement]) -> list[Placement]:
+        """What failed comes last, and so do the parts that stand behind one that failed."""
+        slow = {_line(each) for each in fresh if each.id in self._failed}
+        return sorted(fresh, key=lambda each: _line(each) in slow)
 
     async def _place(self, placement: Placement) -> bool:
         """Number a document, put it, then write its leaf. False: no number was free.
@@ -245,3 +254,9 @@ class Scribe:
             return None
         date = placement.at + timedelta(days=self._retention_days)
         return fixed_date(date, now=self._clock.now())
+
+
+def _line(placement: Placement) -> str:
+    """What a document stands in line with: parts with those of their folder, acts with nobody."""
+    manifest = placement.kind is PlacementKind.MANIFEST
+    return placement.folder if manifest else f"{placement.id}"

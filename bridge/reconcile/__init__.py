@@ -4,19 +4,22 @@ By the same steps as the normal path, at the start of ``run`` and on demand.
 """
 
 from bridge.reconcile.holdings import Lifetimes
-from bridge.reconcile.loop import Reconciliation
-from bridge.reconcile.progress import FILE, Advance, Progress, read_progress
+from bridge.reconcile.loop import Answering, Reconciliation
+from bridge.reconcile.progress import FILE, Advance, Answer, Outcome, Progress, read_progress
 from bridge.reconcile.reconciler import Reconciler
 from bridge.reconcile.report import DayReport, Finding, Found, GroupReport, Report
 
 __all__ = [
     "FILE",
     "Advance",
+    "Answer",
+    "Answering",
     "DayReport",
     "Finding",
     "Found",
     "GroupReport",
     "Lifetimes",
+    "Outcome",
     "Progress",
     "Reconciler",
     "Reconciliation",

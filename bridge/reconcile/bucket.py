@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 
 from bridge import keys
-from bridge.errors import JournalKeyError
-from bridge.protocols import Journal, ObjectStore, PlacementKind
+from bridge.protocols import Journal, ObjectStore
 from bridge.reconcile.lineage import (
     FORMAT,
     ActDocument,
@@ -20,17 +21,14 @@ from bridge.reconcile.lineage import (
     decoded,
     moment,
 )
+from bridge.reconcile.own import own_acts
 from bridge.reconcile.pace import Pace
 from bridge.reconcile.receipts import Receipts
 from bridge.reconcile.report import EXAMPLES, Findings, Found
 
 PAGE = 500
-WAITING = 1000
-"""Documents on their way that are looked at for acts of this journal."""
-
 STREAM = re.compile(r"[0-9a-f]{16}")
 ACTS = "acts/"
-STREAM_ACTS = frozenset({PlacementKind.OPEN, PlacementKind.CLOSE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +38,15 @@ class Spot:
     stream: str
     n: int
     at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class StrangeAct:
+    """An act that this journal does not know."""
+
+    number: int
+    key: str
+    act: ActDocument
 
 
 class Bucket:
@@ -68,10 +75,9 @@ class Bucket:
         self._blind_key = blind_key
         self._receipts = receipts
         self._step = step
-        self._acts: list[tuple[int, str]] = []
+        self._acts: list[StrangeAct] = []
         self._folder = ""
         self._rows: dict[str, Spot] = {}
-        self.highest_own_act = -1
         self.lineage = Lineage()
 
     async def scan(self, prefix: str) -> None:
@@ -128,7 +134,7 @@ class Bucket:
         if act is None or act.v != 1:
             return False
         self.lineage.take(act, own=False)
-        self._acts.append((number, key))
+        self._acts.append(StrangeAct(number, key, act))
         return True
 
     async def _read_part(self, key: str, gid: str) -> bool:
@@ -216,24 +222,42 @@ class Bucket:
         strange = [seen for seen in self.lineage.streams.values() if seen.objects]
         if not strange and not self._acts:
             return ()
-        await self._read_own_acts()
+        highest = await self._read_own_acts()
         ahead = self.lineage.opened_elsewhere()
         for seen in strange:
             kind = self._kind(seen)
             self._findings.add(kind, *seen.examples, count=seen.objects)
             if kind is Found.AHEAD and seen not in ahead:
                 ahead.append(seen)
-        is_new = self.highest_own_act < 0
-        acts_ahead = [
-            a for a in self._acts if a[0] > self.highest_own_act and (ahead or not is_new)
-        ]
-        acts_before = [act for act in self._acts if act not in set(acts_ahead)]
-        for kind, acts in ((Found.AHEAD, acts_ahead), (Found.EARLIER, acts_before)):
-            if acts:
-                self._findings.add(kind, *(key for _, key in acts[:EXAMPLES]), count=len(acts))
-        if any(seen.own for seen in ahead) or (acts_ahead and not is_new):
+        is_new = highest < 0
+        border = highest if ahead or not is_new else math.inf
+        after = [each for each in self._acts if each.number > border]
+        self._name(Found.AHEAD, after)
+        self._name(Found.EARLIER, [each for each in self._acts if each.number <= border])
+        if any(seen.own for seen in ahead) or (not is_new and await self._any_ours(after)):
             ahead += [seen for seen in self.lineage.own_open() if seen not in ahead]
         return tuple(ahead)
+
+    def _name(self, kind: Found, acts: Sequence[StrangeAct]) -> None:
+        if acts:
+            self._findings.add(kind, *(each.key for each in acts[:EXAMPLES]), count=len(acts))
+
+    async def _any_ours(self, acts: Sequence[StrangeAct]) -> bool:
+        """Whether this journal's other self wrote one of them, and not another recorder.
+
+        It names a stream of ours, or a group that we blind as it does, or one that we record.
+        """
+        mine = {(group.platform, group.group_id) for group in await self._journal.groups()}
+        return any(self._is_our_act(each.act, mine) for each in acts)
+
+    def _is_our_act(self, act: ActDocument, mine: AbstractSet[tuple[str, str]]) -> bool:
+        if act.group is None:
+            seen = self.lineage.streams.get(act.stream)
+            return seen is not None and seen.own
+        group_id = act.group.id
+        if act.gid:
+            return act.gid == keys.group_gid(self._blind_key, act.platform, group_id)
+        return (act.platform, group_id) in mine
 
     def _kind(self, seen: SeenStream) -> Found:
         if self.lineage.is_over(seen):
@@ -241,31 +265,12 @@ class Bucket:
         ours = self.lineage.is_ours(seen, blind_key=self._blind_key)
         return Found.AHEAD if ours else Found.FOREIGN
 
-    async def _read_own_acts(self) -> None:
-        """Which streams are this journal's, from the acts that it has: placed and on their way."""
-        after = 0
-        while page := await self._journal.kept_documents(after=after, limit=PAGE):
-            after = page[-1].seq
-            for kept in page:
-                if kept.key.startswith(ACTS):
-                    number = int(keys.stem_of(kept.key))
-                    self.highest_own_act = max(self.highest_own_act, number)
-                    await self._take_own(kept.seq)
-        for waiting in await self._journal.placements(limit=WAITING):
-            self._take_body(waiting.kind, waiting.body)
-
-    async def _take_own(self, id_: int) -> None:
-        try:
-            placement = await self._journal.document(id_)
-        except JournalKeyError:  # what does not open costs the others nothing
-            return
-        if placement is not None:
-            self._take_body(placement.kind, placement.body)
-
-    def _take_body(self, kind: PlacementKind, body: bytes) -> None:
-        act = decoded(body, ActDocument) if kind in STREAM_ACTS else None
-        if act is not None:
+    async def _read_own_acts(self) -> int:
+        """Learn which streams are this journal's; gives the highest number of an act of its own."""
+        own = await own_acts(self._journal)
+        for act in own.streams:
             self.lineage.take(act, own=True)
+        return own.highest
 
 
 def _platform(key: str) -> str:

@@ -1,18 +1,25 @@
-"""The reconciler inside a running recorder: the look before recording, and what people ask for."""
+"""What people ask a running recorder for, one after the other; before that, the look at the store."""
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import TypeAlias
 
+import msgspec
 import structlog
 
 from bridge.canonical import rfc3339
 from bridge.errors import MunimentError
 from bridge.protocols import Clock, Journal, Office, Request
-from bridge.reconcile.progress import Advance, Progress, write_progress
+from bridge.reconcile.lineage import SeenStream
+from bridge.reconcile.progress import Advance, Answer, Outcome, Progress, write_progress
 from bridge.reconcile.reconciler import Reconciler
 from bridge.reconcile.report import Report
+from bridge.reconcile.unclaimed import FILE as UNCLAIMED_FILE
+from bridge.reconcile.unclaimed import read_unclaimed, write_unclaimed
 
 log = structlog.get_logger(__name__)
 
@@ -25,10 +32,25 @@ AGAIN_SECONDS = 10.0
 SAID_SECONDS = 300.0
 """How long an alarm stands that a journal was lost or restored; its gap stands for good."""
 
+REMEMBERED = 4
+"""Of how many requests the end can still be read once another has begun."""
+
+Answering: TypeAlias = Callable[[Request, Advance], Awaitable[Answer]]
+"""Does what is no comparison, and says what became of it."""
+
 AHEAD = (
     "The store held more than this journal knew: it was lost, or restored from a back-up. "
     "{} streams were replaced by new ones."
 )
+
+
+async def unable(_request: Request, _advance: Advance) -> Answer:
+    """The answer of a recorder that only compares."""
+    return Answer(
+        done=False,
+        sentence="This recorder only compares.",
+        hint="Ask the `muniment run` of this folder.",
+    )
 
 
 class Reconciliation:
@@ -47,14 +69,23 @@ class Reconciliation:
         file: Path,
         clock: Clock,
         start_seconds: float = START_SECONDS,
+        answering: Answering = unable,
     ) -> None:
-        """``file`` is where progress is written; ``start_seconds`` the most a start waits."""
+        """``file`` is where progress is written; ``start_seconds`` the most a start waits.
+
+        Beside it stands what the last process left waiting for a group. ``answering`` does what
+        is no comparison.
+        """
         self._reconciler = reconciler
         self._journal = journal
         self._office = office
         self._file = file
+        self._unclaimed_file = file.with_name(UNCLAIMED_FILE)
+        self._unclaimed: tuple[SeenStream, ...] = ()
         self._clock = clock
         self._start_seconds = start_seconds
+        self._answering = answering
+        self._ended: deque[Progress] = deque(maxlen=REMEMBERED)
         self.looked = asyncio.Event()
         self._next_look = 0.0
         self._said_until = 0.0
@@ -67,6 +98,8 @@ class Reconciliation:
         store does not answer in time, recording begins all the same: what is not taken may be
         gone, and the look is made as soon as the store is back.
         """
+        self._unclaimed = await asyncio.to_thread(read_unclaimed, self._unclaimed_file)
+        self._reconciler.succession.unclaimed = self._unclaimed
         try:
             async with asyncio.timeout(self._start_seconds):
                 await self._look()
@@ -88,6 +121,7 @@ class Reconciliation:
             self.health = ""
         try:
             await self._reconciler.succession.retry()
+            await self._remember()
             after = await self._journal.requests_taken()
             for request in await self._office.requests(after):
                 await self._serve(request)
@@ -104,9 +138,26 @@ class Reconciliation:
             # Broad on purpose: what nobody expected in a bucket must not keep us from recording.
             self._not_looked(f"Something in it is not understood ({type(error).__name__}).")
             return
+        # Before any document is placed: after that the next look does not go back as far.
+        await self._remember()
         self.looked.set()
         self.health = AHEAD.format(replaced) if replaced else ""
         self._said_until = self._clock.monotonic() + SAID_SECONDS
+
+    async def _remember(self) -> None:
+        """Write down what waits for a group, if that changed.
+
+        Crash before: the look is repeated, or the journal is asked for the same streams again,
+        which changes nothing.
+        """
+        unclaimed = self._reconciler.succession.unclaimed
+        if unclaimed == self._unclaimed:
+            return
+        self._unclaimed = unclaimed
+        try:
+            await asyncio.to_thread(write_unclaimed, self._unclaimed_file, unclaimed)
+        except OSError as error:
+            log.warning("unclaimed_not_written", what=error.strerror)
 
     def _not_looked(self, what: str) -> None:
         sentence = f"It is not known whether the store is ahead of the journal: {what}"
@@ -120,49 +171,67 @@ class Reconciliation:
         advance = Advance()
         showing = asyncio.create_task(self._show(request, advance))
         try:
-            report = await self._report(request, advance)
+            outcome = await self._outcome(request, advance)
         finally:
             showing.cancel()
             await asyncio.gather(showing, return_exceptions=True)
-        await self._write(request, advance, report)
+        await self._remember()
+        last = self._progress(request, advance, outcome)
+        await self._write(last)
+        self._ended.append(last)
         await self._journal.take_request(request.number)
 
-    async def _report(self, request: Request, advance: Advance) -> Report:
+    async def _outcome(self, request: Request, advance: Advance) -> Outcome:
         try:
+            if request.kind.is_of_keys:
+                return await self._answering(request, advance)
             return await self._reconciler.compare(request.kind, advance)
         except Exception as error:
             # Broad on purpose: a request that fails on what nobody expected must not come back
             # for ever. Its name alone is told: the text may hold content.
-            log.error("reconciliation_failed", error=type(error).__name__)  # noqa: TRY400
-            now = rfc3339(self._clock.now())
-            return Report(
-                subject=request.kind.value,
-                began_at=now,
-                ended_at=now,
-                fits=False,
-                complete=False,
-                trouble=f"The comparison failed ({type(error).__name__}); please report it.",
-                checked={},
-                findings=[],
-                groups=[],
-            )
+            what = type(error).__name__
+            log.error("request_failed", kind=request.kind.value, error=what)  # noqa: TRY400
+            if request.kind.is_of_keys:
+                return Answer(done=False, sentence=f"It failed ({what}).", hint="Please report it.")
+            return self._failed(request, what)
+
+    def _failed(self, request: Request, what: str) -> Report:
+        now = rfc3339(self._clock.now())
+        return Report(
+            subject=request.kind.value,
+            began_at=now,
+            ended_at=now,
+            fits=False,
+            complete=False,
+            trouble=f"The comparison failed ({what}); please report it.",
+            checked={},
+            findings=[],
+            groups=[],
+        )
 
     async def _show(self, request: Request, advance: Advance) -> None:
         while True:
-            await self._write(request, advance, None)
+            await self._write(self._progress(request, advance))
             await self._clock.sleep(SHOWN_SECONDS)
 
-    async def _write(self, request: Request, advance: Advance, report: Report | None) -> None:
-        progress = Progress(
+    def _progress(
+        self, request: Request, advance: Advance, outcome: Outcome | None = None
+    ) -> Progress:
+        return Progress(
             number=request.number,
             at=self._clock.now().isoformat(),
             phase=advance.phase,
             done=advance.done,
             total=advance.total,
-            finished=report is not None,
-            report=report,
+            resting=advance.resting,
+            finished=outcome is not None,
+            report=outcome if isinstance(outcome, Report) else None,
+            answer=outcome if isinstance(outcome, Answer) else None,
         )
-        writing = asyncio.create_task(asyncio.to_thread(write_progress, self._file, progress))
+
+    async def _write(self, progress: Progress) -> None:
+        whole = msgspec.structs.replace(progress, earlier=tuple(self._ended))
+        writing = asyncio.create_task(asyncio.to_thread(write_progress, self._file, whole))
         try:
             await asyncio.shield(writing)
         except asyncio.CancelledError:

@@ -9,6 +9,7 @@ from typing import TypeVar
 from bridge.errors import ObjectStoreUnavailableError
 from bridge.model import ObjectInfo
 from bridge.protocols import Clock, ObjectStore
+from bridge.reconcile.progress import Advance
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
@@ -29,12 +30,15 @@ class Pace:
         store: ObjectStore,
         clock: Clock,
         wait: Callable[[], bool] = lambda: False,
+        advance: Advance | None = None,
         pauses: tuple[float, ...] = PAUSES,
         width: int = WIDTH,
     ) -> None:
+        """``advance`` says of every rest that it is one."""
         self._store = store
         self._clock = clock
         self._wait = wait
+        self._advance = advance or Advance()
         self._pauses = pauses
         self._width = width
 
@@ -90,4 +94,6 @@ class Pace:
 
     async def _rest(self) -> None:
         while self._wait():
+            self._advance.resting = True
             await self._clock.sleep(REST_SECONDS)
+        self._advance.resting = False

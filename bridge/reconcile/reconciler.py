@@ -55,7 +55,7 @@ class Reconciler:
         self._clock = clock
         self._blind_key = blind_key
         self._lifetimes = lifetimes
-        self._pace = Pace(store=store, clock=clock, wait=wait)
+        self._wait = wait
         self.succession = Succession(journal=journal, clock=clock)
 
     async def glance(self) -> int:
@@ -108,12 +108,13 @@ class Reconciler:
     async def _compare_store(self, findings: Findings, advance: Advance) -> None:
         """Journal to objects first, so that receipts are known when objects are looked at."""
         receipts = Receipts()
+        pace = Pace(store=self._store, clock=self._clock, wait=self._wait, advance=advance)
         holdings = Holdings(
             journal=self._journal,
             store=self._store,
             keeper=self._keeper,
             clock=self._clock,
-            pace=self._pace,
+            pace=pace,
             lifetimes=self._lifetimes,
             findings=findings,
             receipts=receipts,
@@ -125,13 +126,13 @@ class Reconciler:
         advance.begin("documents")
         await holdings.check_documents()
         receipts.settle()
-        bucket = self._bucket(self._pace, findings, receipts, advance.step)
+        bucket = self._bucket(pace, findings, receipts, advance.step)
         for area in AREAS:
             advance.begin(f"objects in {area}")
             await bucket.scan(area)
         ahead = await bucket.settle()
-        await self._glance(self._pace, bucket).complete(ahead)
-        await self.succession.follow(ahead)
+        await self._glance(pace, bucket).complete(ahead)
+        await self.succession.follow(ahead, whole=True)
 
     def _bucket(
         self,

@@ -14,6 +14,8 @@ from datetime import datetime
 from bridge.errors import ConnectorError
 from bridge.model import Group, GroupState, Loss, Presence
 from bridge.protocols import Connector, Journal, PastEvent
+from bridge.reconcile.lineage import moment
+from bridge.reconcile.own import OwnActs, own_acts
 from bridge.reconcile.progress import Advance
 from bridge.reconcile.report import DayReport, Findings, Found, GroupReport
 
@@ -21,15 +23,20 @@ MEMBER = frozenset({GroupState.ACTIVE, GroupState.NOT_RECORDING, GroupState.PAUS
 NOT_YET = "sent since the platform was last heard"
 UNEXPLAINED = Found.UNEXPLAINED.value
 NO_DAY = "unknown"
+REPLACED = "journal_replaced"
 
 
 @dataclass(slots=True)
 class Hole:
-    """A gap as times. ``since`` None: its beginning is not known; ``until`` None: it lasts."""
+    """A gap as times. ``since`` None: its beginning is not known; ``until`` None: it lasts.
+
+    ``endless``: before it the journal was another one, whatever was fetched back of its time.
+    """
 
     why: str
     since: datetime | None
     until: datetime | None
+    endless: bool = False
     hit: bool = False
     over: bool = False
 
@@ -44,17 +51,22 @@ class Holes:
     """The gaps of a group, asked from the newest event to the oldest.
 
     A gap whose beginning is not known reaches back to the first event that the journal has again:
-    :meth:`met` tells of each that it has.
+    :meth:`met` tells of each that it has. ``began``: when this journal opened its first stream of
+    the group. A lost journal that wrote before that has all that is older.
     """
 
-    def __init__(self, gaps: Sequence[Loss]) -> None:
+    def __init__(self, gaps: Sequence[Loss], *, began: datetime | None = None) -> None:
         self._holes: list[Hole] = []
+        self._began = began
         for gap in gaps:
             self._take(gap)
 
     def _take(self, gap: Loss) -> None:
         """A gap with neither end is of one attachment; one that only ends may have begun before."""
         if gap.since is None and gap.until is None:
+            return
+        if gap.why == REPLACED:
+            self._take_replaced(gap)
             return
         if gap.since is None:
             begun = [hole for hole in self._holes if hole.why == gap.why and hole.until is None]
@@ -63,9 +75,17 @@ class Holes:
                 return
         self._holes.append(Hole(why=gap.why, since=gap.since, until=gap.until))
 
+    def _take_replaced(self, gap: Loss) -> None:
+        """Of a journal that was restored, the unknown time begins within its own."""
+        first = self._began is not None and (gap.since is None or gap.since <= self._began)
+        since = None if first else gap.since
+        self._holes.append(Hole(why=gap.why, since=since, until=gap.until, endless=first))
+
     def met(self, at: datetime | None) -> None:
         """The journal has an event of this time: holes that were being passed through end here."""
         for hole in self._holes:
+            if hole.endless:
+                continue
             if hole.hit and hole.since is None and at is not None and hole.covers(at):
                 hole.over = True
 
@@ -115,6 +135,7 @@ class Source:
         self._connectors = connectors
         self._findings = findings
         self._advance = advance
+        self._acts: OwnActs | None = None
 
     async def compare(self) -> list[GroupReport]:
         """Group by group, in the order of the register."""
@@ -155,12 +176,27 @@ class Source:
     async def _pages(self, connector: Connector, group: Group, days: dict[str, Day]) -> None:
         where = (group.connector, group.group_id)
         heard = await self._journal.last_heard(group.connector)
-        holes = Holes(await self._journal.gaps(*where))
+        gaps = await self._journal.gaps(*where)
+        is_replaced = any(gap.why == REPLACED for gap in gaps)
+        holes = Holes(gaps, began=await self._began(group) if is_replaced else None)
         async for page in connector.history(group.group_id):
             ids = [event.upstream_id for event in page]
             seen = await self._journal.has_seen(*where, ids)
             for event in page:
                 self._count(event, days, holes, heard, is_seen=event.upstream_id in seen)
+
+    async def _began(self, group: Group) -> datetime | None:
+        """When this journal opened its first stream of a group, as its acts say."""
+        if self._acts is None:
+            self._acts = await own_acts(self._journal)
+        opened = [
+            at
+            for act in self._acts.streams
+            if act.kind == "open" and act.platform == group.platform
+            if act.group is not None and act.group.id == group.group_id
+            if (at := moment(act.at)) is not None
+        ]
+        return min(opened, default=None)
 
     def _count(
         self,

@@ -30,16 +30,19 @@ class Succession:
         self._clock = clock
         self.unclaimed: tuple[SeenStream, ...] = ()
 
-    async def follow(self, streams: Sequence[SeenStream]) -> int:
+    async def follow(self, streams: Sequence[SeenStream], *, whole: bool = False) -> int:
         """Replace these streams; gives how many were handed to the journal.
 
-        Crash before: the next look finds the same streams. Crash after: it finds them replaced.
+        ``whole``: there are no others in the store. Otherwise what waits for a group goes on
+        waiting. Crash before: the next look finds the same streams. Crash after: it finds them
+        replaced.
         """
         groups = await self._journal.groups()
         now = self._clock.now()
         earlier: list[EarlierStream] = []
         unclaimed: list[SeenStream] = []
-        for seen in sorted(streams, key=lambda each: each.opened_at or LONG_AGO):
+        every = {seen.stream: seen for seen in (*(() if whole else self.unclaimed), *streams)}
+        for seen in sorted(every.values(), key=lambda each: each.opened_at or LONG_AGO):
             connector = _connector_of(seen, groups)
             if connector is None:
                 unclaimed.append(seen)
@@ -57,7 +60,7 @@ class Succession:
             return
         groups = await self._journal.groups()
         if any(_connector_of(seen, groups) is not None for seen in self.unclaimed):
-            await self.follow(self.unclaimed)
+            await self.follow(())
 
     async def _earlier(self, seen: SeenStream, connector: str, now: datetime) -> EarlierStream:
         """Unknown is what came after our last word in a stream of ours, or else after its own."""

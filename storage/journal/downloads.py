@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from bridge.deadlines import STATE_FACT
 from bridge.lifecycle import EntryState
 from bridge.model import (
     Event,
@@ -16,6 +17,7 @@ from bridge.model import (
 from bridge.protocols import DownloadOrder, MediaState
 from storage.journal.committer import Transaction
 from storage.journal.core import JournalCore, as_json
+from storage.journal.replanning import Standing, standing_of
 from storage.journal.rows import (
     DueDownloadRow,
     EntryPlace,
@@ -99,7 +101,8 @@ class DownloadVerbs(JournalCore):
         """A medium that came after the seal is an entry of its own; the sealed one stays."""
         assert place.payload is not None  # noqa: S101 - checked by the caller
         parent = self._cipher.open(place.payload, Event, column="payload", row=place.ident)
-        prepared = self._arrivals.prepare(_media_event(parent, order, at), stream)
+        standing = await standing_of(transaction, order.connector, order.group_id)
+        prepared = self._arrivals.prepare(_media_event(parent, order, at, standing), stream)
         seqs = await self._arrivals.insert(transaction, [prepared])
         seq = seqs.get(id(prepared))
         if seq is None:
@@ -174,8 +177,13 @@ def _detail(order: DownloadOrder, why: str) -> str:
     return f"{why} ({size} bytes declared)" if size is not None else f"{why} (size not declared)"
 
 
-def _media_event(parent: Event, order: DownloadOrder, at: datetime) -> Event:
-    """The event that an attachment came late. Its deadline runs from the message it belongs to."""
+def _media_event(
+    parent: Event, order: DownloadOrder, at: datetime, standing: Standing | None
+) -> Event:
+    """The event that an attachment came late.
+
+    Its deadline runs from the message it belongs to, by the timer that ends this now.
+    """
     revision = f"media-{order.i}"
     if parent.revision is not None:
         revision = f"{parent.revision}+{revision}"
@@ -188,8 +196,9 @@ def _media_event(parent: Event, order: DownloadOrder, at: datetime) -> Event:
         sent_at=parent.sent_at,
         observed_at=at,
         relates_to=Relation(type=RelationType.MEDIA, upstream_id=parent.upstream_id),
-        timer=parent.timer,
+        timer=standing.running(parent, received_at=at) if standing is not None else parent.timer,
         own_timer=parent.own_timer,
+        upstream=tuple(fact for fact in parent.upstream if fact[0] == STATE_FACT),
         method=parent.method,
         raw=parent.raw,
     )

@@ -1,4 +1,4 @@
-"""New deadlines for what is pending in a group whose timers changed.
+"""The standing timers of groups, and new deadlines for what is pending where one changed.
 
 It is part of the transaction of the delivery that told the change. A crash before the commit leaves
 the old timers and the old deadlines, and the delivery comes again; after it, all of it holds. Done
@@ -8,13 +8,14 @@ twice it changes nothing more: each deadline comes from the message and the time
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import msgspec
 
 from bridge import deadlines
 from bridge.errors import JournalKeyError
-from bridge.model import EventKind, GroupTimer, Timer
+from bridge.model import Event, EventKind, GroupTimer, Timer
 from storage.journal.cipher import JournalCipher
 from storage.journal.committer import Transaction, Value
 from storage.journal.rows import sayable, timer_values, to_ms
@@ -30,6 +31,23 @@ class Timing(msgspec.Struct, kw_only=True, frozen=True):
     observed_at: datetime
     sent_at: datetime | None = None
     own_timer: Timer | None = None
+    upstream: tuple[tuple[str, str], ...] = ()
+
+
+class Standing(msgspec.Struct, kw_only=True, frozen=True):
+    """The standing timer of a group as it was told last, kept as JSON. None: none runs."""
+
+    timer: Timer | None
+
+    def running(self, event: Event, *, received_at: datetime) -> Timer | None:
+        """What ends a part of ``event`` that was received at this time."""
+        return deadlines.running(
+            lasting=deadlines.lasts(event.kind, event.upstream),
+            sent_at=event.sent_at,
+            received_at=received_at,
+            own_timer=event.own_timer,
+            standing=self.timer,
+        )
 
 
 class PlannedRow(msgspec.Struct, array_like=True, frozen=True):
@@ -50,7 +68,7 @@ class PlannedRow(msgspec.Struct, array_like=True, frozen=True):
         """
         timing = cipher.open(self.payload, Timing, column="payload", row=self.ident)
         deadline = deadlines.replan(
-            kind=timing.kind,
+            lasting=deadlines.lasts(timing.kind, timing.upstream),
             sent_at=timing.sent_at,
             received_at=timing.observed_at,
             own_timer=timing.own_timer,
@@ -77,6 +95,8 @@ async def apply_timers(
             continue  # a name that nobody could approve
         values = timer_values(timer.shortest)
         if await transaction.run("register_timer", *values, connector, group_id):
+            told = _as_json(Standing(timer=_sayable(timer.standing)))
+            await transaction.run("register_standing", told, connector, group_id)
             sids = await transaction.rows("stream_sids_of", int, connector, group_id)
             standing.update(dict.fromkeys(sids, timer.standing))
     if not standing:
@@ -84,6 +104,12 @@ async def apply_timers(
     seqs = await transaction.rows("entry_replan_seqs", int, _as_json(list(standing)))
     for start in range(0, len(seqs), PAGE):
         await _replan(transaction, cipher, standing, seqs[start : start + PAGE])
+
+
+async def standing_of(transaction: Transaction, connector: str, group_id: str) -> Standing | None:
+    """The standing timer of a group, or None where none was ever told."""
+    found = await transaction.rows("register_standing_of", str, connector, group_id)
+    return msgspec.json.decode(found[0], type=Standing) if found else None
 
 
 async def _replan(
@@ -106,5 +132,9 @@ async def _replan(
     await transaction.many("download_replan", orders)
 
 
-def _as_json(numbers: Sequence[int]) -> str:
-    return msgspec.json.encode(numbers).decode()
+def _sayable(timer: Timer | None) -> Timer | None:
+    return None if timer is None else replace(timer, basis=sayable(timer.basis))
+
+
+def _as_json(value: Sequence[int] | Standing) -> str:
+    return msgspec.json.encode(value).decode()

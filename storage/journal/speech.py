@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -10,6 +10,7 @@ import msgspec
 from bridge.model import Batch, Loss
 from bridge.protocols import Saying
 from storage.journal.committer import Transaction
+from storage.journal.core import as_json
 from storage.journal.rows import StreamRow, from_ms, sayable, to_ms
 from storage.journal.streams import StreamVerbs
 
@@ -54,16 +55,49 @@ class SpeechVerbs(StreamVerbs):
         not found again. Repeated by a caller that was cancelled: a gap of the same group, cause
         and period is there, and a saying has its key.
         """
-        blank = Batch(connector=connector, platform="", cursor=None, losses=tuple(losses))
-        streams = await self._streams_for(blank, [])
 
-        async def work(transaction: Transaction) -> None:
+        async def work(transaction: Transaction, streams: Mapping[str, StreamRow]) -> None:
             for loss in losses:
                 await self._write_once(transaction, streams[loss.group_id], loss, at_ms=to_ms(at))
             await _insert(transaction, sayings)
             await transaction.run("hearing_set", connector, to_ms(at))
 
-        await self._committer.run(work)
+        await self._in_open_streams(connector, losses, work)
+
+    async def record_gap(self, connector: str, loss: Loss, *, at: datetime) -> None:
+        """A gap that no batch carries."""
+
+        async def work(transaction: Transaction, streams: Mapping[str, StreamRow]) -> None:
+            stream = streams[loss.group_id]
+            await self._arrivals.write_gap(transaction, stream, loss, at_ms=to_ms(at))
+
+        await self._in_open_streams(connector, [loss], work)
+
+    async def _in_open_streams(
+        self,
+        connector: str,
+        losses: Sequence[Loss],
+        write: Callable[[Transaction, Mapping[str, StreamRow]], Awaitable[None]],
+    ) -> None:
+        """Write with the streams that these gaps belong to; none of them takes no more events."""
+        blank = Batch(connector=connector, platform="", cursor=None, losses=tuple(losses))
+        done = False
+        while not done:
+            streams = await self._streams_for(blank, [])
+
+            async def work(
+                transaction: Transaction, streams: Mapping[str, StreamRow] = streams
+            ) -> bool:
+                sids = as_json(sorted({stream.sid for stream in streams.values()}))
+                rows = await transaction.rows("stream_next_n", tuple[int, int, int, int], sids)
+                if any(closed for _, _, closed, _ in rows):
+                    return False
+                await write(transaction, streams)
+                return True
+
+            done = await self._committer.run(work)
+            if not done:  # closed between the two; nothing was written: the next stream
+                await self._load_streams()
 
     async def _write_once(
         self, transaction: Transaction, stream: StreamRow, loss: Loss, *, at_ms: int

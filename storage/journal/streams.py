@@ -15,6 +15,7 @@ from storage.journal.committer import Transaction
 from storage.journal.placements import PlacementVerbs
 from storage.journal.rows import GroupRow, StreamRow, to_ms
 from storage.journal.stream_acts import open_act
+from storage.journal.to_device import PreparedMessage
 
 YIELD_EVERY = 200
 """Events prepared before the event loop gets a turn: a batch of thousands must not stall it."""
@@ -39,6 +40,7 @@ class StreamVerbs(PlacementVerbs):
                 at_ms=self._now_ms(),
                 events=await self._prepare(batch, streams),
                 losses=[(streams[loss.group_id], loss) for loss in batch.losses],
+                to_device=await self._prepare_messages(batch),
             )
             try:
                 appended = await self._committer.join(self._arrivals.write, prepared)
@@ -67,6 +69,14 @@ class StreamVerbs(PlacementVerbs):
             if i % YIELD_EVERY == YIELD_EVERY - 1:
                 await asyncio.sleep(0)
             prepared.append(self._arrivals.prepare(event, streams[event.group_id]))
+        return prepared
+
+    async def _prepare_messages(self, batch: Batch) -> list[PreparedMessage]:
+        prepared = []
+        for i, raw in enumerate(batch.to_device):
+            if i % YIELD_EVERY == YIELD_EVERY - 1:
+                await asyncio.sleep(0)
+            prepared.append(self._arrivals.prepare_message(batch.connector, raw))
         return prepared
 
     async def _open_stream(self, connector: str, group_id: str) -> bool:
@@ -126,16 +136,6 @@ class StreamVerbs(PlacementVerbs):
             name=group.name,
             capture_all=int(group.capture_all),
         )
-
-    async def record_gap(self, connector: str, loss: Loss, *, at: datetime) -> None:
-        """A gap that no batch carries."""
-        blank = Batch(connector=connector, platform="", cursor=None, losses=(loss,))
-        stream = (await self._streams_for(blank, []))[loss.group_id]
-
-        async def work(transaction: Transaction) -> None:
-            await self._arrivals.write_gap(transaction, stream, loss, at_ms=to_ms(at))
-
-        await self._committer.run(work)
 
 
 def _groups_of(batch: Batch) -> list[str]:

@@ -2,6 +2,7 @@
 
 ALTER TABLE register ADD COLUMN timer_seconds REAL;     -- what a message said now disappears by
 ALTER TABLE register ADD COLUMN timer_basis TEXT;
+ALTER TABLE register ADD COLUMN standing TEXT;          -- JSON: the standing timer as last told; NULL: never
 
 -- A deadline that follows no timer of the group: promoted; or of version 1, whose rows do not tell
 -- a message's own timer from the group's, so that what was pending then keeps what it was given.

@@ -188,6 +188,26 @@ async def _texts(house: House) -> list[str]:
     return [saying.text for saying in await house.journal.sayings(limit=99)]
 
 
+async def test_what_no_answer_led_to_is_not_hearing(house: House) -> None:
+    """A receive that was given up, or waited for its turn, ends no silence and writes nothing."""
+    await house.hear(samples.event("$1"))
+    house.later(seconds=30)
+    house.connector.deliver(answered=False)
+    await house.listen()
+    assert await house.journal.last_heard("matrix") == START
+    received = house.capture.received
+    house.connector.faults = [ConnectorUnavailableError("away") for _ in range(7)]
+    house.connector.deliver(answered=False)
+    await house.listen()
+    assert (house.capture.health, house.capture.received) == ("away", received)
+    assert await house.gaps() == []
+    await house.hear(samples.event("$2"))
+    assert house.capture.health == ""
+    ((since, _),) = _interrupted(await house.gaps())
+    assert since == "2026-03-01T09:00:00.000Z"
+    assert await house.journal.last_heard("matrix") == house.clock.now()
+
+
 async def test_the_platform_was_heard_when_a_delivery_is_durable(house: House) -> None:
     """The moment is written at once at the first delivery, then at most every fifteen seconds."""
     assert await house.journal.last_heard("matrix") is None
@@ -260,6 +280,20 @@ async def test_an_outage_is_an_interruption_from_its_first_failure(
     await house.hear(samples.event("$2"))
     assert bool(_interrupted(await house.gaps())) is told
     assert bool(await _texts(house)) is told
+
+
+async def test_a_machine_that_slept_is_an_interruption(house: House) -> None:
+    """Its clock went on and no answer came, though the one it slept over came in the end."""
+    await house.hear(samples.event("$1"))
+    running = house.start(house.capture.run)
+    await until(lambda: len(house.connector.asked) == 3)
+    house.later(hours=8)
+    house.connector.deliver(samples.event("$2"))
+    await house.connector.idle.wait()
+    await stopped(running)
+    period = ("2026-03-01T09:00:00.000Z", "2026-03-01T17:00:00.000Z")
+    assert _interrupted(await house.gaps()) == [period]
+    assert len(await _texts(house)) == 1
 
 
 async def test_a_journal_that_refuses_is_a_silence_too(house: House) -> None:

@@ -186,7 +186,7 @@ def test_a_changed_standing_timer_plans_anew(
 ) -> None:
     """The shorter of the message's own timer and the group's holds, as if it had been so."""
     anew = replan(
-        kind=EventKind.MESSAGE,
+        lasting=False,
         sent_at=NOW,
         received_at=NOW,
         own_timer=None if own is None else _timer(own),
@@ -224,8 +224,19 @@ def test_of_two_timers_the_one_that_ends_first_counts() -> None:
     assert sooner(None, None, sent_at=NOW, received_at=NOW) is None
 
 
-@pytest.mark.parametrize("kind", sorted(deadlines.LASTING))
-def test_how_the_group_stands_is_not_removed_by_its_timer(kind: EventKind) -> None:
-    """Members, names, pins and timers stay when messages go."""
-    anew = replan(kind=kind, sent_at=NOW, received_at=NOW, own_timer=None, standing=_timer(30))
+@pytest.mark.parametrize("kind", sorted(EventKind))
+def test_what_says_how_the_group_stands(kind: EventKind) -> None:
+    """Members, names, pins and timers, and of any kind what the platform calls state."""
+    assert deadlines.lasts(kind, ()) is (kind in deadlines.LASTING)
+    assert deadlines.lasts(kind, (("type", "x"),)) is (kind in deadlines.LASTING)
+    assert deadlines.lasts(kind, (("type", "x"), (deadlines.STATE_FACT, "")))
+
+
+def test_how_the_group_stands_is_not_removed_by_its_timer() -> None:
+    """It stays when messages go; a timer of its own ends it all the same."""
+    anew = replan(lasting=True, sent_at=NOW, received_at=NOW, own_timer=None, standing=_timer(30))
     assert anew == Deadline(safe_by=NOW + MINUTE)
+    own = replan(
+        lasting=True, sent_at=NOW, received_at=NOW, own_timer=_timer(40), standing=_timer(30)
+    )
+    assert own.expires_at == _at(40)

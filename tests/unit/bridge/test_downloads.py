@@ -7,12 +7,17 @@ import asyncio
 import pytest
 
 from bridge.downloads import GIVE_UP_AFTER
-from bridge.errors import ConnectorRejectedError, ConnectorUnavailableError, SpoolError
+from bridge.errors import (
+    ConnectorRejectedError,
+    ConnectorUnavailableError,
+    JournalError,
+    SpoolError,
+)
 from bridge.model import Outcome
 from bridge.protocols import DownloadState
 from tests.fakes import samples
 from tests.fakes.connector import OfferedFile
-from tests.fakes.crash import Crash
+from tests.fakes.crash import Crash, Failure
 from tests.unit.bridge.house import MEDIA_MAX, House, stopped, until
 
 TRIES = 24
@@ -211,6 +216,45 @@ async def test_a_journal_that_cannot_write_leaves_no_file_behind(house: House) -
         await asyncio.sleep(0)
     await stopped(running)
     assert len(house.spool.files) == 1
+
+
+@pytest.mark.parametrize("point", ["after media_stored", "after store", "before remove"])
+async def test_a_stop_before_a_stored_file_goes_leaves_it_to_the_next_start(
+    house: House, point: str
+) -> None:
+    """The store has it, so no entry needs it: it goes at the next start, and nothing is lost."""
+    await house.hear(samples.event("$1", attachments=[PLAN]))
+    assert await house.downloads.step()
+    await house.triage.step()
+    house.die_at(Crash(point))
+    with pytest.raises(asyncio.CancelledError):
+        await house.writer.step()
+    assert len(house.spool.files) == 1
+    await house.restart()
+    assert house.spool.files == {}
+    await house.settle()
+    assert len(house.objects("records")) == len(await house.leaves("stored")) == 1
+    assert [held.data for key, held in house.store.objects.items() if "/media/" in key] == [DATA]
+
+
+async def test_a_file_in_doubt_goes_though_nothing_is_to_be_fetched(house: House) -> None:
+    """Its order was destroyed with its message: the next look for work removes it all the same."""
+    house.says("$1", Outcome.DISCARD)
+    await house.hear(samples.event("$1", attachments=[PLAN]))
+    await house.triage.step()
+    house.die_at(Failure("before downloaded"))
+    with pytest.raises(JournalError):
+        await house.downloads.step()
+    house.later(seconds=31)
+    await house.triage.step()
+    house.later(days=31)
+    await house.forget.round()
+    assert len(house.spool.files) == 1
+    house.die_at(Failure("before remove"))
+    assert not await house.downloads.step()
+    assert len(house.spool.files) == 1
+    assert not await house.downloads.step()
+    assert house.spool.files == {}
 
 
 async def test_a_file_of_a_destroyed_entry_goes(house: House) -> None:

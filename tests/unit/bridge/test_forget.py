@@ -116,7 +116,7 @@ async def test_what_is_kept_is_never_forgotten(house: House) -> None:
 @pytest.mark.parametrize("point", ["before forget", "after forget", "before remove"])
 async def test_a_crash_leaves_nothing_for_ever(house: House, point: str) -> None:
     """Wherever it dies, the next start has destroyed both content and files."""
-    house.later(days=31)
+    await house.journal.heard("matrix", at=house.later(days=31))
     house.die_at(Crash(point))
     with pytest.raises(asyncio.CancelledError):
         await house.forget.round()
@@ -125,6 +125,68 @@ async def test_a_crash_leaves_nothing_for_ever(house: House, point: str) -> None
     await house.downloads.sweep()
     assert await _entries_by_state(house) == {"destroyed": 1, "stored": 1}
     assert house.spool.files == {}
+
+
+async def test_a_clock_that_is_ahead_at_the_start_destroys_nothing(house: House) -> None:
+    """For a day, whatever is heard meanwhile; put right by then, it was never believed."""
+    await house.restart()
+    right = house.clock.now()
+    house.clock.set_wall(right + timedelta(days=60))
+    await house.forget.round()
+    await house.journal.heard("matrix", at=house.clock.now())
+    house.later(hours=23)
+    await house.forget.round()
+    assert (await _entries_by_state(house))["discarded"] == 1
+    await house.journal.heard("matrix", at=right + timedelta(hours=23))
+    house.clock.set_wall(right + timedelta(hours=23))
+    house.later(hours=1)
+    await house.forget.round()
+    assert (await _entries_by_state(house))["discarded"] == 1
+
+
+async def test_after_a_long_stop_it_is_destroyed_a_day_late(house: House) -> None:
+    """The platform is heard again, and a day later the clock is believed."""
+    house.later(days=60)
+    await house.restart()
+    await house.forget.round()
+    await house.journal.heard("matrix", at=house.clock.now())
+    assert (await _entries_by_state(house))["discarded"] == 1
+    house.later(days=1)
+    await house.forget.round()
+    assert (await _entries_by_state(house))["destroyed"] == 1
+
+
+async def test_time_passes_though_nothing_is_heard(house: House) -> None:
+    """A platform that is gone for good keeps nothing from being destroyed."""
+    await house.restart()
+    house.later(days=29)
+    await house.forget.round()
+    assert (await _entries_by_state(house))["discarded"] == 1
+    house.later(days=2)
+    await house.forget.round()
+    assert (await _entries_by_state(house))["destroyed"] == 1
+
+
+async def test_the_newest_of_several_platforms_counts(house: House) -> None:
+    """One that was heard until yesterday tells the time for one that was not."""
+    await house.admit(samples.group("!second:example.org", connector="second"))
+    await house.journal.heard("second", at=house.later(days=31))
+    await house.restart()
+    await house.forget.round()
+    assert (await _entries_by_state(house))["destroyed"] == 1
+
+
+async def test_a_journal_without_a_word_of_a_platform_waits_a_day(house: House) -> None:
+    """An older version wrote no such moment: the clock is believed after a day."""
+    await house.journal._writer.execute("DELETE FROM hearing")
+    await house.journal._writer.commit()
+    house.later(days=31)
+    await house.restart()
+    await house.forget.round()
+    assert (await _entries_by_state(house))["discarded"] == 1
+    house.later(days=1)
+    await house.forget.round()
+    assert (await _entries_by_state(house))["destroyed"] == 1
 
 
 async def test_the_loop_goes_on_when_the_journal_fails(house: House) -> None:

@@ -10,6 +10,7 @@ import pytest
 from bridge.groups import ENCRYPTED
 from bridge.interruption import (
     LEAST_SECONDS,
+    PATIENCE_SECONDS,
     POLL_SECONDS,
     WRITTEN_SECONDS,
     Hearing,
@@ -40,12 +41,30 @@ def _heard(hearing: Hearing) -> None:
 
 
 def test_an_idle_platform_is_no_silence() -> None:
-    """However long a poll that succeeds was waited for, nothing was missed."""
+    """A poll that succeeds while somebody still waits for it missed nothing."""
     clock = FakeClock()
     hearing = Hearing(clock)
     _heard(hearing)
+    for _ in range(4):
+        hearing.asked()
+        clock.advance(PATIENCE_SECONDS)
+        assert hearing.silence() is None
+        hearing.heard()
+
+
+def test_a_machine_that_slept_heard_nothing() -> None:
+    """An answer that comes after everybody would have given it up ends a silence."""
+    clock = FakeClock()
+    hearing = Hearing(clock)
+    _heard(hearing)
+    clock.advance(2)
     hearing.asked()
-    clock.advance(300)
+    clock.advance(3600)
+    assert _silence(hearing) == (3600 - POLL_SECONDS, 3602)
+    assert hearing.until_now() == START + timedelta(seconds=2 + POLL_SECONDS)
+    hearing.heard()
+    hearing.asked()
+    clock.advance(1)
     assert hearing.silence() is None
 
 

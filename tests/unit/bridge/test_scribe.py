@@ -174,6 +174,45 @@ async def test_a_number_taken_by_other_bytes_is_passed_over(house: House) -> Non
     assert max(house.objects("manifests")) == f"{folder}/000003.json"
 
 
+async def test_a_part_keeps_behind_the_earlier_ones(house: House) -> None:
+    """A part whose number was taken while it waited has a lower one than what was fixed later."""
+    house.says("$1", Outcome.DISCARD)
+    house.says("$2", Outcome.CAPTURE, "$1")
+    await _sealed(house, "$1")
+    house.store.down = True
+    await house.scribe.round()
+    house.store.down = False
+    first = f"manifests/{await _gid(house)}/{DAY}/000000.json"
+    await house.store.put(first, ObjectBody.of(b'{"rows":[]}'), retain_until=None)
+    await _sealed(house, "$2")
+    house.later(minutes=1)
+    await house.scribe.round()
+    outcomes = [(row["n"], row["outcome"]) for row in await _rows(house)]
+    assert outcomes == [(0, "discard"), (0, "capture"), (1, "capture")]
+
+
+async def test_a_part_that_fails_holds_the_later_ones_alone(house: House) -> None:
+    """Until it is placed no other part of its folder is put, and every other document is."""
+    await _sealed(house, "$1")
+    folder = f"manifests/{await _gid(house)}/{DAY}"
+    foreign = ObjectBody.of(b'{"rows":[]}')
+    for number in range(1000):
+        await house.store.put(f"{folder}/{number:06d}.json", foreign, retain_until=None)
+    await house.scribe.round()
+    await _sealed(house, "$2")
+    await house.hear(samples.event("$3", sent_at=samples.NOW - timedelta(days=1)))
+    await house.triage.step()
+    other = f"manifests/{await _gid(house)}/2026/02/28"
+    for number in range(1000, 2000):
+        await house.store.put(f"{folder}/{number:06d}.json", foreign, retain_until=None)
+    await house.scribe.round(flush=True)
+    assert [row["n"] for row in await _rows(house)] == [2]
+    assert list(house.objects(other)) == [f"{other}/000000.json"]
+    await house.scribe.round()
+    assert [row["n"] for row in await _rows(house)] == [2, 0, 1]
+    assert max(house.objects(folder)) == f"{folder}/002001.json"
+
+
 async def test_acts_share_one_series(house: House) -> None:
     """Acts of all kinds and groups take the next free number of one series."""
     for body in (b'{"kind":"a"}', b'{"kind":"b"}'):

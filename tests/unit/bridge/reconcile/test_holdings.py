@@ -10,7 +10,7 @@ import pytest
 
 from bridge import keys
 from bridge.errors import ObjectStoreUnavailableError
-from bridge.model import Outcome
+from bridge.model import ObjectInfo, Outcome
 from bridge.protocols import DownloadState, RequestKind
 from bridge.reconcile import Advance, Found
 from bridge.reconcile.holdings import FAILURES
@@ -190,6 +190,30 @@ async def test_verification_stands_back_under_load(house: House) -> None:
     )
     assert report.fits
     assert house.clock.now() - began >= timedelta(seconds=5)
+
+
+async def test_a_comparison_that_stands_back_says_so(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever watches sees that it waits, and when it goes on."""
+    advance = Advance()
+    shown: list[bool] = []
+    head = house.store.head
+
+    async def asked_while(key: str) -> ObjectInfo | None:
+        shown.append(advance.resting)
+        return await head(key)
+
+    def wait() -> bool:
+        shown.append(advance.resting)
+        return house.clock.now() < until
+
+    monkeypatch.setattr(house.store, "head", asked_while)
+    until = house.clock.now() + timedelta(seconds=3)
+    await reconciler_of(house, wait=wait).compare(RequestKind.RECONCILE, advance)
+    assert shown[0] is False
+    assert True in shown
+    assert shown[-1] is advance.resting is False
 
 
 async def test_a_receipt_on_its_way_is_said(house: House) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,12 @@ import pytest
 from bridge.errors import JournalUnavailableError
 from bridge.protocols import Request, RequestKind
 from bridge.reconcile import FILE, Progress, Reconciliation, read_progress
+from bridge.reconcile.lineage import SeenStream
 from bridge.reconcile.loop import AGAIN_SECONDS, SAID_SECONDS, START_SECONDS
+from bridge.reconcile.unclaimed import FILE as UNCLAIMED_FILE
+from bridge.reconcile.unclaimed import read_unclaimed, write_unclaimed
 from tests.fakes import samples
+from tests.fakes.clock import START
 from tests.fakes.office import FakeOffice
 from tests.unit.bridge.house import House, stopped, until
 from tests.unit.bridge.reconcile.scene import lose_journal, reconciler_of
@@ -24,6 +29,9 @@ async def house(house: House) -> House:
     await house.hear(samples.event("$1"))
     await house.settle()
     return house
+
+
+OTHER = "!other:example.org"
 
 
 class StumblingOffice(FakeOffice):
@@ -40,10 +48,14 @@ class StumblingOffice(FakeOffice):
 
 
 def _loop(
-    house: House, *, start_seconds: float = START_SECONDS, file: Path | None = None
+    house: House,
+    *,
+    start_seconds: float = START_SECONDS,
+    file: Path | None = None,
+    wait: Callable[[], bool] = lambda: False,
 ) -> Reconciliation:
     return Reconciliation(
-        reconciler=reconciler_of(house),
+        reconciler=reconciler_of(house, wait=wait),
         journal=house.journal,
         office=house.office,
         file=file or house.path.with_name(FILE),
@@ -117,6 +129,27 @@ async def test_progress_is_shown_while_it_lasts(
     gate.set()
     await running
     assert (await _said(house)).finished
+
+
+async def test_a_rest_is_shown(house: House) -> None:
+    """Whoever asked reads that the recorder has too much to do."""
+    shown: list[bool] = []
+    released = asyncio.Event()
+
+    def wait() -> bool:
+        return not released.is_set()
+
+    number = await _ask(house)
+    taker = _loop(house, wait=wait)
+    running = asyncio.create_task(taker.round())
+    while True not in shown:
+        await asyncio.sleep(0)
+        found = await asyncio.to_thread(read_progress, house.path.with_name(FILE))
+        shown.append(found is not None and found.resting)
+    released.set()
+    await running
+    said = await _said(house)
+    assert (said.number, said.finished, said.resting) == (number, True, False)
 
 
 async def test_a_cancelled_request_is_done_by_the_next_process(
@@ -205,6 +238,41 @@ async def test_a_store_that_hangs_does_not_keep_recording_waiting(house: House) 
     assert len(await house.gaps()) == 1
 
 
+async def test_what_waits_for_a_group_survives_the_process(house: House) -> None:
+    """The group comes into the register in a later process, whose look does not go back as far."""
+    await lose_journal(house)
+    await house.admit(samples.group(OTHER))
+    first = _loop(house)
+    await first.begin()
+    assert await house.gaps() == []
+    await house.journal.append(samples.batch(samples.event("$o", group_id=OTHER), cursor=None))
+    await house.settle()
+    house.later(days=9)
+    later = samples.event("$p", group_id=OTHER, sent_at=house.clock.now())
+    await house.journal.append(samples.batch(later, cursor=None))
+    await house.settle()
+    await house.restart()
+    second = _loop(house)
+    await second.begin()
+    await house.admit()
+    await second.round()
+    assert len(await house.gaps()) == 1
+    await house.restart()
+    third = _loop(house)
+    await third.begin()
+    await third.round()
+    assert third.health == ""
+    assert len(await house.gaps()) == 1
+
+
+async def test_what_waits_cannot_always_be_written_down(house: House) -> None:
+    """A disk that is full does not keep anything from being recorded."""
+    await lose_journal(house)
+    taker = _loop(house, file=house.path.with_name("nowhere") / FILE)
+    await taker.begin()
+    assert taker.looked.is_set()
+
+
 async def test_an_office_that_stumbles_is_asked_again(house: House) -> None:
     """The loop goes on, and the request is done in a later round."""
     house.office = StumblingOffice(house.inbox)
@@ -217,9 +285,25 @@ async def test_an_office_that_stumbles_is_asked_again(house: House) -> None:
 
 
 def test_only_whole_files_are_read(tmp_path: Path) -> None:
-    """What is not there, or is not of this format, is no progress."""
+    """What is not there, or is not of this format, is no progress, and nothing waits."""
     file = tmp_path / FILE
     assert read_progress(file) is None
-    for data in (b"", b"{", b"[]", b'{"number": "x"}', b"\xff"):
+    assert read_unclaimed(file) == ()
+    for data in (b"", b"{", b"[{}]", b'{"number": "x"}', b"\xff"):
         file.write_bytes(data)
         assert read_progress(file) is None
+        assert read_unclaimed(file) == ()
+
+
+def test_what_waits_is_read_as_it_was_written(tmp_path: Path) -> None:
+    """For its owner alone."""
+    seen = SeenStream(stream="a" * 16, group_id="!é:example.org", opened_at=START, last_n=7)
+    seen.note(9, START)
+    file = tmp_path / UNCLAIMED_FILE
+    for streams in ((seen,), (seen, SeenStream(stream="b"))):
+        write_unclaimed(file, streams)
+        assert read_unclaimed(file) == streams
+        assert file.stat().st_mode & 0o777 == 0o600
+    for _ in range(2):
+        write_unclaimed(file, ())
+        assert list(tmp_path.iterdir()) == []

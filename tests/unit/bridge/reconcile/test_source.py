@@ -12,7 +12,15 @@ from bridge.protocols import PastEvent
 from bridge.reconcile import DayReport, Found
 from tests.fakes import samples
 from tests.unit.bridge.house import House
-from tests.unit.bridge.reconcile.scene import compared_with_source, counts, finding
+from tests.unit.bridge.reconcile.scene import (
+    back_up,
+    compared_with_source,
+    counts,
+    finding,
+    lose_journal,
+    reconciler_of,
+    restore,
+)
 
 NOW = samples.NOW
 DAY = "2026-03-01"
@@ -154,6 +162,39 @@ async def test_a_gap_of_unknown_beginning_reaches_to_the_next_event_we_have(hous
         _past("$d", minutes=8),
     )
     assert days == [_day(6, 2, reasons={"history_refused": 2, "unexplained": 2})]
+
+
+async def test_a_lost_journal_explains_what_is_older_than_the_new_stream(house: House) -> None:
+    """What it had nobody knows; what was fetched back of its time changes nothing of that."""
+    await house.settle()
+    await lose_journal(house)
+    await house.admit()
+    house.later(hours=2)
+    assert await reconciler_of(house).glance() == 1
+    now = house.clock.now()
+    await house.journal.append(samples.batch(samples.event("$1", sent_at=_ago(60)), cursor=None))
+    await house.journal.heard("matrix", at=now)
+    days = await _days(
+        house, _past("$2"), _past("$x", minutes=1), _past("$1", minutes=60), _past("$0", minutes=90)
+    )
+    assert days == [_day(4, 1, reasons={"journal_replaced": 3})]
+    assert (await compared_with_source(house)).fits
+
+
+async def test_a_restored_journal_explains_only_its_unknown_time(house: House) -> None:
+    """Until its last word it was in order: what is missing of that time was never journalled."""
+    await house.settle()
+    await house.journal.heard("matrix", at=_ago(-5))
+    copy = await back_up(house)
+    later = house.later(hours=2)
+    event = samples.event("$3", sent_at=later, observed_at=later)
+    await house.journal.append(samples.batch(event, cursor=None))
+    await house.settle()
+    await restore(house, copy)
+    assert await reconciler_of(house).glance() == 1
+    await house.journal.heard("matrix", at=later)
+    days = await _days(house, _past("$3", minutes=-60), _past("$0", minutes=90))
+    assert days == [_day(2, 0, reasons={"journal_replaced": 1, "unexplained": 1})]
 
 
 async def test_an_attachments_gap_explains_no_message(house: House) -> None:

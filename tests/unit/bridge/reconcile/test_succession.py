@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from datetime import timedelta
 
 import pytest
 
 from bridge import keys
-from bridge.model import GroupState, Outcome
-from bridge.reconcile import Found
+from bridge.model import GroupState, NoticeState, Outcome
+from bridge.protocols import RequestKind
+from bridge.reconcile import Advance, Found
 from tests.fakes import samples
 from tests.unit.bridge.house import Document, House
 from tests.unit.bridge.reconcile.scene import (
+    add,
     back_up,
     compared,
     counts,
@@ -181,6 +185,82 @@ async def test_acts_alone_show_a_restored_journal(house: House) -> None:
     await restore(house, copy)
     assert await reconciler_of(house).glance() == 1
     assert len(await house.gaps()) == 1
+
+
+async def _neighbour_acts(house: House, *, group_id: str = OTHER) -> None:
+    """Another recorder of the tenant, with keys of its own, opens a stream and is given a step."""
+    stream_key = b"k" * 32
+    act = {"v": 1, "at": "2026-03-01T09:00:00.000Z", "platform": "matrix"}
+    opened = {
+        "kind": "open",
+        "stream": keys.stream_id(stream_key, "matrix", group_id),
+        "stream_key": base64.urlsafe_b64encode(stream_key).decode(),
+        "gid": "0" * 16,
+    }
+    steps = [opened, {"kind": "step", "connector": "matrix"}]
+    closes = {"kind": "close", "stream": opened["stream"]}
+    for i, details in enumerate([*steps, closes]):
+        named = {} if details is closes else {"group": {"id": group_id}}
+        body = json.dumps({**act, **details, **named}).encode()
+        add(house, f"acts/2026/03/01/{100 + i:012d}.json", body)
+
+
+async def test_another_recorders_acts_replace_no_stream(house: House) -> None:
+    """A tenant may have several: what one does in its groups says nothing of the others'."""
+    await _neighbour_acts(house)
+    await house.restart()
+    assert await reconciler_of(house).glance() == 0
+    await compared(house)
+    assert await house.gaps() == []
+
+
+async def test_a_step_on_a_group_of_ours_shows_a_restored_journal(house: House) -> None:
+    """Nobody else does anything with what we record."""
+    act = {
+        "v": 1,
+        "kind": "step",
+        "at": "2026-03-01T09:00:00.000Z",
+        "connector": "matrix",
+        "platform": "matrix",
+        "group": {"id": samples.GROUP_ID},
+    }
+    add(house, "acts/2026/03/01/000000000100.json", json.dumps(act).encode())
+    await house.restart()
+    assert await reconciler_of(house).glance() == 1
+    assert len(await house.gaps()) == 1
+
+
+async def test_acts_that_wait_for_a_notice_are_known(house: House) -> None:
+    """The new stream's act waits for the notice: the old one is known as replaced all the same."""
+    await lose_journal(house)
+    await house.admit(samples.group(notice=NoticeState.DUE))
+    reconciler = reconciler_of(house)
+    assert await reconciler.glance() == 1
+    assert await house.journal.placements(limit=9) == ()
+    report = await reconciler.compare(RequestKind.RECONCILE, Advance())
+    assert counts(report) == {Found.EARLIER: 4}
+    assert await reconciler.glance() == 0
+    await house.restart()
+    assert await reconciler_of(house).glance() == 0
+
+
+async def test_what_waits_for_a_group_waits_through_a_narrower_look(house: House) -> None:
+    """The next look reads only what was filed lately; the whole comparison reads everything."""
+    await lose_journal(house)
+    reconciler = reconciler_of(house)
+    await reconciler.glance()
+    (waiting,) = reconciler.succession.unclaimed
+    await house.admit(samples.group(OTHER))
+    house.later(days=9)
+    await house.journal.append(samples.batch(samples.event("$o", group_id=OTHER), cursor=None))
+    await house.settle()
+    assert await reconciler.glance() == 0
+    assert [each.stream for each in reconciler.succession.unclaimed] == [waiting.stream]
+    for key in [key for key in house.store.objects if OTHER not in key]:
+        if any(name in key for name in ("2026/03/01", "acts")):
+            del house.store.objects[key]
+    await reconciler.compare(RequestKind.RECONCILE, Advance())
+    assert not reconciler.succession.unclaimed
 
 
 async def test_a_stream_that_was_closed_is_not_replaced(house: House) -> None:
