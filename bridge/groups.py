@@ -16,7 +16,7 @@ from bridge.lifecycle import InvalidTransitionError
 from bridge.model import Group, GroupState, Presence, Sighting
 from bridge.protocols.office import StepKind
 
-ENCRYPTED = "encrypted room: messages cannot be read yet"
+ENCRYPTED = "encrypted room: this recorder has no keys to read it"
 REMOVED = "removed by the group"
 LEFT = "the recorder left the group"
 WAITING = "waiting for an invitation"
@@ -175,9 +175,9 @@ def _sighting_trigger(state: GroupState, sighting: Sighting) -> GroupTrigger | N
             # Whoever is invited is not a member: a removal went by unseen.
             return None if state is GroupState.APPROVED else GroupTrigger.REMOVE
         case Presence.JOINED:
-            if sighting.encrypted is None:
+            if sighting.unreadable is None:
                 return None
-            if sighting.encrypted:
+            if sighting.unreadable:
                 return GroupTrigger.DEAFEN
             return GroupTrigger.JOINED if state is GroupState.APPROVED else GroupTrigger.HEAR
 
@@ -191,7 +191,7 @@ def _note(group: Group, sighting: Sighting, state: GroupState) -> str:
     if state is GroupState.REMOVED:
         return INVITED_AGAIN
     was_encrypted = group.note == ENCRYPTED or state is GroupState.NOT_RECORDING
-    if sighting.encrypted or (sighting.encrypted is None and was_encrypted):
+    if sighting.unreadable or (sighting.unreadable is None and was_encrypted):
         return ENCRYPTED
     if sighting.successor is not None:
         return f"{_MOVED}{sighting.successor}: that group needs an approval of its own"

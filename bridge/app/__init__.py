@@ -12,7 +12,6 @@ from bridge.app.adapters import (
     as_config_error,
     check_signing_key,
     classifier_of,
-    connectors_of,
     lock_data_dir,
     open_journal,
     open_office,
@@ -22,8 +21,9 @@ from bridge.app.adapters import (
 )
 from bridge.app.examination import Finding, examine
 from bridge.app.orders import known_groups, new_folder, order_step
+from bridge.app.platforms import connectors_of
 from bridge.app.recorder import VERSION, Bridge
-from bridge.app.report import StatusReport, status_of
+from bridge.app.report import GroupReport, StatusReport, status_of
 from bridge.clock import SystemClock
 from bridge.protocols import Classifier, Clock, Entry
 from config.settings import Settings
@@ -33,6 +33,7 @@ __all__ = [
     "VERSION",
     "Bridge",
     "Finding",
+    "GroupReport",
     "Settings",
     "StatusReport",
     "as_config_error",
@@ -57,12 +58,13 @@ async def running(
     settings: Settings,
     *,
     tell: Callable[[str], None] = lambda _: None,
+    say: Callable[[str], None] = lambda _: None,
     clock: Clock | None = None,
     classifier: Classifier | None = None,
 ) -> AsyncIterator[Bridge]:
     """A started bridge; on leaving it is drained, stopped and closed, in that order.
 
-    ``tell`` is given each new alarm once.
+    ``tell`` is given each new alarm once, ``say`` what an operator must know once.
 
     Raises:
         ConfigError: what waiting cannot mend.
@@ -73,7 +75,7 @@ async def running(
     async with AsyncExitStack() as stack:
         lock = lock_data_dir(settings)
         stack.callback(lock.close)
-        connectors = connectors_of(settings, clock)
+        connectors = connectors_of(settings, clock, say=say)
         for connector in connectors.values():
             stack.push_async_callback(connector.aclose)
         journal = await open_journal(settings, clock)

@@ -14,7 +14,7 @@ from typing import IO
 
 from bridge.classify import Policy, RuleClassifier, parse_policy
 from bridge.errors import ConfigError
-from bridge.protocols import Classifier, Clock, Connector, ObjectStore
+from bridge.protocols import Classifier, Clock, ObjectStore
 from config.errors import SettingsError
 from config.secrets import read_credentials, read_key, read_secret
 from config.settings import Settings, load
@@ -101,47 +101,6 @@ def open_store(settings: Settings, clock: Clock) -> ObjectStore:
         clock=clock,
         threads=S3_WORKERS,
     )
-
-
-def connectors_of(settings: Settings, clock: Clock) -> dict[str, Connector]:
-    """The configured connectors by name, not signed in yet."""
-    connectors: dict[str, Connector] = {}
-    for account in settings.matrix:
-        from connectors.matrix.account import Account
-        from connectors.matrix.client import MatrixConnector
-        from connectors.matrix.http import Endpoint, MatrixHttp
-
-        http = MatrixHttp(
-            Endpoint(
-                homeserver=account.homeserver.rstrip("/"),
-                ca_file=settings.service.ca_file,
-                http_proxy=settings.service.http_proxy,
-            )
-        )
-        with as_config_error():
-            password = read_secret(account.password_file) if account.password_file else None
-            token = read_secret(account.access_token_file) if account.access_token_file else None
-        connectors[account.name] = MatrixConnector(
-            name=account.name,
-            http=http,
-            account=Account(
-                http,
-                user_id=account.user_id,
-                password=password,
-                access_token=token,
-                session_file=settings.service.data_dir / f"matrix-{account.name}.session",
-                device_name="Muniment recorder",
-            ),
-            user_id=account.user_id,
-            clock=clock,
-            default_retention=account.default_retention_seconds,
-        )
-    if settings.telegram:
-        raise ConfigError(
-            "[[telegram]] is configured, and this version has no Telegram connector.",
-            hint="Remove the [[telegram]] tables.",
-        )
-    return connectors
 
 
 def check_signing_key(settings: Settings) -> None:

@@ -12,10 +12,10 @@ from pathlib import Path
 from bridge.app.adapters import (
     check_signing_key,
     classifier_of,
-    connectors_of,
     open_journal,
     open_store,
 )
+from bridge.app.platforms import connectors_of
 from bridge.clock import SystemClock
 from bridge.errors import JournalUnavailableError, MunimentError
 from config.settings import Settings

@@ -3,43 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
-from typing import IO
 
-from bridge.app.adapters import (
-    as_config_error,
-    connectors_of,
-    lock_data_dir,
-    open_journal,
-    open_office,
-    open_spool,
-    open_store,
-)
+import structlog
+
+from bridge.app.adapters import as_config_error, open_journal, open_spool, open_store
+from bridge.app.asking import Errand, Show, fulfil
+from bridge.app.platforms import connectors_of
 from bridge.app.rules import lifetimes, retentions
 from bridge.clock import SystemClock
-from bridge.errors import ConfigError, ConnectorError
+from bridge.errors import ConnectorError
 from bridge.protocols import Clock, Connector, Journal, ObjectStore, Request, RequestKind, Spool
-from bridge.reconcile import (
-    FILE,
-    Advance,
-    Progress,
-    Reconciler,
-    Report,
-    read_progress,
-)
+from bridge.reconcile import Advance, Reconciler, Report
+from bridge.reconcile.lineage import SeenStream
+from bridge.reconcile.unclaimed import FILE as UNCLAIMED_FILE
+from bridge.reconcile.unclaimed import write_unclaimed
 from bridge.seal import Keeper
 from config.secrets import read_key
 from config.settings import Settings
 from storage.objects import LocalObjectStore
 
-LOOK_SECONDS = 0.5
-WAITING = "waiting for `muniment run` to take it up"
-
-Show = Callable[[Progress], None]
-"""Is given how far it is, now and then."""
+log = structlog.get_logger(__name__)
 
 
 async def reconcile(
@@ -47,115 +32,42 @@ async def reconcile(
 ) -> Report:
     """Compare journal and store, or with ``source`` journal and platforms; puts what is missing.
 
-    A running ``run`` does it, since it alone writes the journal. If it ends before the request is
-    done, or none runs, this process takes the lock and does it.
-
     Raises:
         ConfigError: what waiting cannot mend.
         JournalError: the journal cannot be opened.
     """
     clock = clock or SystemClock()
     kind = RequestKind.RECONCILE_SOURCE if source else RequestKind.RECONCILE
-    number = 0
-    lock = await asyncio.to_thread(_free_lock, settings)
-    if lock is None:
-        asked = Request(kind=kind, by=by, at=clock.now())
-        office = await open_office(settings)
-        try:
-            number = await office.ask(asked)
-        finally:
-            await office.aclose()
-        answer = await _watched(settings, number, asked, show, clock)
-        if isinstance(answer, Report):
-            return answer
-        lock = answer
-    try:
-        return await _done_here(settings, kind, number, show, clock)
-    finally:
-        lock.close()
+    errand = Errand(
+        request=Request(kind=kind, by=by, at=clock.now()),
+        ended=lambda progress: progress.report,
+        here=lambda advance: _compared(settings, kind, advance, clock),
+    )
+    return await fulfil(settings, errand, show=show, clock=clock)
 
 
-def _free_lock(settings: Settings) -> IO[bytes] | None:
-    """The lock of the data directory, or None where another process has it.
-
-    Raises:
-        ConfigError: the data directory cannot be used.
-    """
-    try:
-        return lock_data_dir(settings)
-    except ConfigError:
-        if _is_held(settings.service.data_dir / "run.lock"):
-            return None
-        raise
-
-
-def _is_held(path: Path) -> bool:
-    try:
-        with path.open("rb") as handle:
-            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return False
-
-
-async def _watched(
-    settings: Settings, number: int, asked: Request, show: Show, clock: Clock
-) -> Report | IO[bytes]:
-    """What the running process reports; or its lock, once it ended without doing it."""
-    file = settings.service.data_dir / FILE
-    since = asked.at.isoformat()
-    while True:
-        progress = await asyncio.to_thread(read_progress, file)
-        # A file of before the question is of another office, whose numbers began anew.
-        if progress is not None and progress.at >= since and progress.number == number:
-            show(progress)
-            if progress.report is not None:
-                return progress.report
-        else:
-            show(Progress(number=number, at=since, phase=WAITING))
-        lock = await asyncio.to_thread(_free_lock, settings)
-        if lock is not None:
-            return lock
-        await clock.sleep(LOOK_SECONDS)
-
-
-async def _done_here(
-    settings: Settings, kind: RequestKind, number: int, show: Show, clock: Clock
+async def _compared(
+    settings: Settings, kind: RequestKind, advance: Advance, clock: Clock
 ) -> Report:
     """Under the lock, with parts of our own."""
-    advance = Advance()
-
-    async def showing() -> None:
-        while True:
-            show(
-                Progress(
-                    number=number,
-                    at=clock.now().isoformat(),
-                    phase=advance.phase,
-                    done=advance.done,
-                    total=advance.total,
-                )
-            )
-            await clock.sleep(LOOK_SECONDS)
-
-    async with _parts(settings, kind, clock) as (journal, reconciler):
-        shown = asyncio.create_task(showing())
-        try:
-            report = await reconciler.compare(kind, advance)
-        finally:
-            shown.cancel()
-            await asyncio.gather(shown, return_exceptions=True)
-        if number > await journal.requests_taken():
-            await journal.take_request(number)
+    async with _parts(settings, kind, clock) as reconciler:
+        report = await reconciler.compare(kind, advance)
+        if report.complete and kind is RequestKind.RECONCILE:
+            await _remember(settings, reconciler.succession.unclaimed)
         return report
 
 
+async def _remember(settings: Settings, unclaimed: Sequence[SeenStream]) -> None:
+    """For the next ``run``, which goes on with them once their groups are in the register."""
+    file = settings.service.data_dir / UNCLAIMED_FILE
+    try:
+        await asyncio.to_thread(write_unclaimed, file, unclaimed)
+    except OSError as error:
+        log.warning("unclaimed_not_written", what=error.strerror)
+
+
 @asynccontextmanager
-async def _parts(
-    settings: Settings, kind: RequestKind, clock: Clock
-) -> AsyncIterator[tuple[Journal, Reconciler]]:
+async def _parts(settings: Settings, kind: RequestKind, clock: Clock) -> AsyncIterator[Reconciler]:
     async with AsyncExitStack() as stack:
         connectors: dict[str, Connector] = {}
         if kind is RequestKind.RECONCILE_SOURCE:
@@ -171,16 +83,13 @@ async def _parts(
         spool = await open_spool(settings)
         for connector in connectors.values():
             await _sign_in(connector)
-        yield (
-            journal,
-            await reconciler_of(
-                settings,
-                clock=clock,
-                journal=journal,
-                store=store,
-                spool=spool,
-                connectors=connectors,
-            ),
+        yield await reconciler_of(
+            settings,
+            clock=clock,
+            journal=journal,
+            store=store,
+            spool=spool,
+            connectors=connectors,
         )
 
 

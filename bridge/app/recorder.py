@@ -27,6 +27,7 @@ from bridge.forget import Forget
 from bridge.health import FILE as HEALTH_FILE
 from bridge.health import Alarm, HealthMonitor
 from bridge.model import GroupState
+from bridge.opening import Opening
 from bridge.pressure import Measure, Pressure
 from bridge.protocols import Classifier, Clock, Connector, ObjectStore
 from bridge.reconcile import FILE as RECONCILE_FILE
@@ -100,6 +101,7 @@ class Bridge:
             )
             for connector in connectors.values()
         ]
+        self._openings = self._openings_of(connectors)
         self._triage = Triage(
             journal=journal,
             classifier=classifier,
@@ -184,6 +186,23 @@ class Bridge:
         )
         self._port_problem: str | None = None
 
+    def _openings_of(self, connectors: dict[str, Connector]) -> list[Opening]:
+        """One for each connector with keys; it is woken by what its capture journals."""
+        found = []
+        for capture in self._captures:
+            decrypter = connectors[capture.name].decrypter
+            if decrypter is None:
+                continue
+            opening = Opening(
+                connector=capture.name,
+                decrypter=decrypter,
+                journal=self._journal,
+                clock=self._clock,
+            )
+            capture.on_batch = opening.wake
+            found.append(opening)
+        return found
+
     async def start(self) -> None:
         """Sign in, then start every loop. A connector that does not answer starts degraded.
 
@@ -206,6 +225,8 @@ class Bridge:
             log.warning("metrics_not_served", what=self._port_problem)
         for capture in self._captures:
             self._loops.start(f"capture {capture.name}", capture.run)
+        for opening in self._openings:
+            self._loops.start(f"opening {opening.name}", opening.run)
         self._loops.start("admission", self._admission.run)
         self._loops.start("speech", self._speech.run)
         self._loops.start("pressure", self._pressure.run)
@@ -280,6 +301,12 @@ class Bridge:
     async def _alarms(self) -> tuple[Alarm, ...]:
         found = [
             *((capture.name, "not receiving", capture.health) for capture in self._captures),
+            *((opening.name, "not opening", opening.health) for opening in self._openings),
+            *(
+                (opening.name, "keys", what)
+                for opening in self._openings
+                for what in opening.decrypter.troubles
+            ),
             ("messages", "not judged", self._triage.health),
             ("store", "not storing", self._writer.health),
             ("store", "not compared", self._reconciliation.health),

@@ -82,6 +82,7 @@ def record_bytes(event: Event, frame: RecordFrame) -> bytes:
                     "connector": frame.tool.connector,
                     "version": frame.tool.version,
                 },
+                "crypto": _crypto(event),
                 "raw": base64_text(event.raw),
             }
         )
@@ -113,6 +114,23 @@ def _timer(event: Event) -> Json:
     seconds = event.timer.seconds
     whole = int(seconds) if seconds == int(seconds) else seconds
     return {"seconds": whole, "basis": event.timer.basis}
+
+
+def _crypto(event: Event) -> Json:
+    crypto = event.crypto
+    if crypto is None:
+        return None
+    return _present(
+        {
+            "algorithm": crypto.algorithm,
+            "session": crypto.session,
+            "device": crypto.device,
+            "trust": crypto.trust.value if crypto.trust else None,
+            "provenance": crypto.provenance.value if crypto.provenance else None,
+            "clear": base64_text(crypto.clear) if crypto.clear is not None else None,
+            "plain_in_encrypted": crypto.plain_in_encrypted or None,
+        }
+    )
 
 
 def _media(copy: MediaCopy) -> Json:

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from bridge.app import classifier_of, read_settings
+from bridge.cli.terminal import standard_error
 from bridge.model import Context, EventKind, Reason, Utterance, Verdict
 from bridge.protocols import Classifier
 
@@ -71,7 +72,7 @@ def command(options: argparse.Namespace) -> int:
     """Classify standard input."""
     classifier = _classifier(options.config, named=options.config_named)
     data = sys.stdin.buffer.read()
-    console = Console(stderr=True)
+    console = standard_error()
     if options.conversation:
         for verdict in conversation(classifier, data):
             _give(verdict, as_json=options.json, console=console)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 
-from rich.console import Console
 from rich.table import Table
 
 from bridge.app import examine, read_settings
+from bridge.cli.terminal import standard_error
 
 MARKS = {True: "ok", False: "FAIL", None: "cannot tell"}
 
@@ -30,5 +30,5 @@ def command(options: argparse.Namespace) -> int:
     for finding in findings:
         found = finding.fact if not finding.remedy else f"{finding.fact}\n{finding.remedy}"
         table.add_row(finding.check, MARKS[finding.passed], found)
-    Console(stderr=True).print(table, markup=False)
+    standard_error().print(table, markup=False)
     return 1 if any(finding.passed is False for finding in findings) else 0

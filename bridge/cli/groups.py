@@ -6,11 +6,11 @@ import argparse
 import asyncio
 import sys
 
-from rich.console import Console
 from rich.table import Table
 
 from bridge.app import known_groups, order_step, read_settings
 from bridge.cli.account import user
+from bridge.cli.terminal import standard_error
 from bridge.protocols import StepKind
 
 NO_REASON = "ordered on the command line"
@@ -47,7 +47,7 @@ def show(options: argparse.Namespace) -> int:
             group.notice.value,
             group.note,
         )
-    Console(stderr=True).print(table, markup=False)
+    standard_error().print(table, markup=False)
     return 0
 
 

@@ -18,7 +18,10 @@ from rich.text import Text
 from bridge.app import read_settings
 from bridge.app.reconciliation import reconcile
 from bridge.cli.account import user
+from bridge.cli.terminal import standard_error
 from bridge.reconcile import GroupReport, Progress, Report
+
+RESTS = "The recorder has too much to do: the comparison waits, and goes on by itself."
 
 
 def add(verbs: argparse._SubParsersAction, everywhere: argparse.ArgumentParser) -> None:  # type: ignore[type-arg]
@@ -39,21 +42,36 @@ def command(options: argparse.Namespace) -> int:
     """Compare, and show what was found; 1 if anything does not fit."""
     log_to_stderr()
     settings = read_settings(options.config)
-    console = Console(stderr=True)
+    console = standard_error()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Bars(*columns, console=console, transient=True) as bars:
-        task = bars.add_task("reconcile", total=None)
-
-        def show(progress: Progress) -> None:
-            total = max(progress.total, progress.done) if progress.total is not None else None
-            bars.update(task, description=progress.phase, completed=progress.done, total=total)
-
-        report = asyncio.run(reconcile(settings, source=options.source, by=user(), show=show))
+        screen = Screen(bars)
+        report = asyncio.run(
+            reconcile(settings, source=options.source, by=user(), show=screen.show)
+        )
     if options.json:
         sys.stdout.write(msgspec.json.encode(report).decode() + "\n")
     else:
         _show(report, console)
     return 0 if report.fits else 1
+
+
+class Screen:
+    """A bar while it lasts; that it rests is a line, which is also seen where no bar is."""
+
+    def __init__(self, bars: Bars) -> None:
+        self._bars = bars
+        self._task = bars.add_task("reconcile", total=None)
+        self._rests = False
+
+    def show(self, progress: Progress) -> None:
+        """How far it is."""
+        total = max(progress.total, progress.done) if progress.total is not None else None
+        phase = f"{progress.phase}, waiting" if progress.resting else progress.phase
+        self._bars.update(self._task, description=phase, completed=progress.done, total=total)
+        if progress.resting and not self._rests:
+            self._bars.console.print(RESTS)
+        self._rests = progress.resting
 
 
 def log_to_stderr() -> None:

@@ -55,6 +55,11 @@ def alarm(what: str) -> None:
     print(f"muniment: ALARM {what}", file=sys.stderr)
 
 
+def say(what: str) -> None:
+    """A sentence for whoever watches the terminal."""
+    print(f"muniment: {what}", file=sys.stderr)
+
+
 async def _run(settings: Settings) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -62,7 +67,7 @@ async def _run(settings: Settings) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
-        starting = stack.enter_async_context(running(settings, tell=alarm))
+        starting = stack.enter_async_context(running(settings, tell=alarm, say=say))
         if await _started(starting, stop):
             print(f"muniment: recording; {len(settings.groups)} groups listed.", file=sys.stderr)
             await stop.wait()

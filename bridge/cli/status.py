@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+from collections.abc import Iterator
 
 import msgspec
 from rich.console import Console
-from rich.table import Table
+from rich.text import Text
 
-from bridge.app import VERSION, Settings, StatusReport, read_settings, status_of
+from bridge.app import VERSION, GroupReport, Settings, StatusReport, read_settings, status_of
+from bridge.cli.terminal import standard_error
 
 
 def add(verbs: argparse._SubParsersAction, everywhere: argparse.ArgumentParser) -> None:  # type: ignore[type-arg]
@@ -27,37 +29,42 @@ def command(options: argparse.Namespace) -> int:
     if options.json:
         sys.stdout.write(msgspec.json.encode(report).decode() + "\n")
     else:
-        _show(report, Console(stderr=True))
+        _show(report, standard_error())
     return 0
 
 
 def _show(report: StatusReport, console: Console) -> None:
-    table = Table(title=f"Muniment {VERSION}", title_justify="left")
-    for heading in ("group", "state", "notice"):
-        table.add_column(heading)
-    numbers = ("seen", "captured", "review", "discarded", "undecided", "stored", "gaps", "late")
-    for heading in numbers:
-        table.add_column(heading, justify="right")
-    table.add_column("timer", justify="right")
-    table.add_column("last event")
+    """A paragraph for each group, then what concerns all: it fits a terminal of 80 columns."""
+    console.print(Text(f"Muniment {VERSION}", style="bold"))
+    if not report.groups:
+        console.print(Text("no groups"))
     for group in report.groups:
-        table.add_row(
-            _plain(group.name or group.id),
-            group.state + (f"\n{_plain(group.note)}" if group.note else ""),
-            group.notice,
-            *(str(getattr(group, name)) for name in numbers),
-            f"{group.timer:g} s" if group.timer is not None else "",
-            group.last_event_at or "never",
-        )
-    console.print(table)
+        for line in _group(group):
+            console.print(line)
     if report.capture_delay is not None:
-        console.print(f"from receipt to storage, lately: {report.capture_delay:.1f} s")
+        console.print(Text(f"from receipt to storage, lately: {report.capture_delay:.1f} s"))
+    downloads = ", ".join(f"{n} {state}" for state, n in report.downloads.items()) or "none"
     console.print(
-        f"log: {report.log.size} leaves   overdue: {report.overdue}   downloads: "
-        + (", ".join(f"{n} {state}" for state, n in report.downloads.items()) or "none")
+        Text(f"log: {report.log.size} leaves   overdue: {report.overdue}   downloads: {downloads}")
     )
     for alarm in report.alarms:
-        console.print(f"ALARM {_plain(alarm)}", style="bold red", markup=False)
+        console.print(Text(f"ALARM {_plain(alarm)}", style="bold red"))
+
+
+def _group(group: GroupReport) -> Iterator[Text]:
+    timer = f", timer {group.timer:g} s" if group.timer is not None else ""
+    yield Text(_plain(group.name or group.id), style="bold")
+    if group.name:
+        yield Text(f"  {_plain(group.id)} ({group.connector})")
+    yield Text(f"  {group.state}, notice {group.notice}{timer}")
+    if group.note:
+        yield Text(f"  {_plain(group.note)}")
+    yield Text(
+        f"  seen {group.seen} = captured {group.captured} + review {group.review}"
+        f" + discarded {group.discarded} + undecided {group.undecided}"
+    )
+    yield Text(f"  stored {group.stored}   gaps {group.gaps}   late {group.late}")
+    yield Text(f"  last event {group.last_event_at or 'never'}")
 
 
 def _plain(text: str) -> str:

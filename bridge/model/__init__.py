@@ -1,5 +1,6 @@
 """The values every part speaks in. Frozen, keyword-only, with aware UTC times."""
 
+from bridge.model.crypto import Crypto, DeviceTrust, Provenance
 from bridge.model.delivery import Batch, Cursor, Loss, Presence, Sighting
 from bridge.model.digest import Digest
 from bridge.model.events import (
@@ -22,7 +23,9 @@ __all__ = [
     "Batch",
     "CaptureMethod",
     "Context",
+    "Crypto",
     "Cursor",
+    "DeviceTrust",
     "Digest",
     "Event",
     "EventKind",
@@ -35,6 +38,7 @@ __all__ = [
     "ObjectReceipt",
     "Outcome",
     "Presence",
+    "Provenance",
     "Reason",
     "Relation",
     "RelationType",

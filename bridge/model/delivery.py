@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import NewType
@@ -38,7 +38,8 @@ class Loss:
 class Sighting:
     """What the platform told us about a group itself. Applying it twice changes nothing.
 
-    ``encrypted`` is None where this does not show it: only a part of the group's state was seen.
+    ``unreadable``: its messages are encrypted and we have no keys. It is None where this does not
+    show it: only a part of the group's state was seen.
     """
 
     group_id: str
@@ -46,7 +47,7 @@ class Sighting:
     at: datetime
     name: str | None = None
     by: str | None = None
-    encrypted: bool | None = None
+    unreadable: bool | None = None
     successor: str | None = None
 
 
@@ -55,7 +56,9 @@ class Batch:
     """One delivery. All it holds, and its cursor, are committed together or not at all.
 
     ``cursor`` is None only for events the bridge derives itself. ``unlisted`` counts events of
-    groups that are not approved; nothing else of them is kept.
+    groups that are not approved; nothing else of them is kept. ``to_device`` are messages to our
+    device alone, whole and in order: the platform forgets them once the cursor is past them.
+    ``answered`` is False where no answer of the platform led to it: it was not heard by this.
     """
 
     connector: str
@@ -65,4 +68,6 @@ class Batch:
     losses: tuple[Loss, ...] = ()
     sightings: tuple[Sighting, ...] = ()
     timers: tuple[GroupTimer, ...] = ()
+    to_device: tuple[bytes, ...] = field(default=(), repr=False)
     unlisted: int = 0
+    answered: bool = True

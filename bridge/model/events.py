@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from bridge.model.crypto import Crypto
 from bridge.model.time import require_utc
 from bridge.model.timers import Timer
 
@@ -76,12 +77,16 @@ class Relation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attachment:
-    """A file an event offers. ``url`` is for the connector alone; ``size`` is as declared."""
+    """A file an event offers. ``url`` is for the connector alone; ``size`` is as declared.
+
+    ``secret``: what the connector needs to decrypt it, where it is encrypted.
+    """
 
     url: str
     name: str | None = None
     declared_type: str | None = None
     size: int | None = None
+    secret: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +96,7 @@ class Event:
     ``raw`` is the exact upstream bytes and is never re-serialised. ``upstream`` holds further
     platform facts as (name, value) pairs. ``timer`` is the shortest that ran when it was seen;
     ``own_timer`` is the part of it that no change of the group's standing timer moves.
+    ``crypto`` is there for an event that was encrypted, or should have been.
     ``missing`` says why the content did not reach us, where the platform shows that much; the
     journal then records a gap.
     """
@@ -110,6 +116,7 @@ class Event:
     upstream: tuple[tuple[str, str], ...] = ()
     method: CaptureMethod = CaptureMethod.LIVE
     missing: str | None = None
+    crypto: Crypto | None = None
     raw: bytes = field(repr=False)
 
     def __post_init__(self) -> None:

@@ -7,9 +7,11 @@ cancelled at any time and then has either happened or not; repeating it is safe.
 from bridge.protocols.classifier import Classifier
 from bridge.protocols.clock import Clock
 from bridge.protocols.connector import Announcement, Connector, Download, PastEvent
+from bridge.protocols.decrypter import Decrypter, ImportedKeys, KeyFiles, Opened, ToDevice
 from bridge.protocols.journal import Journal
 from bridge.protocols.journal_values import (
     Appended,
+    Decryption,
     DownloadOrder,
     DownloadState,
     EarlierStream,
@@ -24,8 +26,17 @@ from bridge.protocols.journal_values import (
     StoredProof,
     Tally,
     TallyGroup,
+    Unopened,
+    UnopenedGroup,
 )
-from bridge.protocols.office import GroupStep, Office, Request, RequestKind, StepKind
+from bridge.protocols.office import (
+    GroupStep,
+    KeyTransfer,
+    Office,
+    Request,
+    RequestKind,
+    StepKind,
+)
 from bridge.protocols.store import ObjectBody, ObjectStore, Spool, SpoolWriter
 
 __all__ = [
@@ -34,19 +45,25 @@ __all__ = [
     "Classifier",
     "Clock",
     "Connector",
+    "Decrypter",
+    "Decryption",
     "Download",
     "DownloadOrder",
     "DownloadState",
     "EarlierStream",
     "Entry",
     "GroupStep",
+    "ImportedKeys",
     "Journal",
+    "KeyFiles",
+    "KeyTransfer",
     "KeptObject",
     "ManifestPlace",
     "MediaState",
     "ObjectBody",
     "ObjectStore",
     "Office",
+    "Opened",
     "PastEvent",
     "Placement",
     "PlacementKind",
@@ -60,4 +77,7 @@ __all__ = [
     "StoredProof",
     "Tally",
     "TallyGroup",
+    "ToDevice",
+    "Unopened",
+    "UnopenedGroup",
 ]

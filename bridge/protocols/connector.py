@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from bridge.model import Attachment, Batch, Cursor
+from bridge.protocols.decrypter import Decrypter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +55,10 @@ class Connector(Protocol):
     @property
     def platform(self) -> str:
         """The platform's name in records and keys, e.g. ``matrix``."""
+
+    @property
+    def decrypter(self) -> Decrypter | None:
+        """What opens its encrypted events; None where it has none. Available before a start."""
 
     async def start(self) -> None:
         """Sign in. MAY be repeated.

@@ -18,8 +18,10 @@ from bridge.model import (
     SpooledFile,
     Verdict,
 )
+from bridge.protocols.decrypter import ToDevice
 from bridge.protocols.journal_values import (
     Appended,
+    Decryption,
     DownloadOrder,
     EarlierStream,
     Entry,
@@ -31,6 +33,7 @@ from bridge.protocols.journal_values import (
     Sealing,
     StoredProof,
     Tally,
+    Unopened,
 )
 
 
@@ -54,7 +57,10 @@ class Journal(Protocol):
 
         Its group timers go into the register, and what is pending of those groups (entries not
         stored or discarded, and waiting download orders) gets the deadlines of
-        :func:`bridge.deadlines.replan`. Losses come before the batch's own events. Numbers are
+        :func:`bridge.deadlines.replan`. Its to-device messages are numbered per connector, gapless
+        from 1 or as :meth:`resume_to_device` asks; one that is there already, or was within a week, changes nothing. An event of kind
+        ``encrypted`` is given for judging only once half the time to ``safe_by`` is over, unless
+        it is decrypted before. Losses come before the batch's own events. Numbers are
         gapless per stream. An event already there, by (stream, upstream id, revision), is
         counted as repeated and changes nothing. A group's first event opens its stream and
         queues the ``open`` act.
@@ -228,6 +234,63 @@ class Journal(Protocol):
 
         On return the bytes are gone from the database file and its write-ahead log. The numbers,
         leaves and reason codes stay.
+        """
+
+    async def to_device(self, connector: str, *, after: int, limit: int) -> tuple[ToDevice, ...]:
+        """To-device messages with a number above ``after``, in order.
+
+        MUST remember durably, before it gives them, up to which number messages were ever given.
+        """
+
+    async def resume_to_device(self, connector: str, *, taken: int) -> None:
+        """A decrypter goes on with this journal; the last message it took had number ``taken``.
+
+        MUST be called in each process before its first :meth:`to_device`. Messages up to ``taken``
+        are destroyed if a decrypter was ever given one with that number. Where none was, the
+        decrypter knows another journal: this one is new, or older than it is. Then all that waits
+        MUST be numbered anew, from ``taken`` + 1 and in its order, and what comes later follows:
+        some MAY be taken twice, and none is passed over. One transaction; repeating it changes
+        nothing. A ``taken`` below what was destroyed changes nothing.
+        """
+
+    async def drop_to_device(self, connector: str, *, through: int) -> None:
+        """Destroy to-device messages up to this number: the decrypter has them durably.
+
+        The bytes are gone from the database file. That they came is remembered for a week.
+        """
+
+    async def unopened(
+        self,
+        connector: str,
+        *,
+        sessions: frozenset[str] | None = None,
+        after: int = 0,
+        limit: int,
+    ) -> tuple[Unopened, ...]:
+        """Entries of kind ``encrypted`` that nothing decrypted yet, by ``seq``, above ``after``.
+
+        With ``sessions`` only theirs, given up or not; without, all that are not given up.
+        """
+
+    async def decrypted(self, decryptions: Sequence[Decryption]) -> tuple[int, ...]:
+        """Give encrypted entries their content, in the order given.
+
+        One that is still received, and not leased, takes it in place: kind, content, deadlines
+        (an own timer inside may be shorter) and download orders. One that went further is left
+        as it is: a new entry is made in its group's open stream, with revision ``decrypted``,
+        related to the first, at most once. A leased one changes nothing: its ``seq`` is in the
+        answer and it is to be asked for again. One that was decrypted already, or destroyed,
+        changes nothing.
+        """
+
+    async def not_opened(self, reasons: Sequence[tuple[int, str]]) -> None:
+        """Remember, by ``seq``, what was last in the way of decrypting."""
+
+    async def give_up_unopened(self, connector: str, *, received_before: datetime) -> int:
+        """Write a gap (``undecryptable``) for each entry still encrypted that came before that.
+
+        Once each, with what was in the way as its detail; gives how many. A key that comes later
+        still opens them.
         """
 
     async def keep_body(self, connector: str, body: bytes, *, at: datetime) -> bool:

@@ -187,6 +187,40 @@ class KeptObject:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Unopened:
+    """An entry that is still encrypted. ``why`` is what was last found to be in the way.
+
+    ``gave_up``: it is a gap by now; a key that comes yet still opens it.
+    """
+
+    seq: int
+    group_id: str
+    session: str
+    event: Event
+    why: str
+    gave_up: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decryption:
+    """An encrypted entry's event with its content."""
+
+    seq: int
+    event: Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnopenedGroup:
+    """Entries of one group that are still encrypted, by what is in the way."""
+
+    connector: str
+    group_id: str
+    why: str
+    count: int
+    oldest: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TallyGroup:
     """Counts of one group, over all its streams."""
 
@@ -212,3 +246,4 @@ class Tally:
     overdue: int
     unlisted: int
     unsplit: int
+    unopened: tuple[UnopenedGroup, ...] = ()

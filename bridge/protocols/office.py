@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Protocol
 
 
@@ -37,16 +38,47 @@ class RequestKind(StrEnum):
 
     RECONCILE = "reconcile"
     RECONCILE_SOURCE = "reconcile_source"
+    KEYS_EXPORT = "keys_export"
+    KEYS_IMPORT = "keys_import"
+
+    @property
+    def is_of_keys(self) -> bool:
+        """Whether it says which keys go where: see :class:`KeyTransfer`."""
+        return self in {RequestKind.KEYS_EXPORT, RequestKind.KEYS_IMPORT}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyTransfer:
+    """A connector's room keys, out to a file or in from one. Paths only, never a passphrase.
+
+    Paths MUST be absolute: another process reads them.
+    """
+
+    connector: str
+    file: Path
+    passphrase_file: Path
+
+    def __post_init__(self) -> None:
+        if not (self.file.is_absolute() and self.passphrase_file.is_absolute()):
+            raise ValueError("the paths of a transfer of keys must be absolute")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One such wish. ``number`` is given by the office and only grows."""
+    """One such wish. ``number`` is given by the office and only grows.
+
+    ``keys`` MUST be there with the kinds that are of keys, and with no other.
+    """
 
     number: int = 0
     kind: RequestKind
     by: str
     at: datetime
+    keys: KeyTransfer | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind.is_of_keys != (self.keys is not None):
+            raise ValueError(f"a request of kind {self.kind} has no such details")
 
 
 class Office(Protocol):

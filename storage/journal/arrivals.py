@@ -8,14 +8,16 @@ from dataclasses import dataclass, field
 import msgspec
 
 from bridge import deadlines, keys
-from bridge.canonical import Leaf
 from bridge.groups import apply_sighting, first_sighting
 from bridge.model import Batch, Event, GroupState, Loss, Sighting
 from bridge.protocols import Appended
 from storage.journal.cipher import JournalCipher
 from storage.journal.committer import Transaction, Value
+from storage.journal.gaps import PlacedLoss, write_gaps
 from storage.journal.replanning import apply_timers
-from storage.journal.rows import GroupRow, StreamRow, from_ms, group_values, sayable, to_ms
+from storage.journal.rows import GroupRow, StreamRow, group_values, sayable, to_ms
+from storage.journal.to_device import PreparedMessage, prepare_message, write_messages
+from storage.journal.unopened import mark_of
 
 MOST_PROPOSED = 200
 """Invitations from unknown groups beyond this many are counted, not listed."""
@@ -26,13 +28,17 @@ ROWS_AT_ONCE = 500
 
 @dataclass(slots=True)
 class PreparedEvent:
-    """An event with everything computed that does not depend on the database."""
+    """An event with everything computed that does not depend on the database.
+
+    ``session`` is the mark of the key it waits for, if it waits for one.
+    """
 
     stream: StreamRow
     event: Event
     ident: bytes
     payload: bytes
     deadline: deadlines.Deadline
+    session: bytes | None = None
 
 
 @dataclass(slots=True)
@@ -43,6 +49,7 @@ class PreparedBatch:
     at_ms: int
     events: list[PreparedEvent]
     losses: list[tuple[StreamRow, Loss]] = field(default_factory=list)
+    to_device: list[PreparedMessage] = field(default_factory=list)
 
 
 class StreamClosedError(RuntimeError):
@@ -67,7 +74,12 @@ class Arrivals:
             deadline=deadlines.plan(
                 sent_at=event.sent_at, received_at=event.observed_at, timer=event.timer
             ),
+            session=mark_of(self._blind_key, event),
         )
+
+    def prepare_message(self, connector: str, raw: bytes) -> PreparedMessage:
+        """A message to our device, sealed."""
+        return prepare_message(self._cipher, self._blind_key, connector, raw)
 
     async def write(
         self, transaction: Transaction, batches: Sequence[PreparedBatch]
@@ -95,10 +107,15 @@ class Arrivals:
         """Sightings, losses, timers: all that a batch does before its events.
 
         What was lost lies between the last delivery and this one: its gap comes before the events.
+
+        Raises:
+            StreamClosedError: the stream of a gap takes no more of them.
         """
         batch = prepared.batch
         for sighting in batch.sightings:
             await self._apply(transaction, prepared, sighting)
+        if prepared.losses:  # none of them is written behind the end of its stream
+            await self._numbers(transaction, {stream.sid for stream, _ in prepared.losses})
         for stream, loss in prepared.losses:
             await self.write_gap(transaction, stream, loss, at_ms=prepared.at_ms)
         if batch.timers:
@@ -106,6 +123,10 @@ class Arrivals:
 
     async def _conclude(self, transaction: Transaction, together: list[PreparedBatch]) -> None:
         """Where the connectors now stand. The last cursor of each is the one it would end with."""
+        for prepared in together:
+            if prepared.to_device:
+                name = prepared.batch.connector
+                await write_messages(transaction, name, prepared.to_device, at_ms=prepared.at_ms)
         if unlisted := sum(prepared.batch.unlisted for prepared in together):
             await transaction.run("meta_add", "unlisted", unlisted)
         places = {
@@ -143,12 +164,29 @@ class Arrivals:
             await transaction.run("entry_insert", seq + start, *columns)
         await transaction.many("stream_advance", [(n, sid) for sid, n in numbers.items()])
         seqs = {id(event): seq + i for i, (event, _) in enumerate(fresh)}
-        if orders := [order for event, _ in fresh for order in self._orders(seqs, event)]:
+        await self._attach(transaction, seqs, fresh)
+        return seqs
+
+    async def _attach(
+        self,
+        transaction: Transaction,
+        seqs: dict[int, int],
+        fresh: Sequence[tuple[PreparedEvent, int]],
+    ) -> None:
+        """What comes with new entries: orders, the keys they wait for, gaps."""
+        orders = [order for event, _ in fresh for order in self.orders(seqs[id(event)], event)]
+        if orders:
             await transaction.many("download_insert", orders)
+        shut = [
+            (seqs[id(event)], event.stream.connector, event.session, to_ms(event.event.observed_at))
+            for event, _ in fresh
+            if event.session is not None
+        ]
+        if shut:
+            await transaction.many("unopened_insert", shut)
         for event, n in fresh:
             if event.event.missing is not None:
                 await self._note_missing(transaction, event, n)
-        return seqs
 
     async def _known(
         self, transaction: Transaction, events: Sequence[PreparedEvent]
@@ -169,10 +207,11 @@ class Arrivals:
             raise StreamClosedError("the stream takes no more events")
         return {sid: next_n for sid, next_n, _, _ in rows}, rows[0][3]
 
-    def _orders(self, seqs: dict[int, int], event: PreparedEvent) -> list[Sequence[Value]]:
+    def orders(self, seq: int, event: PreparedEvent) -> list[Sequence[Value]]:
+        """The rows of an entry's download orders."""
         return [
             (
-                seqs[id(event)],
+                seq,
                 i,
                 to_ms(event.deadline.safe_by),
                 self._cipher.seal(attachment, column="attachment", row=event.ident),
@@ -204,27 +243,8 @@ class Arrivals:
         if after is None:
             (next_n,) = await transaction.rows("stream_last", int, stream.sid)
             after = next_n - 1
-        why = sayable(loss.why)
-        leaf = Leaf.gap(
-            at=from_ms(at_ms),
-            stream=stream.id,
-            after=after,
-            why=why,
-            since=loss.since,
-            until=loss.until,
-        )
-        (index,) = await transaction.add_leaves([leaf])
-        await transaction.run(
-            "gap_insert",
-            stream.sid,
-            after,
-            why,
-            to_ms(loss.since) if loss.since else None,
-            to_ms(loss.until) if loss.until else None,
-            self._cipher.seal(loss.detail, column="detail", row=stream.id.encode()),
-            at_ms,
-            index,
-        )
+        placed = PlacedLoss(stream=stream, loss=loss, after=after)
+        await write_gaps(transaction, self._cipher, [placed], at_ms=at_ms)
 
     async def _apply(
         self, transaction: Transaction, prepared: PreparedBatch, sighting: Sighting
@@ -269,6 +289,14 @@ def _runs(batches: Sequence[PreparedBatch]) -> Iterator[list[PreparedBatch]]:
         yield run
 
 
+def _first_try(event: PreparedEvent) -> int:
+    """When it may be judged: at once, or, while its key may yet come, at half the time it has."""
+    if event.session is None:
+        return 0
+    received = to_ms(event.event.observed_at)
+    return received + max(to_ms(event.deadline.safe_by) - received, 0) // 2
+
+
 def _entry_columns(fresh: Sequence[tuple[PreparedEvent, int]]) -> tuple[str, bytes, bytes]:
     """The rows of new entries with their numbers, as ``entry_insert`` takes them.
 
@@ -286,6 +314,7 @@ def _entry_columns(fresh: Sequence[tuple[PreparedEvent, int]]) -> tuple[str, byt
                 to_ms(event.event.observed_at),
                 to_ms(deadline.safe_by),
                 None if deadline.expires_at is None else to_ms(deadline.expires_at),
+                _first_try(event),
                 begins,
                 len(event.payload),
             )

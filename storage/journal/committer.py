@@ -23,6 +23,7 @@ G = TypeVar("G")
 Value = int | float | str | bytes | None
 TRUNCATE = "PRAGMA wal_checkpoint(TRUNCATE)"
 TRUNCATE_TRIES = 5
+WRITE_BACK = "PRAGMA wal_checkpoint(PASSIVE)"
 SCALARS: frozenset[object] = frozenset({int, str, bytes})
 
 
@@ -140,6 +141,18 @@ class Committer:
             if next(iter(rows))[0] == 0:
                 return
         raise JournalUnavailableError("The journal's write-ahead log could not be emptied.")
+
+    async def write_back(self) -> None:
+        """Bring the database file up to what is committed, waiting for nobody who reads it.
+
+        Raises:
+            JournalUnavailableError: it could not be written; nothing is lost, ask again.
+        """
+        async with self._between:
+            try:
+                await self._connection.execute_fetchall(WRITE_BACK)
+            except sqlite3.Error as error:
+                raise translated(error) from error
 
     async def aclose(self) -> None:
         """Commit what is waiting and stop."""

@@ -56,6 +56,7 @@ class JournalCore:
         self._arrived = {state: asyncio.Event() for state in EntryState}
         self._damaged: set[int] = set()
         self._damaged_documents: set[int] = set()
+        self._damaged_messages: set[tuple[str, int]] = set()
         self._streams: dict[tuple[str, str], StreamRow] = {}
         self._opening = asyncio.Lock()
         self._closed = False
@@ -109,7 +110,8 @@ class JournalCore:
     @property
     def damaged(self) -> int:
         """Rows met so far that do not open."""
-        return len(self._damaged) + len(self._damaged_documents)
+        damaged = (self._damaged, self._damaged_documents, self._damaged_messages)
+        return sum(len(each) for each in damaged)
 
     def _signal(self, *states: EntryState) -> None:
         for state in states:

@@ -91,7 +91,9 @@ WHERE sid = ? AND state IN ('received', 'judged') AND n > ? ORDER BY n
 
 -- name: entry_renumber
 UPDATE entry SET sid = ?, n = ?, ident = ?, payload_sealed = ?, state = 'received', outcome = NULL,
-    verdict_sealed = NULL, attempts = 0, next_try = 0, error = NULL
+    verdict_sealed = NULL, attempts = 0, error = NULL,
+    next_try = CASE WHEN EXISTS (SELECT 1 FROM unopened u WHERE u.seq = entry.seq)
+                    THEN received_at + MAX(safe_by - received_at, 0) / 2 ELSE 0 END
 WHERE seq = ?
 
 -- name: download_sealed_of

@@ -273,6 +273,7 @@ class EntryVerbs(JournalCore):
         (row,) = await transaction.rows("entry_verdict", VerdictRow, seq)
         files = await transaction.rows("download_files_in", FileRow, as_json([seq]))
         await transaction.run("download_delete", seq)
+        await transaction.run("unopened_delete", as_json([seq]))
         await transaction.run(
             "entry_destroy",
             next_state(EntryState.DISCARDED, Trigger.DESTROY).value,

@@ -82,11 +82,11 @@ CROSS JOIN entry e ON e.sid = asked.value AND e.ident = substr(?2, asked.key * 1
 -- name: entry_insert
 -- All rows in one step: ?1 is the first seq, ?2 an array of rows, ?3 their identities and ?4 their
 -- payloads, each end to end; a row ends with where its payload begins and how long it is.
-INSERT INTO entry (seq, sid, n, ident, kind, received_at, safe_by, expires_at, state, payload_sealed)
+INSERT INTO entry (seq, sid, n, ident, kind, received_at, safe_by, expires_at, next_try, state, payload_sealed)
 SELECT ?1 + key, json_extract(value, '$[0]'), json_extract(value, '$[1]'),
        substr(?3, key * 16 + 1, 16), json_extract(value, '$[2]'), json_extract(value, '$[3]'),
-       json_extract(value, '$[4]'), json_extract(value, '$[5]'), 'received',
-       substr(?4, json_extract(value, '$[6]'), json_extract(value, '$[7]'))
+       json_extract(value, '$[4]'), json_extract(value, '$[5]'), json_extract(value, '$[6]'), 'received',
+       substr(?4, json_extract(value, '$[7]'), json_extract(value, '$[8]'))
 FROM json_each(?2)
 
 -- name: entry_due_feasible
@@ -196,12 +196,16 @@ WHERE d.state = 'waiting' AND +e.sid IN (SELECT value FROM json_each(?1))
 SELECT seq, sid, safe_by, expires_at, payload_sealed, ident FROM entry
 WHERE seq IN (SELECT value FROM json_each(?)) AND payload_sealed IS NOT NULL AND fixed_deadline = 0
 
--- A pause that was measured by a later deadline ends; the wait for media is half of the new time.
+-- A pause that was measured by a later deadline ends; the wait for media, or for a key, is half of the
+-- new time.
 
 -- name: entry_replan
 UPDATE entry SET safe_by = ?2, expires_at = ?3,
     next_try = CASE WHEN state = 'judged'
                          AND EXISTS (SELECT 1 FROM download d WHERE d.seq = ?1 AND d.state = 'waiting')
+                    THEN received_at + MAX(?2 - received_at, 0) / 2
+                    WHEN state = 'received' AND attempts = 0
+                         AND EXISTS (SELECT 1 FROM unopened u WHERE u.seq = ?1)
                     THEN received_at + MAX(?2 - received_at, 0) / 2
                     WHEN ?2 < safe_by THEN 0 ELSE next_try END
 WHERE seq = ?1 AND state IN ('received', 'judged', 'sealed')

@@ -11,7 +11,14 @@ from bridge.model import Digest, Group, NoticeState, Outcome
 from bridge.protocols import Placement, Tally, TallyGroup
 from storage.journal.committer import Transaction
 from storage.journal.placements import PlacementVerbs
-from storage.journal.rows import GroupRow, TallyRow, from_ms, group_values, to_ms
+from storage.journal.rows import (
+    GroupRow,
+    TallyRow,
+    UnopenedTallyRow,
+    from_ms,
+    group_values,
+    to_ms,
+)
 from storage.journal.stream_acts import close_act
 
 
@@ -153,6 +160,9 @@ class RegisterVerbs(PlacementVerbs):
             overdue=(await self._rows("tally_overdue", int, to_ms(now)))[0],
             unlisted=next(iter(await self._rows("meta_get", int, "unlisted")), 0),
             unsplit=(await self._rows("tally_unsplit", int))[0],
+            unopened=tuple(
+                row.group() for row in await self._rows("tally_unopened", UnopenedTallyRow)
+            ),
         )
 
 

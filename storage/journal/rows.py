@@ -23,7 +23,7 @@ from bridge.model import (
     Timer,
     Verdict,
 )
-from bridge.protocols import DownloadOrder, DownloadState, Entry, MediaState
+from bridge.protocols import DownloadOrder, DownloadState, Entry, MediaState, UnopenedGroup
 from storage.journal.cipher import JournalCipher
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -324,3 +324,23 @@ class TallyRow(msgspec.Struct, array_like=True, frozen=True):
     last: int
     late: int
     stored: int
+
+
+class UnopenedTallyRow(msgspec.Struct, array_like=True, frozen=True):
+    """A row of ``tally_unopened``."""
+
+    connector: str
+    group_id: str
+    why: str
+    count: int
+    oldest: int
+
+    def group(self) -> UnopenedGroup:
+        """The row as a value."""
+        return UnopenedGroup(
+            connector=self.connector,
+            group_id=self.group_id,
+            why=self.why,
+            count=self.count,
+            oldest=from_ms(self.oldest),
+        )

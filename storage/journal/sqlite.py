@@ -15,6 +15,7 @@ from storage.journal.core import check_key, connect, migrate, require_current
 from storage.journal.downloads import DownloadVerbs
 from storage.journal.entries import EntryVerbs
 from storage.journal.holdings import HoldingVerbs
+from storage.journal.opening import OpeningVerbs
 from storage.journal.register import RegisterVerbs
 from storage.journal.speech import SpeechVerbs
 from storage.journal.succession import SuccessionVerbs
@@ -26,7 +27,13 @@ loses nothing by it: a commit is durable once it is in the log, which the next s
 
 
 class SqliteJournal(
-    SpeechVerbs, SuccessionVerbs, EntryVerbs, DownloadVerbs, HoldingVerbs, RegisterVerbs
+    SpeechVerbs,
+    SuccessionVerbs,
+    EntryVerbs,
+    DownloadVerbs,
+    OpeningVerbs,
+    HoldingVerbs,
+    RegisterVerbs,
 ):
     """See :class:`bridge.protocols.Journal` for what each verb promises."""
 

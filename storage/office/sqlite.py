@@ -13,7 +13,7 @@ import aiosqlite
 
 from bridge.errors import JournalUnavailableError
 from bridge.model import require_utc
-from bridge.protocols.office import GroupStep, Request, RequestKind, StepKind
+from bridge.protocols.office import GroupStep, KeyTransfer, Request, RequestKind, StepKind
 from storage.office import schema
 
 # Text is bound as bytes and cast: a broken name from a platform keeps its lone surrogates
@@ -26,8 +26,14 @@ _STEPS = """
 SELECT number, kind, connector, group_id, name, ordered_by, at, why
 FROM group_step WHERE number > ? ORDER BY number
 """
-_ASK = "INSERT INTO request (kind, asked_by, at) VALUES (?, CAST(? AS TEXT), ?)"
-_REQUESTS = "SELECT number, kind, asked_by, at FROM request WHERE number > ? ORDER BY number"
+_ASK = """
+INSERT INTO request (kind, asked_by, at, connector, file, passphrase_file)
+VALUES (?, CAST(? AS TEXT), ?, CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT))
+"""
+_REQUESTS = """
+SELECT number, kind, asked_by, at, connector, file, passphrase_file
+FROM request WHERE number > ? ORDER BY number
+"""
 
 
 class SqliteOffice:
@@ -102,7 +108,7 @@ class SqliteOffice:
         self._must_be_open()
         require_utc(request.at, "at")
         row = (request.kind.value, _bytes(request.by), request.at.isoformat())
-        return await self._add(_ASK, row)
+        return await self._add(_ASK, (*row, *_details(request.keys)))
 
     async def requests(self, after: int) -> tuple[Request, ...]:
         """Every request with a number above ``after``, in order."""
@@ -110,8 +116,14 @@ class SqliteOffice:
         with _ours(self._path):
             rows = await self._db.execute_fetchall(_REQUESTS, (after,))
         return tuple(
-            Request(number=number, kind=RequestKind(kind), by=by, at=datetime.fromisoformat(at))
-            for number, kind, by, at in rows
+            Request(
+                number=number,
+                kind=RequestKind(kind),
+                by=by,
+                at=datetime.fromisoformat(at),
+                keys=_transfer(connector, file, passphrase_file),
+            )
+            for number, kind, by, at, connector, file, passphrase_file in rows
         )
 
     async def _add(self, statement: str, row: tuple[str | bytes | None, ...]) -> int:
@@ -143,6 +155,20 @@ def _ours(path: Path) -> Iterator[None]:
             f"{path} cannot be used: {error}",
             hint="Free disk space and check who owns the file; nothing was taken.",
         ) from error
+
+
+def _details(keys: KeyTransfer | None) -> tuple[bytes | None, bytes | None, bytes | None]:
+    if keys is None:
+        return None, None, None
+    return _bytes(keys.connector), _bytes(str(keys.file)), _bytes(str(keys.passphrase_file))
+
+
+def _transfer(
+    connector: str | None, file: str | None, passphrase_file: str | None
+) -> KeyTransfer | None:
+    if connector is None or file is None or passphrase_file is None:
+        return None
+    return KeyTransfer(connector=connector, file=Path(file), passphrase_file=Path(passphrase_file))
 
 
 def _bytes(text: str) -> bytes:
