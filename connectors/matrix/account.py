@@ -45,6 +45,16 @@ class Account:
         self._device_name = device_name
         self._device_id: str | None = None
 
+    @property
+    def device_id(self) -> str | None:
+        """The device we are signed in as; None before, and where the server does not say."""
+        return self._device_id
+
+    @property
+    def password(self) -> str | None:
+        """The account's password, where it was given."""
+        return self._password
+
     async def sign_in(self) -> None:
         """Have a token that the server accepts for this user.
 
@@ -69,12 +79,15 @@ class Account:
         await self._log_in()
 
     async def _check_user(self) -> None:
-        found = text(await self._ask("GET", path("account", "whoami")), "user_id")
+        answer = await self._ask("GET", path("account", "whoami"))
+        found = text(answer, "user_id")
         if found != self._user_id:
             raise ConnectorRejectedError(
                 "The access token belongs to another user than [[matrix]] user_id.",
                 hint="Correct [[matrix]] user_id or the token file.",
             )
+        # A given token is that of its own device, whatever session was kept.
+        self._device_id = text(answer, "device_id") or self._device_id
 
     async def _ask(
         self, method: str, route: str, body: Mapping[str, object] | None = None

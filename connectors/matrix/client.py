@@ -9,22 +9,23 @@ from collections.abc import AsyncIterator
 
 import msgspec
 
-from bridge.errors import (
-    ConnectorError,
-    ConnectorRejectedError,
-    ConnectorUnavailableError,
-    EnvelopeError,
-)
+from bridge.errors import ConnectorRejectedError, ConnectorUnavailableError, EnvelopeError
 from bridge.model import Attachment, Batch, Cursor
-from bridge.protocols import Announcement, Clock, Connector, Download, PastEvent
+from bridge.protocols import Announcement, Clock, Connector, Decrypter, Download, PastEvent
 from connectors.matrix.account import Account
+from connectors.matrix.crypto.attachments import decrypting
+from connectors.matrix.crypto.decrypter import MatrixDecrypter
+from connectors.matrix.crypto.session import CryptoSession
+from connectors.matrix.crypto.settings import CryptoSettings
 from connectors.matrix.delivered import Delivery
 from connectors.matrix.delivery import Reader
+from connectors.matrix.encryption import present
+from connectors.matrix.entry import check_entry
 from connectors.matrix.envelope import SyncEnvelope, split_sync
-from connectors.matrix.fields import decode, text
 from connectors.matrix.history import History
-from connectors.matrix.http import MEDIA, MatrixHttp, is_of_the_account, path
+from connectors.matrix.http import MEDIA, MatrixHttp, path
 from connectors.matrix.lookback import Lookback
+from connectors.matrix.notice import Noticeboard
 from connectors.matrix.place import OTHERS, Place, heard, read_place, write_place
 from connectors.matrix.rescue import Rescues
 from connectors.matrix.slices import Slices
@@ -56,8 +57,13 @@ class MatrixConnector:
         user_id: str,
         clock: Clock,
         default_retention: float | None,
+        crypto: CryptoSettings | None = None,
     ) -> None:
-        """``default_retention``: the server's own message lifetime in seconds, if it has one."""
+        """``default_retention``: the server's own message lifetime in seconds, if it has one.
+
+        Without ``crypto`` encrypted events stay as they are, and what comes for our device alone
+        is left out: nobody would take it.
+        """
         self._name = name
         self._http = http
         self._account = account
@@ -66,10 +72,27 @@ class MatrixConnector:
         self._approved: frozenset[str] = frozenset()
         self._unknown: set[str] = set()
         self._changed = asyncio.Event()
-        self._reader = Reader(own_user=user_id, default_retention=default_retention)
+        self._reader = Reader(
+            own_user=user_id, default_retention=default_retention, has_keys=crypto is not None
+        )
         self._history = History(http=http, reader=self._reader, clock=clock)
         self._rescues = Rescues(http=http, reader=self._reader, clock=clock)
         self._slices = Slices(clock)
+        self._crypto = None
+        self._decrypter = None
+        if crypto is not None:
+            self._crypto = CryptoSession(
+                name=name,
+                http=http,
+                account=account,
+                user_id=user_id,
+                clock=clock,
+                settings=crypto,
+            )
+            self._decrypter = MatrixDecrypter(self._crypto, own_user=user_id)
+        self._noticeboard = Noticeboard(
+            http=http, rooms=self._reader.rooms, own_user=user_id, crypto=self._crypto
+        )
         self._turn = 0
         self._stream_first = False
         self._offered: tuple[Cursor, Delivery] | None = None
@@ -84,9 +107,16 @@ class MatrixConnector:
         """``matrix``."""
         return PLATFORM
 
+    @property
+    def decrypter(self) -> Decrypter | None:
+        """The account's keys, where they are kept."""
+        return self._decrypter
+
     async def start(self) -> None:
-        """Sign in."""
+        """Sign in; then the keys of encrypted groups are seen to, beside what is received."""
         await self._account.sign_in()
+        if self._crypto is not None:
+            await self._crypto.start()
 
     def approve(self, group_ids: frozenset[str]) -> None:
         """From now on, yield events of exactly these groups."""
@@ -111,7 +141,7 @@ class MatrixConnector:
         try:
             delivery = await self._receive(place)
         except _ApprovedChangedError:
-            delivery = Delivery(place=place)
+            delivery = Delivery(place=place, answered=False)
         self._rescues.plan(delivery)
         batch = self._batch(delivery)
         if batch.cursor is not None and batch.cursor != cursor:
@@ -153,35 +183,31 @@ class MatrixConnector:
         return None
 
     async def join(self, group_id: str) -> None:
-        """Accept an invitation, or enter a room that is open."""
+        """Accept an invitation, or enter a room that is open; an encrypted one once verified."""
+        if self._crypto is not None:
+            await check_entry(self._http, self._crypto, group_id)
         await self._http.request("POST", path("rooms", group_id, "join"), body={})
 
     async def announce(
         self, group_id: str, notice: str, *, key: str, pin: bool = True
     ) -> Announcement:
-        """Post the notice, then pin it where our power allows."""
-        content = {"msgtype": "m.notice", "body": notice}
-        try:
-            answer = await self._http.request(
-                "PUT", path("rooms", group_id, "send", "m.room.message", key), body=content
-            )
-        except ConnectorRejectedError as error:
-            if is_of_the_account(error):
-                raise
-            return Announcement(upstream_id=None, refusal=str(error))
-        event_id = text(decode(answer) or {}, "event_id")
-        if event_id is None:
-            return Announcement(upstream_id=None, refusal="The answer names no event.")
-        pinned = pin and await self._pin(group_id, event_id)
-        return Announcement(upstream_id=event_id, pinned=pinned)
+        """Post the notice, encrypted where the group is; then pin it where our power allows."""
+        return await self._noticeboard.announce(group_id, notice, key=key, pin=pin)
 
     async def open_download(self, group_id: str, attachment: Attachment) -> Download:
         """Begin fetching a file by its ``mxc`` address."""
         match = _MXC.fullmatch(attachment.url)
         if match is None:
             raise ConnectorRejectedError("The attachment has no valid mxc address.")
-        server, media_id = match.groups()
-        return await self._http.stream(path(server, media_id, base=MEDIA), seconds=MEDIA_SECONDS)
+        route = path(*match.groups(), base=MEDIA)
+        stream = await self._http.stream(route, seconds=MEDIA_SECONDS)
+        if attachment.secret is None:
+            return stream
+        try:
+            return decrypting(stream, attachment.secret)
+        except ConnectorRejectedError:
+            await stream.aclose()
+            raise
 
     def pause_backfill(self, *, paused: bool) -> None:
         """Leave holes unfilled for a while. Rescues go on: what they ask for is soon erased."""
@@ -195,6 +221,8 @@ class MatrixConnector:
 
     async def aclose(self) -> None:
         """Give up connections."""
+        if self._crypto is not None:
+            await self._crypto.aclose()
         await self._http.aclose()
 
     async def _begin(self, place: Place) -> Delivery | None:
@@ -210,6 +238,8 @@ class MatrixConnector:
             if state is None or not self._reader.adopt(group_id, state, place):
                 self._unknown.discard(group_id)
                 continue
+            if self._crypto is not None:
+                self._crypto.track(present(self._reader.rooms, (group_id,)))
             if group_id in place.recorded:
                 self._unknown.discard(group_id)
             # Else it stays unknown until this is known to be kept: only then it has begun.
@@ -222,6 +252,9 @@ class MatrixConnector:
         delivery = self._reader.read(envelope, place, approved=self._approved, at=now)
         joined = self._approved & envelope.joined.keys()
         self._unknown |= {g for g in joined if not self._reader.rooms[g].is_whole}
+        if self._crypto is not None:
+            self._crypto.track(present(self._reader.rooms, joined))
+            self._crypto.after_sync(envelope.devices)
         return delivery
 
     def _batch(self, delivery: Delivery) -> Batch:
@@ -233,7 +266,9 @@ class MatrixConnector:
             losses=tuple(delivery.losses),
             sightings=tuple(delivery.sightings),
             timers=tuple(timers for _, timers in delivery.timers.values()),
+            to_device=() if self._crypto is None else delivery.to_device,
             unlisted=delivery.unlisted,
+            answered=delivery.answered,
         )
 
     async def _sync_slice(self, place: Place) -> Delivery:
@@ -241,7 +276,7 @@ class MatrixConnector:
         name = self._slices.choose(place, self._approved)
         if name is None:
             await self._slices.rest()
-            return Delivery(place=place)
+            return Delivery(place=place, answered=False)
         current = place.slices.get(name)
         since = current.since if current else place.since
         try:
@@ -297,21 +332,6 @@ class MatrixConnector:
         elif part is not None:
             room["rooms"] = [part]
         return {"presence": NOTHING, "account_data": NOTHING, "room": room}
-
-    async def _pin(self, group_id: str, event_id: str) -> bool:
-        room = self._reader.rooms.get(group_id)
-        if room is None or not room.can_pin(self._user_id):
-            return False
-        pinned = [*(p for p in room.pinned if p != event_id), event_id]
-        try:
-            await self._http.request(
-                "PUT",
-                path("rooms", group_id, "state", "m.room.pinned_events"),
-                body={"pinned": pinned},
-            )
-        except ConnectorError:
-            return False
-        return True
 
 
 def _conforms(connector: MatrixConnector) -> Connector:

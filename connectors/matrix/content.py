@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from bridge.model import Attachment, EventKind, Relation, RelationType
 from connectors.matrix import polls, timers
+from connectors.matrix.crypto.attachments import secret_of
 from connectors.matrix.fields import JsonObject, count, table, text, texts
 from connectors.matrix.relations import Facts, relation
 
@@ -77,9 +78,10 @@ def _message(content: JsonObject) -> Reading:
 
 
 def _attach(reading: Reading, content: JsonObject) -> None:
-    url = text(content, "url")
+    url, secret = text(content, "url"), None
     if not url:
-        url = text(table(content, "file"), "url")
+        file = table(content, "file")
+        url, secret = text(file, "url"), secret_of(file)
         if not url:
             return
         reading.facts += (("file_encrypted", "true"),)
@@ -90,6 +92,7 @@ def _attach(reading: Reading, content: JsonObject) -> None:
             name=text(content, "filename") or text(content, "body"),
             declared_type=text(info, "mimetype"),
             size=count(info, "size"),
+            secret=secret,
         ),
     )
 

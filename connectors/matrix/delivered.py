@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from bridge.model import Event, GroupTimer, Loss, Sighting
+from connectors.matrix.device_news import DeviceNews
 from connectors.matrix.place import Place
 
 
@@ -15,6 +16,8 @@ class Delivery:
 
     ``told`` and ``counted``: of which groups it tells; they count once it is known to be kept, as
     do ``timers``, each with the number of changes that led to it.
+    ``to_device`` and ``devices`` are those of a sync: every one brings them, of whatever slice.
+    ``answered``: an answer of the homeserver led to it.
     ``began``: the group that it begins to record, found joined already.
     """
 
@@ -24,8 +27,11 @@ class Delivery:
     sightings: list[Sighting] = field(default_factory=list)
     timers: dict[str, tuple[int, GroupTimer]] = field(default_factory=dict)
     unlisted: int = 0
+    to_device: tuple[bytes, ...] = field(default=(), repr=False)
+    devices: DeviceNews | None = None
     told: dict[str, Sighting] = field(default_factory=dict)
     counted: set[str] = field(default_factory=set)
+    answered: bool = True
     began: str = ""
 
     def lose(self, group_id: str, why: str, until: datetime) -> None:

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import TypeVar
 
 import msgspec
 
-from bridge.deadlines import from_milliseconds
-from bridge.model import CaptureMethod, Event, EventKind, GroupTimer, Sighting, Timer
+from bridge.model import CaptureMethod, Event, EventKind, Sighting, Timer
 from connectors.matrix import sightings, timers
 from connectors.matrix.delivered import Delivery
+from connectors.matrix.encryption import encrypted
 from connectors.matrix.envelope import Events, JoinedRoom, SyncEnvelope
-from connectors.matrix.fields import decode
-from connectors.matrix.mapping import map_event
+from connectors.matrix.mapping import identify, map_event
 from connectors.matrix.place import Backfill, Place, Rescue, heard
 from connectors.matrix.room import RoomState
 from connectors.matrix.roster import add_rosters
@@ -31,10 +31,17 @@ Order = TypeVar("Order", Backfill, Rescue)
 
 
 class Reader:
-    """Reads responses for one account. ``rooms`` holds the state of every group we are in."""
+    """Reads responses for one account. ``rooms`` holds the state of every group we are in.
 
-    def __init__(self, *, own_user: str, default_retention: float | None) -> None:
+    ``has_keys``: what is encrypted can be read, later and elsewhere; here nothing is decrypted.
+    """
+
+    def __init__(
+        self, *, own_user: str, default_retention: float | None, has_keys: bool = False
+    ) -> None:
         self._own_user = own_user
+        self._has_keys = has_keys
+        self._map = partial(map_event, own_user=own_user)
         self._foreign: set[str] = set()
         self._seen: dict[str, Sighting] = {}
         self._ended: dict[str, RoomState] = {}
@@ -98,7 +105,7 @@ class Reader:
         self, envelope: SyncEnvelope, place: Place, *, approved: frozenset[str], at: datetime
     ) -> Delivery:
         """One sync response."""
-        delivery = Delivery(place=place)
+        delivery = Delivery(place=place, to_device=envelope.to_device, devices=envelope.devices)
         for group_id, joined in envelope.joined.items():
             if group_id in approved:
                 self._joined(delivery, group_id, joined, at)
@@ -123,13 +130,16 @@ class Reader:
         """
         room = self._known(group_id)
         now = self._running.of(group_id, room)
-        length = disappearing
+        length, method = disappearing, CaptureMethod.BACKFILL
         events = []
-        for raw in chunk:
+        for raw, covers in zip(chunk, encrypted(chunk, is_now=room.encrypted), strict=True):
             if (setting := timers.set_by(raw, timers.DISAPPEARING)) is not None:
                 length = Length.of(setting.timer)
             running = now if length is None else replace(now, default=length.timer)
-            events.append(self._map(raw, room, running, at, CaptureMethod.BACKFILL))
+            event = self._map(
+                raw, room=room, timers=running, encrypted=covers, observed_at=at, method=method
+            )
+            events.append(event)
         return events, length
 
     def read_rescued(self, group_id: str, raw: bytes, *, at: datetime, timer: Length) -> Event:
@@ -137,7 +147,10 @@ class Reader:
         room = self._known(group_id)
         now = self._running.of(group_id, room)
         running = replace(now, default=timer.timer)
-        return self._map(raw, room, running, at, CaptureMethod.RESCUE)
+        covers, method = room.encrypted, CaptureMethod.RESCUE
+        return self._map(
+            raw, room=room, timers=running, encrypted=covers, observed_at=at, method=method
+        )
 
     def _known(self, group_id: str) -> RoomState:
         return self.rooms.get(group_id) or self._ended.get(group_id) or RoomState()
@@ -159,12 +172,13 @@ class Reader:
         if not is_recorded:
             disappearing = room.disappearing
         stay = own_stay(joined.timeline, self._own_user, is_new=is_new)
-        changed = self._members_changed(joined.state)
+        changed = any(b"m.room.member" in raw for raw in joined.state)
         standing = self._running.standing_after(room, joined.timeline)
-        for raw, is_ours in zip(joined.timeline, stay.ours, strict=True):
+        covered = encrypted(joined.timeline, is_now=room.encrypted)
+        for raw, is_ours, covers in zip(joined.timeline, stay.ours, covered, strict=True):
             room.apply(raw)
             if is_ours:
-                event = self._map_live(raw, room, group_id, standing, at)
+                event = self._map_live(raw, room, group_id, standing, at, encrypted=covers)
                 changed = changed or event.kind is EventKind.MEMBERSHIP
                 delivery.events.append(event)
         self._sight(delivery, group_id, at)
@@ -198,7 +212,8 @@ class Reader:
         since = delivery.place.since
         if joined.prev_batch is None or since is None:
             why = "before_first_sync" if since is None else "limited_without_token"
-            delivery.lose(group_id, why, _first_time(joined.timeline) or at)
+            first = identify(joined.timeline[0])[1] if joined.timeline else None
+            delivery.lose(group_id, why, first or at)
             return
         join = own_join(joined.state, self._own_user, is_new=is_new)
         if join is not None and not is_new:
@@ -244,10 +259,12 @@ class Reader:
                 delivery.lose(group_id, "join_not_found", at)
             return
         standing = self._running.standing_after(room, left.timeline)
-        for raw, is_ours in zip(left.timeline, stay.ours, strict=True):
+        covered = encrypted(left.timeline, is_now=room.encrypted)
+        for raw, is_ours, covers in zip(left.timeline, stay.ours, covered, strict=True):
             room.apply(raw)
             if is_ours:
-                delivery.events.append(self._map_live(raw, room, group_id, standing, at))
+                event = self._map_live(raw, room, group_id, standing, at, encrypted=covers)
+                delivery.events.append(event)
         if left.limited and not stay.begins_within:
             self._limited(delivery, group_id, left, disappearing, is_new=False, at=at)
 
@@ -258,7 +275,9 @@ class Reader:
         if group_id in delivery.place.recorded:
             delivery.lose(group_id, "removal_unseen", at)
             self._end(delivery, group_id, is_approved=is_approved)
-        delivery.sightings.append(sightings.invited(group_id, state, self._own_user, at))
+        delivery.sightings.append(
+            sightings.invited(group_id, state, self._own_user, at, has_keys=self._has_keys)
+        )
 
     def _end(self, delivery: Delivery, group_id: str, *, is_approved: bool) -> None:
         """We are in the group no more; the next join begins anew.
@@ -291,7 +310,7 @@ class Reader:
         room = RoomState()
         for raw in (*joined.state, *joined.timeline):
             room.apply(raw)
-        delivery.sightings.append(sightings.joined(group_id, room, at))
+        delivery.sightings.append(sightings.joined(group_id, room, at, has_keys=self._has_keys))
 
     def _start(self, delivery: Delivery, group_id: str) -> None:
         self._ended.pop(group_id, None)
@@ -301,45 +320,29 @@ class Reader:
 
     def _sight(self, delivery: Delivery, group_id: str, at: datetime) -> None:
         """Tell of a group when something about it is new; silence is cheaper than a write."""
-        sighting = sightings.joined(group_id, self.rooms[group_id], at)
+        sighting = sightings.joined(group_id, self.rooms[group_id], at, has_keys=self._has_keys)
         before = self._seen.get(group_id)
-        told = None if before is None else (before.name, before.encrypted, before.successor)
-        if told != (sighting.name, sighting.encrypted, sighting.successor):
+        told = None if before is None else (before.name, before.unreadable, before.successor)
+        if told != (sighting.name, sighting.unreadable, sighting.successor):
             delivery.told[group_id] = sighting
             delivery.sightings.append(sighting)
 
     def _map_live(
-        self, raw: bytes, room: RoomState, group_id: str, standing: Timer | None, at: datetime
-    ) -> Event:
-        running = replace(self._running.of(group_id, room), standing=standing)
-        return self._map(raw, room, running, at, CaptureMethod.LIVE)
-
-    def _map(
         self,
         raw: bytes,
         room: RoomState,
-        running: GroupTimer,
+        group_id: str,
+        standing: Timer | None,
         at: datetime,
-        method: CaptureMethod,
+        *,
+        encrypted: bool,
     ) -> Event:
-        return map_event(
-            raw,
-            room=room,
-            timers=running,
-            own_user=self._own_user,
-            observed_at=at,
-            method=method,
+        running = replace(self._running.of(group_id, room), standing=standing)
+        method = CaptureMethod.LIVE
+        return self._map(
+            raw, room=room, timers=running, encrypted=encrypted, observed_at=at, method=method
         )
-
-    def _members_changed(self, state: Events) -> bool:
-        return any(b"m.room.member" in raw for raw in state)
 
 
 def _last(order: Order) -> Order:
     return msgspec.structs.replace(order, last=True)
-
-
-def _first_time(timeline: Events) -> datetime | None:
-    if not timeline:
-        return None
-    return from_milliseconds((decode(timeline[0]) or {}).get("origin_server_ts"))

@@ -8,12 +8,19 @@ last one holds, either way.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import msgspec
 
 from bridge.errors import EnvelopeError
+from connectors.matrix.device_news import (
+    NO_NEWS,
+    NOTHING,
+    TOLD_OF_DEVICES,
+    DeviceNews,
+    read_news,
+)
 from connectors.matrix.scan import ScanError, Scanner
 
 Events = tuple[bytes, ...]
@@ -34,12 +41,17 @@ class JoinedRoom:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncEnvelope:
-    """One sync response, by room id. ``invited`` holds stripped state, ``left`` last timelines."""
+    """One sync response, by room id. ``invited`` holds stripped state, ``left`` last timelines.
+
+    ``to_device`` came for our device alone; ``devices`` is what is told of keys and devices.
+    """
 
     next_batch: str
     joined: Mapping[str, JoinedRoom] = field(default_factory=dict)
     left: Mapping[str, JoinedRoom] = field(default_factory=dict)
     invited: Mapping[str, Events] = field(default_factory=dict)
+    to_device: Events = field(default=(), repr=False)
+    devices: DeviceNews = NO_NEWS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +71,9 @@ class EventContext:
     event: bytes | None = None
     start: str | None = None
     end: str | None = None
+
+
+_NOTHING = msgspec.Raw(NOTHING)
 
 
 class _Events(msgspec.Struct):
@@ -89,6 +104,10 @@ class _Rooms(msgspec.Struct):
 class _Sync(msgspec.Struct):
     next_batch: str
     rooms: _Rooms = msgspec.field(default_factory=_Rooms)
+    to_device: _Events = msgspec.field(default_factory=_Events)
+    device_lists: msgspec.Raw = _NOTHING
+    device_one_time_keys_count: msgspec.Raw = _NOTHING
+    device_unused_fallback_key_types: msgspec.Raw = _NOTHING
 
 
 class _Page(msgspec.Struct):
@@ -128,6 +147,12 @@ def split_sync(body: bytes) -> SyncEnvelope:
             room_id: tuple(map(bytes, invite.invite_state.events))
             for room_id, invite in sync.rooms.invite.items()
         },
+        to_device=tuple(map(bytes, sync.to_device.events)),
+        devices=read_news(
+            bytes(sync.device_lists),
+            bytes(sync.device_one_time_keys_count),
+            bytes(sync.device_unused_fallback_key_types),
+        ),
     )
 
 
@@ -198,24 +223,36 @@ def _scanned(body: bytes, scan: Callable[[Scanner], Split], what: str) -> Split:
 
 def _scan_sync(scanner: Scanner) -> SyncEnvelope:
     next_batch: str | None = None
-    joined: dict[str, JoinedRoom] = {}
-    left: dict[str, JoinedRoom] = {}
-    invited: dict[str, Events] = {}
+    rooms = SyncEnvelope(next_batch="")
+    to_device = Events()
+    news = dict.fromkeys(TOLD_OF_DEVICES, NOTHING)
     for key in scanner.members():
         if key == "next_batch":
             next_batch = scanner.text()
         elif key == "rooms":
-            joined, left, invited = {}, {}, {}
-            for membership in scanner.members():
-                if membership == "join":
-                    joined = {room_id: _scan_room(scanner) for room_id in scanner.members()}
-                elif membership == "leave":
-                    left = {room_id: _scan_room(scanner) for room_id in scanner.members()}
-                elif membership == "invite":
-                    invited = {room_id: _scan_invite(scanner) for room_id in scanner.members()}
+            rooms = _scan_rooms(scanner)
+        elif key == "to_device":
+            to_device = _scan_list(scanner)
+        elif key in news:
+            news[key] = scanner.value()
     if next_batch is None:
         raise ScanError("it has no next_batch")
-    return SyncEnvelope(next_batch=next_batch, joined=joined, left=left, invited=invited)
+    devices = read_news(*news.values())
+    return replace(rooms, next_batch=next_batch, to_device=to_device, devices=devices)
+
+
+def _scan_rooms(scanner: Scanner) -> SyncEnvelope:
+    joined: dict[str, JoinedRoom] = {}
+    left: dict[str, JoinedRoom] = {}
+    invited: dict[str, Events] = {}
+    for membership in scanner.members():
+        if membership == "join":
+            joined = {room_id: _scan_room(scanner) for room_id in scanner.members()}
+        elif membership == "leave":
+            left = {room_id: _scan_room(scanner) for room_id in scanner.members()}
+        elif membership == "invite":
+            invited = {room_id: _scan_invite(scanner) for room_id in scanner.members()}
+    return SyncEnvelope(next_batch="", joined=joined, left=left, invited=invited)
 
 
 def _scan_room(scanner: Scanner) -> JoinedRoom:

@@ -66,6 +66,14 @@ def unsettled(error: ConnectorRejectedError) -> ConnectorUnavailableError:
     return ConnectorUnavailableError(str(error), hint=error.hint)
 
 
+class AuthenticationNeededError(ConnectorRejectedError):
+    """The server first wants more proof of who we are; ``session`` is what it calls this try."""
+
+    def __init__(self, message: str, *, code: str, session: str | None) -> None:
+        super().__init__(message, code=code)
+        self.session = session
+
+
 class MatrixHttp:
     """One account's requests. The token goes in a header, never in an address."""
 
@@ -88,7 +96,8 @@ class MatrixHttp:
         Raises:
             ConnectorUnavailableError: no answer, 429, 5xx, a broken transfer, an untrusted
                 certificate.
-            ConnectorRejectedError: the server refuses; ``code`` is its own error code.
+            ConnectorRejectedError: the server refuses; ``code`` is its own error code. Where it
+                names ways to authenticate, it is an :class:`AuthenticationNeededError`.
             EnvelopeError: the body is larger than we read.
         """
         try:
@@ -259,9 +268,11 @@ def _check(response: aiohttp.ClientResponse, data: bytes) -> None:
             f"The homeserver redirects us ({status}); redirects are not followed.",
             hint="Set [[matrix]] homeserver to the address it redirects to.",
         )
-    raise ConnectorRejectedError(
-        f"The homeserver refuses {status} {code or 'without a code'}.", code=code
-    )
+    refusal = f"The homeserver refuses {status} {code or 'without a code'}."
+    if status == 401 and "flows" in fields:
+        session = text(fields, "session")
+        raise AuthenticationNeededError(refusal, code=code, session=session)
+    raise ConnectorRejectedError(refusal, code=code)
 
 
 def _wait(response: aiohttp.ClientResponse, fields: JsonObject) -> float | None:

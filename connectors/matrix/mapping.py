@@ -7,7 +7,7 @@ from datetime import datetime
 
 from bridge.deadlines import from_milliseconds, sooner
 from bridge.keys import EARLIEST, FURTHEST_AHEAD
-from bridge.model import CaptureMethod, Event, EventKind, GroupTimer, Sender, Timer
+from bridge.model import CaptureMethod, Crypto, Event, EventKind, GroupTimer, Sender, Timer
 from connectors.matrix.content import Reading, read
 from connectors.matrix.fields import JsonObject, decode, salvage, table, text
 from connectors.matrix.room import RoomState
@@ -15,6 +15,7 @@ from connectors.matrix.timers import TimerSetting
 from connectors.matrix.timers import own as own_timer
 
 REDACTED = "redacted_before_delivery"
+_PLAIN = frozenset({EventKind.REDACTION, EventKind.REACTION, EventKind.UNPARSED})
 
 
 def map_event(
@@ -22,14 +23,16 @@ def map_event(
     *,
     room: RoomState,
     timers: GroupTimer,
+    encrypted: bool,
     own_user: str,
     observed_at: datetime,
     method: CaptureMethod,
 ) -> Event:
     """What happened. MUST NOT raise for any bytes; ``raw`` is kept exactly.
 
-    ``room`` and ``timers`` stand as they were when the event was sent. What cannot be decoded, or
-    has no id, is ``unparsed``; what is merely odd is mapped, with a sentence under ``problem``.
+    ``room``, ``timers`` and whether it is ``encrypted`` stand as they did when the event was sent.
+    What cannot be decoded, or has no id, is ``unparsed``; what is merely odd is mapped, with a
+    sentence under ``problem``.
     """
     fields, upstream_id, reading = _decoded(raw, own_user)
     sender = text(fields, "sender")
@@ -51,6 +54,7 @@ def map_event(
         upstream=_facts(fields, reading, problems),
         method=method,
         missing=reading.missing,
+        crypto=_crypto(fields, reading, is_room_encrypted=encrypted),
         raw=raw,
     )
 
@@ -64,6 +68,20 @@ def _timers(
     content = table(fields, "content")
     own = own_timer(content, default=timers.default, sent_at=sent_at, observed_at=observed_at)
     return own, timers.standing
+
+
+def _crypto(fields: JsonObject, reading: Reading, *, is_room_encrypted: bool) -> Crypto | None:
+    """How it was encrypted, or that it should have been.
+
+    Redacted, there is nothing left to decrypt.
+    """
+    if reading.kind is EventKind.ENCRYPTED:
+        content = table(fields, "content")
+        if reading.missing is not None:
+            return None
+        return Crypto(algorithm=text(content, "algorithm"), session=text(content, "session_id"))
+    is_plain = is_room_encrypted and text(fields, "state_key") is None
+    return Crypto(plain_in_encrypted=True) if is_plain and reading.kind not in _PLAIN else None
 
 
 def identify(raw: bytes) -> tuple[str, datetime | None, bool]:
@@ -108,11 +126,14 @@ def _read(fields: JsonObject, own_user: str) -> Reading:
         reading.facts += _fact("redacted_by", text(because, "event_id"))
     if because and not content:
         reading.body, reading.missing = None, REDACTED
-    elif (
-        reading.kind is EventKind.MESSAGE
-        and text(fields, "sender") == own_user
-        and text(content, "msgtype") == "m.notice"
-    ):
+        return reading
+    return as_notice(reading, content, is_own=text(fields, "sender") == own_user)
+
+
+def as_notice(reading: Reading, content: JsonObject, *, is_own: bool) -> Reading:
+    """What we said ourselves is no message of the group's."""
+    is_message = reading.kind is EventKind.MESSAGE
+    if is_own and is_message and text(content, "msgtype") == "m.notice":
         reading.kind = EventKind.NOTICE
     return reading
 

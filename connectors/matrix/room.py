@@ -77,12 +77,6 @@ class RoomState:
         return rules.Length.of(self._disappearing.timer)
 
     @property
-    def timer_problem(self) -> str | None:
-        """Why a timer that the room sets cannot be used: one sentence, or None."""
-        settings = (self._retention, self._disappearing)
-        return next((s.problem for s in settings if s is not None and s.problem), None)
-
-    @property
     def knows_standing(self) -> bool:
         """Whether it is known if the room sets a retention of its own."""
         return self.is_whole or self._retention is not None

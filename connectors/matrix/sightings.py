@@ -11,14 +11,14 @@ from connectors.matrix.room import RoomState
 from connectors.matrix.stay import own_leaver, own_membership
 
 
-def joined(group_id: str, room: RoomState, at: datetime) -> Sighting:
-    """A group that we are in."""
+def joined(group_id: str, room: RoomState, at: datetime, *, has_keys: bool) -> Sighting:
+    """A group that we are in. ``has_keys``: what is encrypted there can be read by us."""
     return Sighting(
         group_id=group_id,
         presence=Presence.JOINED,
         at=at,
         name=room.name,
-        encrypted=room.encryption,
+        unreadable=False if has_keys else room.encryption,
         successor=room.successor,
     )
 
@@ -30,7 +30,9 @@ def left(group_id: str, events: Events, own_user: str, at: datetime) -> Sighting
     return Sighting(group_id=group_id, presence=presence, at=at, by=by)
 
 
-def invited(group_id: str, state: Events, own_user: str, at: datetime) -> Sighting:
+def invited(
+    group_id: str, state: Events, own_user: str, at: datetime, *, has_keys: bool
+) -> Sighting:
     """A group that we are asked into, and by whom."""
     room = RoomState()
     by = None
@@ -44,5 +46,6 @@ def invited(group_id: str, state: Events, own_user: str, at: datetime) -> Sighti
         at=at,
         name=room.name,
         by=by,
-        encrypted=room.encrypted or None,  # what an invitation shows is not all of it
+        # What an invitation shows is not all of it.
+        unreadable=(room.encrypted and not has_keys) or None,
     )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
 
+from bridge.model import DeviceTrust
 from connectors.matrix.crypto import unpadded
 from connectors.matrix.crypto.signed_json import covered, is_signed, signed
 from connectors.matrix.crypto.signing_key import ALGORITHM, SEED_BYTES, SigningKey
@@ -23,21 +24,6 @@ class Usage(StrEnum):
     MASTER = "master"
     SELF_SIGNING = "self_signing"
     USER_SIGNING = "user_signing"
-
-
-class DeviceTrust(StrEnum):
-    """What a device's signatures say; the value stands in the record."""
-
-    SIGNED = "signed"
-    """By its owner's self-signing key, which the owner's master key signed."""
-    UNSIGNED = "unsigned"
-    """Its owner has an identity and has not signed it."""
-    NO_IDENTITY = "no_identity"
-    """Its owner has no cross-signing keys."""
-    INVALID = "invalid"
-    """Its keys are not its own, or not signed by itself."""
-    UNKNOWN = "unknown"
-    """The server knows no such device."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

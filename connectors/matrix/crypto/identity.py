@@ -19,9 +19,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bridge.model import DeviceTrust
 from connectors.matrix.crypto.cross_signing import (
     CrossSigning,
-    DeviceTrust,
     OlmDevice,
     Published,
     Usage,

@@ -16,6 +16,12 @@
         ├── DeviceMismatchError      the server has other keys of our device
         ├── SignatureRefusedError    the server does not keep our signature
         └── AuthenticationAskedError the server asks for the password first
+    ConnectorRejectedError
+    └── StoreRefusedError            the store of keys cannot be used as it is
+        ├── StoreOfAnotherDeviceError it holds the keys of another device
+        ├── WrongStoreKeyError       it does not open with this key
+        ├── StoreDamagedError        it, or a value in it, cannot be read
+        └── StoreVersionError        a newer version wrote it
 
 No message holds a key, a secret or a part of one.
 """
@@ -112,3 +118,39 @@ class AuthenticationAskedError(IdentityRefusedError):
     """The server wants the account's password before it publishes an identity."""
 
     hint = "Give the account's password in [[matrix]] password_file."
+
+
+class StoreRefusedError(ConnectorRejectedError):
+    """The store of keys cannot be used as it is. Nothing in it was changed."""
+
+    hint = "Other accounts go on. See docs/operations.md."
+
+
+class StoreOfAnotherDeviceError(StoreRefusedError):
+    """The store holds the keys of another account or device."""
+
+    hint = (
+        "Put back this device's own store, or move the store away and sign the recorder in anew, "
+        "so that it becomes a new device."
+    )
+
+
+class WrongStoreKeyError(StoreRefusedError):
+    """The store does not open with this key."""
+
+    hint = "Set [keys] journal_key_file to the key this store was written with."
+
+
+class StoreDamagedError(StoreRefusedError):
+    """The store, or a value in it, cannot be read."""
+
+    hint = (
+        "Move the store away and sign the recorder in anew, so that it becomes a new device. Do "
+        "not put an older copy back: its keys were used since."
+    )
+
+
+class StoreVersionError(StoreRefusedError):
+    """A newer version wrote the store."""
+
+    hint = "Run the version that wrote it."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bridge.errors import ConnectorRejectedError, ConnectorUnavailableError, EnvelopeError
 from connectors.matrix.crypto.refusals import AuthenticationAskedError
 from connectors.matrix.fields import JsonObject, decode
-from connectors.matrix.http import MatrixHttp, path
+from connectors.matrix.http import AuthenticationNeededError, MatrixHttp, path
 
 _NOT_FOUND = "M_NOT_FOUND"
 
@@ -17,6 +17,7 @@ class HomeserverIdentity:
         self._http = http
         self._user_id = user_id
         self._password = password
+        self._session: str | None = None
 
     async def account_data(self, kind: str) -> JsonObject | None:
         """GET; a 404 of the server's own says that there is none."""
@@ -36,12 +37,17 @@ class HomeserverIdentity:
         return await self._ask("POST", path("keys", "query"), {"device_keys": {self._user_id: []}})
 
     async def upload_identity(self, body: JsonObject, *, with_password: bool) -> None:
-        """POST. A refusal without a code asks for authentication: those of the server have one."""
+        """POST. A refusal without a code asks for authentication: those of the server have one.
+
+        Where the server calls a try by a name, the password goes with the name of its last.
+        """
         if with_password:
             body = body | {"auth": self._authentication()}
         try:
             await self._ask("POST", path("keys", "device_signing", "upload"), body)
         except ConnectorRejectedError as error:
+            if isinstance(error, AuthenticationNeededError):
+                self._session = error.session
             if error.code or with_password:
                 raise
             raise self._asked() from None
@@ -56,11 +62,12 @@ class HomeserverIdentity:
     def _authentication(self) -> JsonObject:
         if self._password is None:
             raise self._asked()
-        return {
+        authentication: JsonObject = {
             "type": "m.login.password",
             "identifier": {"type": "m.id.user", "user": self._user_id},
             "password": self._password,
         }
+        return authentication | ({"session": self._session} if self._session else {})
 
     def _asked(self) -> AuthenticationAskedError:
         return AuthenticationAskedError(
