@@ -103,12 +103,12 @@ async def on_s3(
         await recorder.prepare(homeserver=homeserver.url, account=own, groups=groups)
         server = Server(name="fault S3", url=s3.url, access_key="writer", secret_key="secret")
         await asyncio.to_thread(use_bucket, recorder, server)
-        await asyncio.to_thread(_use_free_port, recorder)
+        await asyncio.to_thread(use_free_port, recorder)
         stack.push_async_callback(recorder.stop)
         yield Scene(people=speaking, rooms=tuple(rooms), recorder=recorder, s3=s3)
 
 
-def _use_free_port(recorder: Recorder) -> None:
+def use_free_port(recorder: Recorder) -> None:
     """Nothing else on this machine is to be an alarm of the recorder."""
     settings = recorder.config.read_text()
     (port,) = free_ports(1)

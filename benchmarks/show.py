@@ -54,6 +54,11 @@ TOLD = (
         title="A room with a retention of four seconds",
         command=("benchmarks.short_timer", "--synapse", SYNAPSE),
     ),
+    Part(
+        title="An encrypted room and a strict client",
+        command=("benchmarks.encrypted", "--synapse", SYNAPSE),
+    ),
+    Part(title="Client CPU per encrypted event", command=("benchmarks.crypto_cpu",)),
     Part(title="Journal throughput", command=("benchmarks.journal",)),
     Part(title="Client CPU per plain event", command=("benchmarks.cpu",)),
     Part(

@@ -46,7 +46,6 @@ NOT_YET = frozenset(
         ("keys", "public_key_file"),
         ("log", "checkpoint_seconds"),
         ("retention", "authority"),
-        ("matrix", "recovery_key_file"),
         ("groups", "owner"),
         ("groups", "purpose"),
         ("groups", "dpia"),

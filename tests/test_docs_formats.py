@@ -41,9 +41,9 @@ def test_the_text_names_keys_and_digests_of_the_example(name: str) -> None:
 
 
 def test_every_field_of_a_record_is_explained() -> None:
-    """The table has each field that the example has; attachments are explained below it."""
+    """The table has each field of the example; attachments and encryption are explained below."""
     explained = table_cells(section("docs/formats.md", "Record"))
-    assert set(msgspec.json.decode(RECORD, type=dict[str, object])) | {"media"} == set(explained)
+    assert set(msgspec.json.decode(RECORD, type=dict[str, object])) | {"media", "crypto"} == set(explained)
 
 
 def test_every_kind_of_placed_document_is_named() -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bridge.errors import ConnectorError, ConnectorRejectedError, ConnectorUnavailableError
 from bridge.model import Attachment, Batch, Cursor, Event, GroupTimer, Loss, Sighting
-from bridge.protocols import Announcement, Connector, Download, PastEvent
+from bridge.protocols import Announcement, Connector, Decrypter, Download, PastEvent
 
 
 class ScriptedDownload:
@@ -98,12 +98,18 @@ class ScriptedConnector:
         """The platform's name."""
         return self._platform
 
+    @property
+    def decrypter(self) -> Decrypter | None:
+        """None: its events come in the clear."""
+        return None
+
     def deliver(
         self,
         *events: Event,
         losses: Sequence[Loss] = (),
         sightings: Sequence[Sighting] = (),
         timers: Sequence[GroupTimer] = (),
+        answered: bool = True,
     ) -> None:
         """Something happens on the platform: one more delivery stands ready."""
         number = len(self._deliveries) + 1
@@ -116,6 +122,7 @@ class ScriptedConnector:
                 losses=tuple(losses),
                 sightings=tuple(sightings),
                 timers=tuple(timers),
+                answered=answered,
             )
         )
         self.idle.clear()

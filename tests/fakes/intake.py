@@ -11,6 +11,7 @@ from bridge.model import Batch, Cursor, Event, EventKind, Loss, Sighting
 from bridge.protocols import Clock
 from connectors.matrix.account import Account
 from connectors.matrix.client import MatrixConnector
+from connectors.matrix.crypto.settings import CryptoSettings
 from connectors.matrix.http import Endpoint, MatrixHttp
 
 PATIENCE = 40.0
@@ -30,7 +31,11 @@ class Sign:
 
 
 def matrix_connector(
-    sign: Sign, clock: Clock, *, default_retention: float | None = None
+    sign: Sign,
+    clock: Clock,
+    *,
+    default_retention: float | None = None,
+    crypto: CryptoSettings | None = None,
 ) -> MatrixConnector:
     """A connector as the composition root makes it."""
     http = MatrixHttp(Endpoint(homeserver=sign.homeserver, ca_file=sign.ca_file))
@@ -49,6 +54,7 @@ def matrix_connector(
         user_id=sign.user_id,
         clock=clock,
         default_retention=default_retention,
+        crypto=crypto,
     )
 
 

@@ -13,7 +13,8 @@ import pytest_asyncio
 
 from bridge.demo.homeserver import Homeserver
 from bridge.errors import ConnectorRejectedError
-from connectors.matrix.crypto.cross_signing import CrossSigning, DeviceTrust, Usage
+from bridge.model import DeviceTrust
+from connectors.matrix.crypto.cross_signing import CrossSigning, Usage
 from connectors.matrix.crypto.identity import Identity
 from connectors.matrix.crypto.key_file import KeyFile
 from connectors.matrix.crypto.recovery_key import RecoveryKey, write_key

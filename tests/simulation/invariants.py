@@ -61,6 +61,7 @@ def unfinished(world: World) -> str:
         "orders": steps,
         "notices": due,
         "invitations": sorted(outside),
+        "spool files that no entry needs": len(unneeded(world)),
         "not running": world.process is None,
     }
     left = {name: value for name, value in found.items() if value}
@@ -226,11 +227,25 @@ def _nothing_late(world: World) -> None:
 
 
 def _spool_swept(world: World) -> None:
-    """Files that no entry needs are gone."""
-    needed = {
+    """Files that no entry needs are gone, and those that one needs are there.
+
+    The recorder removes them while it runs: until then there is no rest. Only what it was about to
+    remove when it was stopped is left to the next start, whose sweep was made by now.
+    """
+    assert not (left := unneeded(world)), f"{len(left)} spool files that no entry needs"
+    lost = needed(world) - set(world.spool.files)
+    assert not lost, f"{len(lost)} spool files that an entry needs are not there"
+
+
+def needed(world: World) -> set[str]:
+    """The spool files that entries need."""
+    return {
         order.file.name
         for order in world.journal._orders.values()
         if order.state is DownloadState.SPOOLED and order.file is not None
     }
-    left = set(world.spool.files) - needed
-    assert not left, f"{len(left)} spool files that no entry needs"
+
+
+def unneeded(world: World) -> set[str]:
+    """The spool files that no entry needs."""
+    return set(world.spool.files) - needed(world)

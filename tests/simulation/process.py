@@ -234,6 +234,7 @@ class Process:
         self.ended.set()
 
     async def finish(self) -> None:
-        """Write and place what may still wait, since a drain that took too long left it."""
+        """Do what the next start would find to do, since a stop in the middle left it."""
+        await self.downloads.sweep()
         await self.scribe.round(flush=True)
         await self.scribe.round(flush=True)

@@ -26,7 +26,14 @@ from bridge.model import (
     Sighting,
     Timer,
 )
-from bridge.protocols import Announcement, Clock, Connector, Download, PastEvent
+from bridge.protocols import (
+    Announcement,
+    Clock,
+    Connector,
+    Decrypter,
+    Download,
+    PastEvent,
+)
 from tests.fakes import samples
 from tests.simulation.plan import FaultKind, Medium, MediumFate
 from tests.simulation.weather import Weather
@@ -177,6 +184,11 @@ class SimConnector:
     def platform(self) -> str:
         """The platform's name."""
         return NAME
+
+    @property
+    def decrypter(self) -> Decrypter | None:
+        """None: its events come in the clear."""
+        return None
 
     def approve(self, group_ids: frozenset[str]) -> None:
         """From now on, yield events of exactly these groups; of new ones, tell how they stand."""

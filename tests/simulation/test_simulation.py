@@ -18,7 +18,16 @@ from tests.fakes import samples
 from tests.simulation.__main__ import again, attempt
 from tests.simulation.drawn import plans
 from tests.simulation.loop import SUPPORTED, WHY_NOT, DeadlockError, SimLoop
-from tests.simulation.plan import GROUPS, Fault, FaultKind, Plan, Utter, seeded
+from tests.simulation.plan import (
+    GROUPS,
+    Fault,
+    FaultKind,
+    Medium,
+    MediumFate,
+    Plan,
+    Utter,
+    seeded,
+)
 from tests.simulation.server import Item
 from tests.simulation.world import World, run
 
@@ -160,6 +169,15 @@ def test_every_promise_is_looked_at(meddle: Callable[[World], None]) -> None:
     run(plan)
     with pytest.raises(AssertionError):
         run(plan, meddle=meddle)
+
+
+def test_a_file_that_is_needed_must_stay() -> None:
+    """A discard may still be promoted, with its attachment: a world without that does not pass."""
+    said = Utter(at=1.5, group=0, outcome=Outcome.DISCARD, media=(Medium(fate=MediumFate.THERE),))
+    plan = Plan(seed=1, said=(said,), groups=1)
+    run(plan)
+    with pytest.raises(AssertionError, match="not there"):
+        run(plan, meddle=lambda world: world.spool.files.clear())
 
 
 def test_a_deadlock_names_who_waits() -> None:

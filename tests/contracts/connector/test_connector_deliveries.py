@@ -86,7 +86,7 @@ async def test_an_encrypted_room(side: Side, intake: Intake) -> None:
     room = await side.room("Sealed", state={"m.room.encryption": algorithm})
     await intake.start(room)
     await enter(side, intake, room)
-    assert intake.sightings(room)[-1].encrypted
+    assert intake.sightings(room)[-1].unreadable
     sent = await side.send(room, "m.room.encrypted", {**algorithm, "ciphertext": "AwgAEnAC"})
     await intake.until(lambda: sent in intake.ids(room))
     event = intake.of(room)[-1]
@@ -96,9 +96,9 @@ async def test_an_encrypted_room(side: Side, intake: Intake) -> None:
 async def test_encryption_switched_on_later(side: Side, intake: Intake) -> None:
     """A group that becomes encrypted is told of again."""
     room = await recorded(side, intake)
-    assert intake.sightings(room)[-1].encrypted is False
+    assert intake.sightings(room)[-1].unreadable is False
     await side.set(room, "m.room.encryption", {"algorithm": "m.megolm.v1.aes-sha2"})
-    await intake.until(lambda: intake.sightings(room)[-1].encrypted is True)
+    await intake.until(lambda: intake.sightings(room)[-1].unreadable is True)
 
 
 async def test_a_roster_at_most_once_a_day(side: Side, intake: Intake, clock: FakeClock) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from tests.contracts.journal.subjects import Subject
 from tests.fakes.samples import CONNECTOR, GROUP_ID, NOW, batch, event, loss
 
@@ -20,6 +22,17 @@ async def test_a_loss_before_everything(subject: Subject) -> None:
     assert appended.opened == (GROUP_ID,)
     (gap,) = subject.leaves("gap")
     assert gap.after == -1
+
+
+async def test_a_loss_is_not_written_behind_the_end_of_a_stream(subject: Subject) -> None:
+    """A delivery of losses alone opens the next stream where this one is closed meanwhile."""
+    (entry,) = await subject.received(event("$1"))
+    await asyncio.gather(
+        subject.journal.close_stream(await subject.group(), at=NOW),
+        subject.journal.append(batch(losses=[loss()])),
+    )
+    (gap,) = subject.leaves("gap")
+    assert (gap.after, gap.s != entry.stream.id) == (-1, True)
 
 
 async def test_a_gap_is_written_by_hand(subject: Subject) -> None:

@@ -48,6 +48,28 @@ async def test_a_silence_is_written_with_its_words(subject: Subject) -> None:
     assert await subject.journal.last_heard(CONNECTOR) == LATER
 
 
+@pytest.mark.parametrize("by_hand", [False, True])
+async def test_no_gap_is_written_behind_the_end_of_a_stream(
+    subject: Subject, *, by_hand: bool
+) -> None:
+    """A stream that is closed meanwhile keeps its total: the gap stands in the next one."""
+    (entry,) = await subject.received(event("$1"))
+    writing = (
+        subject.journal.record_gap(CONNECTOR, SILENCE, at=LATER)
+        if by_hand
+        else subject.journal.heard(CONNECTOR, at=LATER, losses=[SILENCE], sayings=[SAYING])
+    )
+    await asyncio.gather(
+        subject.journal.close_stream(await subject.group(), at=LATER),
+        writing,
+        subject.journal.record_gap(CONNECTOR, loss("paused"), at=LATER),
+    )
+    for gap in subject.leaves("gap"):
+        assert (gap.after, gap.s != entry.stream.id) == (-1, True)
+    assert len(subject.leaves("gap")) == 2
+    assert len(await subject.journal.sayings(limit=9)) == (not by_hand)
+
+
 async def test_a_silence_is_written_once(subject: Subject) -> None:
     """A repeat, as by a caller that was cancelled, adds no second gap and no second saying."""
     for _ in range(2):

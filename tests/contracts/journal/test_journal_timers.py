@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from bridge import deadlines
 from bridge.lifecycle import EntryState
 from bridge.model import Batch, Event, EventKind, GroupTimer, NoticeState, Timer
 from bridge.protocols import Entry
@@ -317,6 +318,73 @@ async def test_the_timer_of_a_late_medium(subject: Subject) -> None:
     assert late.event.kind is EventKind.MEDIA
     await subject.journal.append(told(standing(None)))
     assert await planned(subject, late) == (after(40), after(50))
+
+
+async def _late(subject: Subject, *, of: Event, stored: bool, timer: GroupTimer) -> Entry:
+    """The entry of a medium that came once its message was sealed and its timer told anew."""
+    told_of = replace(of, attachments=(attachment(),))
+    entry = await (subject.stored(of=told_of) if stored else subject.sealed(of=told_of))
+    await subject.journal.append(told(timer))
+    await subject.restart()
+    await subject.downloaded(await subject.order(now=NOW), at=after(1))
+    (late,) = [each for each in await subject.claimed(RECEIVED) if each.seq != entry.seq]
+    return late
+
+
+@pytest.mark.parametrize("stored", [False, True])
+@pytest.mark.parametrize(
+    ("was", "now", "safe", "ends"),
+    [(20.0, 40.0, 30, 40), (40.0, 20.0, 10, 20), (None, 40.0, 30, 40), (20.0, None, 61, None)],
+)
+async def test_a_late_medium_has_the_timer_that_holds_now(
+    subject: Subject,
+    was: float | None,
+    now: float | None,
+    safe: float,
+    ends: float | None,
+    *,
+    stored: bool,
+) -> None:
+    """It is planned by what ends its message when it comes, not by what did when that was said."""
+    late = await _late(subject, of=event("$1", timer=was), stored=stored, timer=standing(now))
+    assert (late.safe_by, late.expires_at) == (after(safe), None if ends is None else after(ends))
+    assert late.event.timer == standing(now).standing
+    await subject.journal.append(told(standing(now)))
+    assert await planned(subject, late) == (late.safe_by, late.expires_at)
+
+
+async def test_a_late_medium_keeps_its_messages_own_timer(subject: Subject) -> None:
+    """The group's timer comes on top of the message's own; of both the first to end counts."""
+    late = await _late(subject, of=own("$1", 20.0), stored=True, timer=standing(40.0))
+    assert (late.expires_at, late.event.timer) == (after(20), own("$1", 20.0).timer)
+
+
+async def test_a_late_medium_of_state_has_no_timer(subject: Subject) -> None:
+    """What a message that is state of its group offers stays, as that does."""
+    said = replace(event("$1"), upstream=(("type", "x"), (deadlines.STATE_FACT, "")))
+    late = await _late(subject, of=said, stored=True, timer=standing(40.0))
+    assert (late.expires_at, late.event.timer) == (None, None)
+    await subject.journal.append(told(standing(20.0)))
+    assert await planned(subject, late) == (late.safe_by, None)
+
+
+async def test_state_is_not_removed_by_a_timer(subject: Subject) -> None:
+    """Whatever its kind, what the platform calls state of the group has no new deadline."""
+    said = replace(event("$1", kind=EventKind.UNKNOWN), upstream=((deadlines.STATE_FACT, ""),))
+    (entry,) = await subject.received(said)
+    await subject.journal.append(told(standing(20.0)))
+    assert await planned(subject, entry) == (PROMPT, None)
+
+
+@pytest.mark.parametrize("basis", ["standing", "\ud800"])
+async def test_a_late_medium_knows_what_its_timer_comes_from(subject: Subject, basis: str) -> None:
+    """The rule and the start of the group's timer outlast a restart, whatever it is called."""
+    timer = Timer(seconds=40.0, basis=basis, from_receipt=True)
+    told_now = GroupTimer(group_id=GROUP_ID, standing=timer)
+    late = await _late(subject, of=event("$1"), stored=True, timer=told_now)
+    basis = basis.encode("utf-8", "replace").decode()
+    assert late.event.timer == replace(timer, basis=basis)
+    assert late.expires_at == after(41)
 
 
 async def test_more_than_a_page_is_planned_anew(subject: Subject) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from bridge.canonical.json import Json
 from tests.fakes.homeserver.rooms import RefusedError, Room, Stored, World
 
 ERASED = "FI.MAU.MSC2815_UNREDACTED_CONTENT_DELETED"
@@ -86,9 +87,12 @@ class Deliveries:
         self.oddities = Oddities()
         self.erased: set[str] = set()
 
-    def sync(self, since: int | None, wanted: Filter) -> tuple[bytes, bool]:
-        """A response, and whether it tells of anything."""
+    def sync(
+        self, since: int | None, wanted: Filter, *, counts: Mapping[str, Json]
+    ) -> tuple[bytes, bool]:
+        """A response, and whether it tells of anything; ``counts`` stand in it as they are."""
         now = self._world.position
+        whispers = [each for each in self._world.to_device if each.position > (since or 0)]
         if since is not None:
             since = max(since - self.oddities.replay, 0)
         sections: dict[str, dict[str, bytes]] = {"join": {}, "invite": {}, "leave": {}}
@@ -98,8 +102,11 @@ class Deliveries:
                 for name, body in self._sections(room, since, limit).items():
                     sections[name][room.room_id] = body
         rooms = {name: _table(rooms) for name, rooms in sections.items() if rooms}
-        body = _table({"next_batch": _text(token(now)), "rooms": _table(rooms)})
-        return body, bool(rooms)
+        whole = {"next_batch": _text(token(now)), "rooms": _table(rooms)}
+        whole |= {key: json.dumps(value).encode() for key, value in counts.items()}
+        if whispers:
+            whole["to_device"] = _table({"events": _list(whispers)})
+        return _table(whole), bool(rooms or whispers)
 
     def messages(self, room_id: str, after: int, until: int, limit: int) -> bytes:
         """A page of history, forwards."""
@@ -160,6 +167,19 @@ class Deliveries:
                     }
                 )
         raise RefusedError(404, "M_NOT_FOUND")
+
+    def members(self, room_id: str) -> bytes:
+        """The latest membership of everybody."""
+        room = self._room(room_id)
+        found = room.state(room.last).items()
+        return _table({"chunk": _list([e for (kind, _), e in found if kind == "m.room.member"])})
+
+    def content(self, room_id: str, kind: str) -> bytes:
+        """What a state event says now."""
+        room = self._room(room_id)
+        if (kind, "") not in room.state(room.last):
+            raise RefusedError(404, "M_NOT_FOUND")
+        return json.dumps(room.content(kind)).encode()
 
     def state(self, room_id: str) -> bytes:
         """The full state; of a room we left, as it was then."""

@@ -100,6 +100,7 @@ class World:
         self.position = 0
         self.rooms: dict[str, Room] = {}
         self.files: dict[str, bytes] = {}
+        self.to_device: list[Stored] = []
         self._moved = asyncio.Event()
 
     async def moved(self) -> None:
@@ -206,8 +207,20 @@ class World:
         if room.membership(user_id) == "invite":
             self.member(room_id, user_id, "join", sender=user_id)
 
+    def whisper(self, raw: bytes) -> None:
+        """A message to the recorder's device alone; it is forgotten once a sync begins after it."""
+        self.to_device.append(Stored(position=self.position + 1, raw=raw))
+        self._move(self.position + 1)
+
+    def forget_whispers(self, until: int) -> None:
+        """What a client shows to have, by asking for what follows."""
+        self.to_device = [each for each in self.to_device if each.position > until]
+
     def _add(self, room: Room, event: Stored) -> None:
-        self.position = event.position
         room.events.append(event)
+        self._move(event.position)
+
+    def _move(self, position: int) -> None:
+        self.position = position
         self._moved.set()
         self._moved = asyncio.Event()

@@ -14,6 +14,7 @@ from aiohttp import web
 from bridge.canonical.json import Json
 from tests.fakes.homeserver.answers import Fault, Reply, Seen, give
 from tests.fakes.homeserver.deliveries import Deliveries, Filter, position_of
+from tests.fakes.homeserver.keys import AccountKeys
 from tests.fakes.homeserver.rooms import RECORDER, SERVER, RefusedError, World
 
 CLIENT = "/_matrix/client/v3"
@@ -44,6 +45,8 @@ class FakeHomeserver:
         self.tokens: dict[str, str] = {}
         self.since: list[str | None] = []
         self.keeps_redacted = True
+        self.keys = AccountKeys(self._device_of)
+        self.to_devices: list[dict[str, Json]] = []
         self.polling = asyncio.Event()
         self.url = ""
         self._tls = tls
@@ -104,11 +107,15 @@ class FakeHomeserver:
             web.get(room + "/context/{event}", self._context),
             web.get(room + "/event/{event}", self._event),
             web.get(room + "/state", self._state),
+            web.get(room + "/state/{kind}", self._content),
+            web.get(room + "/members", self._members),
             web.get(room + "/state/m.room.member/{user}", self._member),
             web.post(room + "/join", self._join),
             web.put(room + "/send/{kind}/{txn}", self._send),
             web.put(room + "/state/{kind}", self._put_state),
             web.get("/_matrix/client/v1/media/download/{server}/{media}", self._download),
+            web.put(CLIENT + "/sendToDevice/{kind}/{txn}", self._send_to_device),
+            *self.keys.routes(),
         ]
 
     @web.middleware
@@ -160,17 +167,22 @@ class FakeHomeserver:
         token = self.issue(device)
         return _json({"user_id": RECORDER, "device_id": device, "access_token": token})
 
+    def _device_of(self, request: web.Request) -> str:
+        return self.tokens[request.headers["Authorization"].removeprefix("Bearer ")]
+
     async def _whoami(self, request: web.Request) -> web.Response:
-        return _json({"user_id": RECORDER})
+        return _json({"user_id": RECORDER, "device_id": self._device_of(request)})
 
     async def _sync(self, request: web.Request) -> web.Response:
         text = request.query.get("since")
         self.since.append(text)
         since = None if text is None else position_of(text, self.world)
+        if since is not None:
+            self.world.forget_whispers(since)
         wanted = msgspec.json.decode(request.query.get("filter", "{}"), type=Filter)
         ends = asyncio.get_running_loop().time() + int(request.query.get("timeout", "0")) / 1000
         while True:
-            body, tells = self.deliveries.sync(since, wanted)
+            body, tells = self.deliveries.sync(since, wanted, counts=self.keys.counts())
             left = ends - asyncio.get_running_loop().time()
             if tells or since is None or left <= 0:
                 return web.Response(body=body, content_type="application/json")
@@ -217,6 +229,17 @@ class FakeHomeserver:
 
     async def _state(self, request: web.Request) -> web.Response:
         return _body(self.deliveries.state(request.match_info["room"]))
+
+    async def _content(self, request: web.Request) -> web.Response:
+        found = request.match_info
+        return _body(self.deliveries.content(found["room"], found["kind"]))
+
+    async def _members(self, request: web.Request) -> web.Response:
+        return _body(self.deliveries.members(request.match_info["room"]))
+
+    async def _send_to_device(self, request: web.Request) -> web.Response:
+        self.to_devices.append(msgspec.json.decode(await request.read()))
+        return _json({})
 
     async def _join(self, request: web.Request) -> web.Response:
         room_id = request.match_info["room"]

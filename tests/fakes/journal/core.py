@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
@@ -13,7 +14,14 @@ from bridge.errors import JournalUnavailableError
 from bridge.lifecycle import TRANSITIONS, EntryState, Trigger
 from bridge.model import Cursor, Group, Loss, Outcome, Stream, Timer
 from bridge.protocols import Clock, Entry, Saying
-from tests.fakes.journal.rows import EntryRow, OrderRow, PlacementRow, StreamRow, sayable
+from tests.fakes.journal.rows import (
+    EntryRow,
+    MessageRow,
+    OrderRow,
+    PlacementRow,
+    StreamRow,
+    sayable,
+)
 
 AT_WORK = frozenset({EntryState.RECEIVED, EntryState.JUDGED, EntryState.SEALED})
 Key = tuple[str, str]
@@ -34,6 +42,7 @@ class MemoryCore:
         self._random = random_bytes
         self._blind_key = blind_key
         self._register: dict[Key, Group] = {}
+        self._standing: dict[Key, Timer | None] = {}
         self._open: dict[Key, StreamRow] = {}
         self._streams: dict[str, StreamRow] = {}
         self._rows: dict[int, EntryRow] = {}
@@ -45,6 +54,9 @@ class MemoryCore:
         self._cursors: dict[str, Cursor] = {}
         self._gaps: list[tuple[Key, Loss]] = []
         self._bodies: set[bytes] = set()
+        self._inboxes: dict[str, dict[bytes, MessageRow]] = {}
+        self._last_message: Counter[str] = Counter()
+        self._given_message: Counter[str] = Counter()
         self._unlisted = 0
         self._superseded: set[str] = set()
         self._office_taken = 0
@@ -78,6 +90,7 @@ class MemoryCore:
             unsealed = row.state in {EntryState.RECEIVED, EntryState.JUDGED}
             assert (row.seen_leaf is None) == unsealed
             assert (row.seq in self._at_work) == (row.state in AT_WORK)
+            assert row.shut is None or row.event is not None
         for stream, found in numbers.items():
             total = self._streams[stream].next_n
             if self._streams[stream].replaced:
@@ -88,6 +101,9 @@ class MemoryCore:
         assert len(set(seen)) == len(seen), "two entries share a seen leaf"
         assert all(self.leaves[index].kind == "seen" for index in seen)
         assert sum(leaf.kind == "gap" for leaf in self.leaves) == len(self._gaps)
+
+    def _shut(self) -> list[EntryRow]:
+        return [row for row in self._rows.values() if row.shut is not None]
 
     async def _turn(self) -> None:
         await asyncio.sleep(0)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from bridge import deadlines
 from bridge.lifecycle import EntryState
-from bridge.model import Event, EventKind, Loss, Relation, RelationType, SpooledFile
+from bridge.model import Event, EventKind, Loss, Relation, RelationType, SpooledFile, Timer
 from bridge.protocols import DownloadOrder, DownloadState, MediaState
+from tests.fakes.journal.core import Key
 from tests.fakes.journal.rows import LONG_AGO, OrderRow, is_due, to_millisecond
 from tests.fakes.journal.streams import StreamVerbs
 
@@ -77,10 +79,23 @@ class DownloadVerbs(StreamVerbs):
             self._give_up(row, "it came after its stream was closed", at)
             return False
         row.state, row.file = DownloadState.SPOOLED, file
-        late = self._insert(stream, _media_event(row.entry.event, row.i, at))
+        timer = self._runs_now(row.entry.event, key, at)
+        late = self._insert(stream, _media_event(row.entry.event, row.i, at, timer))
         if late is not None:
             row.entry, row.i = late, 0
         return True
+
+    def _runs_now(self, parent: Event, key: Key, at: datetime) -> Timer | None:
+        """What ends a message now; as long as its group was told no timers, what ended it then."""
+        if key not in self._standing:
+            return parent.timer
+        return deadlines.running(
+            lasting=deadlines.lasts(parent.kind, parent.upstream),
+            sent_at=parent.sent_at,
+            received_at=at,
+            own_timer=parent.own_timer,
+            standing=self._standing[key],
+        )
 
     def _wake(self, row: OrderRow) -> None:
         """The entry waits no longer once none of its orders does."""
@@ -146,7 +161,7 @@ class DownloadVerbs(StreamVerbs):
         return tuple(names)
 
 
-def _media_event(parent: Event, i: int, at: datetime) -> Event:
+def _media_event(parent: Event, i: int, at: datetime, timer: Timer | None) -> Event:
     own = f"media-{i}"
     return Event(
         group_id=parent.group_id,
@@ -157,8 +172,9 @@ def _media_event(parent: Event, i: int, at: datetime) -> Event:
         sent_at=parent.sent_at,
         observed_at=at,
         relates_to=Relation(type=RelationType.MEDIA, upstream_id=parent.upstream_id),
-        timer=parent.timer,
+        timer=timer,
         own_timer=parent.own_timer,
+        upstream=tuple(fact for fact in parent.upstream if fact[0] == deadlines.STATE_FACT),
         method=parent.method,
         raw=parent.raw,
     )

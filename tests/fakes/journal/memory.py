@@ -6,13 +6,20 @@ from bridge.protocols import Journal
 from tests.fakes.journal.downloads import DownloadVerbs
 from tests.fakes.journal.entries import EntryVerbs
 from tests.fakes.journal.holdings import HoldingVerbs
+from tests.fakes.journal.opening import OpeningVerbs
 from tests.fakes.journal.register import RegisterVerbs
 from tests.fakes.journal.speech import SpeechVerbs
 from tests.fakes.journal.succession import SuccessionVerbs
 
 
 class MemoryJournal(
-    SpeechVerbs, SuccessionVerbs, EntryVerbs, DownloadVerbs, HoldingVerbs, RegisterVerbs
+    SpeechVerbs,
+    SuccessionVerbs,
+    EntryVerbs,
+    DownloadVerbs,
+    OpeningVerbs,
+    HoldingVerbs,
+    RegisterVerbs,
 ):
     """See :class:`bridge.protocols.Journal`. No thread, no file, no clock but the one passed in.
 

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from bridge.lifecycle import EntryState
 from bridge.model import Digest, Group, NoticeState, Outcome
-from bridge.protocols import Placement, Tally, TallyGroup
+from bridge.protocols import Placement, Tally, TallyGroup, UnopenedGroup
 from tests.fakes.journal.core import AT_WORK
 from tests.fakes.journal.placements import PlacementVerbs
 from tests.fakes.journal.rows import EntryRow, to_millisecond
@@ -110,9 +110,23 @@ class RegisterVerbs(PlacementVerbs):
             overdue=sum(row.state in AT_WORK and row.safe_by < to_millisecond(now) for row in rows),
             unlisted=self._unlisted,
             unsplit=len(self._bodies),
+            unopened=self._tally_unopened(),
         )
         await self._turn()
         return tally
+
+    def _tally_unopened(self) -> tuple[UnopenedGroup, ...]:
+        waiting: dict[tuple[str, str, str], list[datetime]] = {}
+        for row in self._shut():
+            if row.shut is not None and not row.shut.gave_up:
+                key = (row.stream.connector, row.stream.group_id, row.shut.why)
+                waiting.setdefault(key, []).append(row.received_at)
+        return tuple(
+            UnopenedGroup(
+                connector=connector, group_id=group_id, why=why, count=len(at), oldest=min(at)
+            )
+            for (connector, group_id, why), at in sorted(waiting.items())
+        )
 
     def _tally_group(self, key: tuple[str, str]) -> TallyGroup:
         mine = [

@@ -45,6 +45,29 @@ def sayable(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
+def is_unopened(event: Event) -> bool:
+    """Whether a key could still show what ``event`` says."""
+    crypto = event.crypto
+    return event.kind is EventKind.ENCRYPTED and crypto is not None and crypto.clear is None
+
+
+@dataclass(slots=True, kw_only=True)
+class MessageRow:
+    """A message to our device; ``raw`` goes once the decrypter has it."""
+
+    number: int
+    raw: bytes | None
+    at: datetime
+
+
+@dataclass(slots=True, kw_only=True)
+class ShutRow:
+    """That an entry is still encrypted, what is in the way, and whether it is a gap by now."""
+
+    why: str = ""
+    gave_up: bool = False
+
+
 @dataclass(slots=True, kw_only=True)
 class StreamRow:
     """A stream and the next number in it. ``replaced``: numbers below it may have left it."""
@@ -96,6 +119,7 @@ class EntryRow:
     next_try: datetime = LONG_AGO
     manifest_due: bool = False
     fixed_deadline: bool = False
+    shut: ShutRow | None = None
 
     def value(self, stream: Stream) -> Entry | None:
         """The row as others see it; None once its content was destroyed."""
@@ -124,7 +148,7 @@ class EntryRow:
 
     @property
     def half_time(self) -> datetime:
-        """Until when media may be waited for."""
+        """Until when media, or a key, may be waited for."""
         time = max(self.safe_by - self.received_at, timedelta(0))
         return to_millisecond(self.received_at + time / 2)
 
@@ -137,6 +161,7 @@ class EntryRow:
     def destroy(self) -> None:
         """The content goes; of the verdict stays what holds no words of a message."""
         self.event = None
+        self.shut = None
         self.record = None
         self.manifest_due = False
         if self.verdict is not None:

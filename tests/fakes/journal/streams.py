@@ -12,14 +12,23 @@ from bridge.groups import apply_sighting, first_sighting
 from bridge.lifecycle import INITIAL, EntryState
 from bridge.model import Batch, Cursor, Event, Group, GroupState, Loss, Sighting
 from bridge.protocols import Appended, EarlierStream, Placement, PlacementKind
+from tests.fakes.journal.inbox import InboxVerbs
 from tests.fakes.journal.placements import PlacementVerbs
-from tests.fakes.journal.rows import EntryRow, OrderRow, StreamRow, sayable, to_millisecond
+from tests.fakes.journal.rows import (
+    EntryRow,
+    OrderRow,
+    ShutRow,
+    StreamRow,
+    is_unopened,
+    sayable,
+    to_millisecond,
+)
 from tests.fakes.journal.timers import TimerVerbs
 
 MOST_PROPOSED = 200
 
 
-class StreamVerbs(TimerVerbs, PlacementVerbs):
+class StreamVerbs(TimerVerbs, InboxVerbs, PlacementVerbs):
     """See :class:`bridge.protocols.Journal`."""
 
     @property
@@ -54,6 +63,7 @@ class StreamVerbs(TimerVerbs, PlacementVerbs):
             self._insert(self._open[batch.connector, event.group_id], event)
             for event in batch.events
         ]
+        self._take_messages(batch.connector, batch.to_device)
         self._unlisted += batch.unlisted
         if batch.cursor is not None:
             self._cursors[batch.connector] = batch.cursor
@@ -184,14 +194,19 @@ class StreamVerbs(TimerVerbs, PlacementVerbs):
         )
         stream.next_n += 1
         self._rows[row.seq] = self._at_work[row.seq] = self._idents[stream.id, ident] = row
+        if is_unopened(event):
+            row.shut, row.next_try = ShutRow(), row.half_time
+        self._order(row, event)
+        if event.missing is not None:
+            self._note_missing(row, event)
+        return row
+
+    def _order(self, row: EntryRow, event: Event) -> None:
         for i, attachment in enumerate(event.attachments):
             order = OrderRow(
                 id=next(self._order_ids), entry=row, i=i, attachment=attachment, due=row.safe_by
             )
             self._orders[order.id] = order
-        if event.missing is not None:
-            self._note_missing(row, event)
-        return row
 
     def _note_missing(self, row: EntryRow, event: Event) -> None:
         loss = Loss(

@@ -67,5 +67,5 @@ class SuccessionVerbs(StreamVerbs):
         )
         row.stream, row.n, row.state, row.verdict = new, new.next_n, INITIAL, None
         new.next_n += 1
-        row.try_again_at(LONG_AGO)
+        row.try_again_at(LONG_AGO if row.shut is None else row.half_time)
         self._idents[new.id, row.ident] = row

@@ -10,7 +10,7 @@ from bridge.lifecycle import EntryState
 from bridge.model import GroupTimer, Timer
 from bridge.protocols import DownloadState
 from tests.fakes.journal.core import AT_WORK, MemoryCore
-from tests.fakes.journal.rows import LONG_AGO, EntryRow, to_millisecond
+from tests.fakes.journal.rows import LONG_AGO, EntryRow, sayable, to_millisecond
 
 
 class TimerVerbs(MemoryCore):
@@ -23,6 +23,7 @@ class TimerVerbs(MemoryCore):
             if known is None:
                 continue
             self._put_group(replace(known, timer=timer.shortest))
+            self._standing[connector, timer.group_id] = _kept(timer.standing)
             for row in self._rows.values():
                 if (row.stream.connector, row.stream.group_id) == (connector, timer.group_id):
                     self._replan(row, timer.standing)
@@ -31,7 +32,7 @@ class TimerVerbs(MemoryCore):
         if row.event is None or row.fixed_deadline:
             return
         deadline = deadlines.replan(
-            kind=row.event.kind,
+            lasting=deadlines.lasts(row.event.kind, row.event.upstream),
             sent_at=row.event.sent_at,
             received_at=row.event.observed_at,
             own_timer=row.event.own_timer,
@@ -48,7 +49,8 @@ class TimerVerbs(MemoryCore):
         if row.state in AT_WORK and (safe_by, expires_at) != (row.safe_by, row.expires_at):
             nearer = safe_by < row.safe_by
             row.safe_by, row.expires_at = safe_by, expires_at
-            if row.state is EntryState.JUDGED and waiting:
+            is_resting = row.state is EntryState.RECEIVED and not row.attempts
+            if (row.state is EntryState.JUDGED and waiting) or (is_resting and row.shut):
                 row.next_try = row.half_time
             elif nearer:
                 row.next_try = LONG_AGO
@@ -56,3 +58,8 @@ class TimerVerbs(MemoryCore):
             if safe_by < order.due:
                 order.next_try = LONG_AGO
             order.due = safe_by
+
+
+def _kept(timer: Timer | None) -> Timer | None:
+    """The timer as a table can hold it."""
+    return None if timer is None else replace(timer, basis=sayable(timer.basis))

@@ -30,9 +30,9 @@ async def _list(house: House, *groups: ListedGroup) -> None:
     await house.admission.begin()
 
 
-async def _sight(house: House, presence: Presence, *, encrypted: bool = False) -> None:
+async def _sight(house: House, presence: Presence, *, unreadable: bool = False) -> None:
     """The platform tells of the group."""
-    house.connector.deliver(sightings=[samples.sighting(presence, encrypted=encrypted)])
+    house.connector.deliver(sightings=[samples.sighting(presence, unreadable=unreadable)])
     await house.listen()
 
 
@@ -274,9 +274,9 @@ async def test_a_return_that_was_heard_of_late_is_a_return(house: House) -> None
 # The notice
 
 
-async def _joined(house: House, *, encrypted: bool = False) -> Group:
+async def _joined(house: House, *, unreadable: bool = False) -> Group:
     await _list(house, LISTED)
-    await _sight(house, Presence.JOINED, encrypted=encrypted)
+    await _sight(house, Presence.JOINED, unreadable=unreadable)
     await house.admission.round()
     return await house.group()
 
@@ -411,7 +411,7 @@ async def test_a_notice_that_hangs_settles(house: House, monkeypatch: pytest.Mon
 
 async def test_an_encrypted_room_settles_without_a_notice_in_clear(house: House) -> None:
     """Nothing is posted in clear text, and what can be recorded is stored."""
-    group = await _joined(house, encrypted=True)
+    group = await _joined(house, unreadable=True)
     assert group.state is GroupState.NOT_RECORDING
     assert group.notice is NoticeState.REFUSED
     assert house.connector.announcements == []

@@ -47,7 +47,7 @@ def group(
 def sighting(
     presence: Presence = Presence.JOINED,
     *,
-    encrypted: bool | None = False,
+    unreadable: bool | None = False,
     successor: str | None = None,
     name: str | None = None,
     by: str | None = None,
@@ -59,14 +59,14 @@ def sighting(
         at=NOW,
         name=name,
         by=by,
-        encrypted=encrypted,
+        unreadable=unreadable,
         successor=successor,
     )
 
 
 SIGHTINGS = tuple(
-    sighting(presence, encrypted=encrypted, successor=successor, name=name, by="@ada:example.org")
-    for presence, encrypted, successor, name in product(
+    sighting(presence, unreadable=unreadable, successor=successor, name=name, by="@ada:example.org")
+    for presence, unreadable, successor, name in product(
         Presence, (False, True, None), (None, "!next:example.org"), (None, "Renamed")
     )
 )
@@ -143,7 +143,7 @@ def test_joining_sets_an_approved_group_to_work() -> None:
 def test_an_encrypted_room_is_not_recording() -> None:
     """An encrypted room that is joined or turns encrypted stops recording and says why."""
     for state in (GroupState.APPROVED, GroupState.ACTIVE):
-        after = apply_sighting(group(state), sighting(encrypted=True))
+        after = apply_sighting(group(state), sighting(unreadable=True))
         assert (after.state, after.note) == (GroupState.NOT_RECORDING, groups.ENCRYPTED)
         again = apply_sighting(after, sighting())
         assert (again.state, again.note) == (GroupState.ACTIVE, "")
@@ -199,7 +199,7 @@ def test_a_successor_is_named_for_good() -> None:
 @pytest.mark.parametrize("presence", [Presence.INVITED, Presence.JOINED])
 def test_an_unknown_group_is_proposed(presence: Presence) -> None:
     """An invitation, or being put into a group, proposes it and does no more."""
-    seen = sighting(presence, name="Flood cell", by="@ada:example.org", encrypted=False)
+    seen = sighting(presence, name="Flood cell", by="@ada:example.org", unreadable=False)
     found = first_sighting(seen, connector="matrix", platform="matrix")
     assert found is not None
     assert (found.state, found.presence, found.name) == (
@@ -222,21 +222,21 @@ def test_approval_of_a_joined_group_waits_for_its_state() -> None:
     proposed = group(GroupState.PROPOSED, Presence.JOINED, groups.UNAPPROVED)
     approved = apply_step(proposed, StepKind.APPROVE)
     assert (approved.state, approved.note) == (GroupState.APPROVED, groups.JOINED)
-    assert apply_sighting(approved, sighting(encrypted=None)) == approved
+    assert apply_sighting(approved, sighting(unreadable=None)) == approved
     active = apply_sighting(approved, sighting())
     assert (active.state, active.note) == (GroupState.ACTIVE, "")
     paused = apply_step(active, StepKind.PAUSE)
     assert paused.state is GroupState.PAUSED
     assert apply_step(paused, StepKind.RESUME) == approved
-    deaf = apply_sighting(approved, sighting(encrypted=True))
+    deaf = apply_sighting(approved, sighting(unreadable=True))
     assert (deaf.state, deaf.note) == (GroupState.NOT_RECORDING, groups.ENCRYPTED)
 
 
 @pytest.mark.parametrize("state", [GroupState.PROPOSED, GroupState.PAUSED])
 def test_a_part_of_the_state_does_not_unlearn_encryption(state: GroupState) -> None:
     """What leaves encryption open keeps the note of it, and the approval after it is deaf."""
-    known = apply_sighting(group(state), sighting(encrypted=True))
-    after = apply_sighting(known, sighting(encrypted=None, name="Renamed"))
+    known = apply_sighting(group(state), sighting(unreadable=True))
+    after = apply_sighting(known, sighting(unreadable=None, name="Renamed"))
     assert (after.name, after.note) == ("Renamed", groups.ENCRYPTED)
     assert apply_step(after, StepKind.APPROVE).state is GroupState.NOT_RECORDING
 
@@ -245,10 +245,10 @@ def test_a_part_of_the_state_does_not_let_it_hear() -> None:
     """A group that is not recording stays so, with its reason, whatever note came between."""
     for note in (groups.ENCRYPTED, "notice refused: encrypted room"):
         deaf = group(GroupState.NOT_RECORDING, Presence.JOINED, note)
-        after = apply_sighting(deaf, sighting(encrypted=None))
+        after = apply_sighting(deaf, sighting(unreadable=None))
         assert (after.state, after.note) == (GroupState.NOT_RECORDING, groups.ENCRYPTED)
     active = group(GroupState.ACTIVE, Presence.JOINED)
-    assert apply_sighting(active, sighting(encrypted=None)) == active
+    assert apply_sighting(active, sighting(unreadable=None)) == active
 
 
 def test_a_pause_does_not_make_an_encrypted_room_readable() -> None:

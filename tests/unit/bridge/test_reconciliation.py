@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import fcntl
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from bridge import keys
 from bridge.app import new_folder, open_journal, open_office, read_settings
 from bridge.app.reconciliation import reconcile
 from bridge.clock import SystemClock
@@ -17,6 +20,8 @@ from bridge.errors import ConfigError
 from bridge.protocols import RequestKind
 from bridge.reconcile import FILE, Progress, Report
 from bridge.reconcile.progress import write_progress
+from bridge.reconcile.unclaimed import FILE as UNCLAIMED_FILE
+from bridge.reconcile.unclaimed import read_unclaimed
 from config.settings import Settings
 from tests.fakes import samples
 from tests.fakes.clock import FakeClock
@@ -130,6 +135,30 @@ async def test_a_recorder_that_ends_leaves_it_to_us(settings: Settings) -> None:
     report = await reconcile(settings, source=False, by="t", show=show, clock=clock)
     assert (report.subject, report.fits) == ("store", True)
     assert await _taken(settings) == 1
+
+
+async def test_what_waits_for_a_group_is_left_to_the_next_recorder(settings: Settings) -> None:
+    """An open act of a lost journal stands in the store, and its group is not registered."""
+    stream_key = b"k" * 32
+    stream = keys.stream_id(stream_key, "matrix", "!a:example.org")
+    act = {
+        "v": 1,
+        "kind": "open",
+        "at": "2026-03-01T09:00:00.000Z",
+        "stream": stream,
+        "stream_key": base64.urlsafe_b64encode(stream_key).decode(),
+        "gid": "0" * 16,
+        "platform": "matrix",
+        "group": {"id": "!a:example.org"},
+    }
+    data = settings.service.data_dir
+    folder = data / "store" / "v1" / "demo" / "acts" / "2026" / "03" / "01"
+    folder.mkdir(parents=True)
+    (folder / "000000000000.json").write_bytes(json.dumps(act).encode())
+    assert not (await reconcile(settings, source=False, by="t", show=lambda _: None)).fits
+    await reconcile(settings, source=True, by="t", show=lambda _: None)
+    (waiting,) = await asyncio.to_thread(read_unclaimed, data / UNCLAIMED_FILE)
+    assert (waiting.stream, waiting.group_id) == (stream, "!a:example.org")
 
 
 async def test_a_folder_that_cannot_be_used_is_named(settings: Settings) -> None:

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 import structlog
 from rich.console import Console
+from rich.progress import Progress as Bars
 
 from bridge.app import new_folder
 from bridge.cli import reconcile
-from bridge.reconcile import DayReport, GroupReport, Report
+from bridge.reconcile import DayReport, GroupReport, Progress, Report
 from tests.fakes import samples
 
 
@@ -77,6 +78,18 @@ def test_a_person_reads_what_was_found(config: Path, capsys: pytest.CaptureFixtu
     assert "1 foreign" in said.err
     assert "records/stray.json" in said.err
     assert "Something does not fit." in said.err
+
+
+def test_a_rest_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    """Once for each rest, where no bar is shown too: nobody takes it for hanging."""
+    console = Console(stderr=True, width=120, force_terminal=False)
+    with Bars(console=console, transient=True) as bars:
+        screen = reconcile.Screen(bars)
+        for resting in (False, True, True, False, True):
+            screen.show(Progress(number=1, at="", phase="records", done=1, resting=resting))
+            (task,) = bars.tasks
+            assert task.description == ("records, waiting" if resting else "records")
+    assert capsys.readouterr().err.count("goes on by itself") == 2
 
 
 def test_days_are_a_table(capsys: pytest.CaptureFixture[str]) -> None:

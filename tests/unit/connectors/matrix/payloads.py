@@ -83,6 +83,7 @@ def mapped(
         raw,
         room=room,
         timers=room.timers(ROOM, server_default(default_retention)),
+        encrypted=room.encrypted,
         own_user=RECORDER,
         observed_at=SEEN_AT,
         method=CaptureMethod.LIVE,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -171,6 +172,17 @@ async def test_an_unsplit_body_is_on_the_error(server: FakeHomeserver, intake: I
     with pytest.raises(EnvelopeError) as caught:
         await intake.take()
     assert caught.value.body == b"x" * 65_536
+
+
+async def test_a_rest_between_bad_parts_is_no_answer(
+    server: FakeHomeserver, intake: Intake
+) -> None:
+    """While no part of the stream is due, the platform is not heard."""
+    server.answer("/sync", Reply(body=HTML), times=None)
+    while not intake.batches:
+        with suppress(EnvelopeError):
+            await intake.take()
+    assert [(each.answered, each.events) for each in intake.batches] == [(False, ())]
 
 
 async def test_nobody_listens(tmp_path: Path) -> None:

@@ -126,7 +126,7 @@ def test_a_part_of_the_state_says_nothing_of_encryption() -> None:
         for room, wanted in ((joined, None), (entered, False)):
             envelope = SyncEnvelope(next_batch="s2", joined={ROOM: room})
             delivery = reader().read(envelope, PLACE, approved=approved, at=SEEN_AT)
-            assert [sighting.encrypted for sighting in delivery.sightings] == [wanted]
+            assert [sighting.unreadable for sighting in delivery.sightings] == [wanted]
 
 
 def test_an_invitation_says_only_that_a_group_is_encrypted() -> None:
@@ -135,7 +135,7 @@ def test_an_invitation_says_only_that_a_group_is_encrypted() -> None:
     for shown, wanted in (((CREATE, INVITE), None), ((CREATE, encryption, INVITE), True)):
         envelope = SyncEnvelope(next_batch="s2", invited={ROOM: shown})
         delivery = reader().read(envelope, Place(), approved=frozenset({ROOM}), at=SEEN_AT)
-        assert [sighting.encrypted for sighting in delivery.sightings] == [wanted]
+        assert [sighting.unreadable for sighting in delivery.sightings] == [wanted]
 
 
 def test_a_part_of_the_state_makes_no_roster() -> None:
@@ -157,11 +157,11 @@ def test_the_state_of_a_recorded_group_is_told_until_it_is_kept() -> None:
     assert subject.adopt(ROOM, (CREATE, JOIN), PLACE)
     begun = subject.begin(ROOM, PLACE, SEEN_AT)
     assert (begun.place, begun.events) == (PLACE, [])
-    assert [sighting.encrypted for sighting in begun.sightings] == [False]
+    assert [sighting.unreadable for sighting in begun.sightings] == [False]
     envelope = SyncEnvelope(next_batch="s2")
     for _ in range(2):
         delivery = subject.read(envelope, PLACE, approved=frozenset({ROOM}), at=SEEN_AT)
-        assert [sighting.encrypted for sighting in delivery.sightings] == [False]
+        assert [sighting.unreadable for sighting in delivery.sightings] == [False]
     subject.kept(delivery)
     again = subject.read(envelope, PLACE, approved=frozenset({ROOM}), at=SEEN_AT)
     assert again.sightings == []

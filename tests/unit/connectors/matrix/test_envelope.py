@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from bridge.canonical.json import Json
 from bridge.errors import EnvelopeError
 from connectors.matrix import envelope
+from connectors.matrix.device_news import DeviceNews
 from connectors.matrix.envelope import (
     EventContext,
     JoinedRoom,
@@ -98,7 +99,14 @@ def syncs() -> st.SearchStrategy[dict[str, Json]]:
             "presence": values(),
             "next_batch": texts(),
         },
-        optional={"rooms": joined, "account_data": scalars()},
+        optional={
+            "rooms": joined,
+            "account_data": scalars(),
+            "to_device": st.fixed_dictionaries({"events": events()}),
+            "device_lists": values(),
+            "device_one_time_keys_count": values(),
+            "device_unused_fallback_key_types": values(),
+        },
     )
 
 
@@ -141,6 +149,32 @@ def test_memberships_are_told_apart() -> None:
         assert found.joined == {}
         assert found.left == {"!b:x": JoinedRoom(timeline=(GOOD,))}
         assert found.invited == {"!c:x": (b'{"type":"x"}',)}
+
+
+def test_what_is_for_our_device_alone() -> None:
+    """To-device messages keep their bytes and order; what is told of devices is read."""
+    body = (
+        b'{"to_device":{"events":[{"type":"m.room_key", "n":1},%s,{"n":2.0}]},"next_batch":"s",'
+        b'"device_lists":{"changed":["@a:x"],"left":["@b:x"]},'
+        b'"device_one_time_keys_count":{"signed_curve25519":7},'
+        b'"device_unused_fallback_key_types":[]}' % GOOD
+    )
+    for found in (split_sync(body), scanned(body)):
+        assert found.to_device == (b'{"type":"m.room_key", "n":1}', GOOD, b'{"n":2.0}')
+        assert found.devices == DeviceNews(
+            changed=("@a:x",), left=("@b:x",), one_time=7, fallback_unused=False
+        )
+
+
+@pytest.mark.parametrize("hostile", HOSTILE.values(), ids=HOSTILE.keys())
+def test_a_hostile_to_device_message_costs_no_neighbour(hostile: bytes) -> None:
+    """A message to our device that cannot be parsed stands beside the others."""
+    found = split_sync(
+        b'{"next_batch":"s","to_device":{"events":[%s,%s]},"rooms":{"join":{"!a:x":{"timeline":'
+        b'{"events":[%s]}}}}}' % (hostile, GOOD, GOOD)
+    )
+    assert found.to_device == (hostile, GOOD)
+    assert found.joined["!a:x"].timeline == (GOOD,)
 
 
 def test_the_last_of_duplicates_holds() -> None:
@@ -193,6 +227,8 @@ UNSPLITTABLE = {
     "events no list": b'{"next_batch":"s","rooms":{"join":{"!a:x":{"timeline":{"events":{}}}}}}',
     "events no value": b'{"next_batch":"s","rooms":{"join":{"!a:x":{"timeline":{"events":}}}}}',
     "keys no text": b'{next_batch:"s"}',
+    "to-device no list": b'{"next_batch":"s","to_device":{"events":{}}}',
+    "to-device truncated": b'{"next_batch":"s","to_device":{"events":[{}',
 }
 
 

@@ -50,6 +50,7 @@ def test_a_text_message_whole() -> None:
         raw,
         room=room,
         timers=GroupTimer(group_id=ROOM, standing=Timer(seconds=60, basis="server default")),
+        encrypted=False,
         own_user=RECORDER,
         observed_at=SEEN_AT,
         method=CaptureMethod.BACKFILL,

@@ -17,6 +17,8 @@ from tests.unit.connectors.matrix.payloads import (
     RECORDER,
     dumps,
     event,
+    facts,
+    mapped,
     message,
     room_of,
     state,
@@ -46,7 +48,7 @@ def test_a_new_room_is_empty() -> None:
     room = RoomState()
     assert (room.name, room.topic, room.successor, room.pinned) == (None, None, None, ())
     assert not room.encrypted
-    assert (timers(room), room.timer_problem) == ((None, None), None)
+    assert timers(room) == (None, None)
     assert room.members == {}
     assert room.membership(CLERK) is room.display_name(CLERK) is None
     assert room.roster_bytes() == b"[]"
@@ -132,28 +134,27 @@ def test_retention_in_seconds() -> None:
     room = room_of(begins)
     assert timers(room) == (Timer(seconds=4.5, basis="m.room.retention"), None)
     over = room_of(begins, state("m.room.retention", {}))
-    assert (timers(over), over.timer_problem) == ((None, None), None)
+    assert timers(over) == (None, None)
+    assert "problem" not in facts(mapped(state("m.room.retention", {})))
 
 
 @pytest.mark.parametrize("lifetime", [0, -1, "4000", 1e18, 10**400, True, [4000], {}])
 def test_an_unusable_retention_is_a_problem_in_words(lifetime: Json) -> None:
     """A lifetime that is no number of milliseconds gives no timer and one sentence."""
-    raw = b'{"type":"m.room.retention","state_key":"","content":{"max_lifetime":%s}}'
-    room = room_of(raw % json.dumps(lifetime).encode())
-    assert timers(room) == (None, None)
-    assert room.timer_problem is not None
-    assert room.timer_problem.endswith(".")
+    raw = state("m.room.retention", {"max_lifetime": lifetime})
+    assert timers(room_of(raw)) == (None, None)
+    assert facts(mapped(raw))["problem"].endswith(".")
 
 
 @pytest.mark.parametrize("lifetime", [b"NaN", b"1e999", b"9" * 5000, b"[" * 2000 + b"]" * 2000])
-def test_an_undecodable_retention_is_a_problem_too(lifetime: bytes) -> None:
-    """Numbers that no parser takes leave the rest of the event readable."""
+def test_an_undecodable_retention_is_none_too(lifetime: bytes) -> None:
+    """Numbers that no parser takes are no timer, and the next setting counts."""
     raw = b'{"content":{"max_lifetime":%s},"type":"m.room.retention","state_key":""}' % lifetime
     room = room_of(raw)
     assert timers(room) == (None, None)
-    assert room.timer_problem is not None
+    assert room.knows_standing
     room.apply(state("m.room.retention", {"max_lifetime": 1000}))
-    assert room.timer_problem is None
+    assert timers(room) == (Timer(seconds=1.0, basis="m.room.retention"), None)
 
 
 @pytest.mark.parametrize(
@@ -169,22 +170,23 @@ def test_an_undecodable_retention_is_a_problem_too(lifetime: bytes) -> None:
 )
 def test_disappearing_timer(content: Json, timer: tuple[float, str] | None) -> None:
     """The room's own timer says when it starts; empty or zero means off."""
-    room = room_of(state("com.beeper.disappearing_timer", content))
+    raw = state("com.beeper.disappearing_timer", content)
+    room = room_of(raw)
     expected = timer and Timer(
         seconds=timer[0],
         basis=f"com.beeper.disappearing_timer{timer[1]}",
         from_receipt=timer[1] == ":after_read",
     )
     assert timers(room) == (None, expected)
-    assert room.timer_problem is None
+    assert "problem" not in facts(mapped(raw))
 
 
 def test_an_unusable_disappearing_timer_is_a_problem() -> None:
     """A timer below zero is none, and said so."""
     content: Json = {"type": "after_send", "timer": -5}
-    room = room_of(state("com.beeper.disappearing_timer", content))
-    assert timers(room) == (None, None)
-    assert room.timer_problem is not None
+    raw = state("com.beeper.disappearing_timer", content)
+    assert timers(room_of(raw)) == (None, None)
+    assert facts(mapped(raw))["problem"].endswith(".")
 
 
 @pytest.mark.parametrize(

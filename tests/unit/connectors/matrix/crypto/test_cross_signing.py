@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from bridge.model import DeviceTrust
 from connectors.matrix.crypto.cross_signing import (
     CrossSigning,
-    DeviceTrust,
     Published,
     Usage,
     from_seed_text,

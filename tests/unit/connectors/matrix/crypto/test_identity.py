@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from connectors.matrix.crypto.cross_signing import DeviceTrust
+from bridge.model import DeviceTrust
 from connectors.matrix.crypto.identity import DeviceSeen
 from connectors.matrix.crypto.recovery_key import RecoveryKey
 from connectors.matrix.crypto.secret_storage import (
