@@ -43,7 +43,9 @@ def test_the_text_names_keys_and_digests_of_the_example(name: str) -> None:
 def test_every_field_of_a_record_is_explained() -> None:
     """The table has each field of the example; attachments and encryption are explained below."""
     explained = table_cells(section("docs/formats.md", "Record"))
-    assert set(msgspec.json.decode(RECORD, type=dict[str, object])) | {"media", "crypto"} == set(explained)
+    assert set(msgspec.json.decode(RECORD, type=dict[str, object])) | {"media", "crypto"} == set(
+        explained
+    )
 
 
 def test_every_kind_of_placed_document_is_named() -> None:
@@ -55,7 +57,8 @@ def test_every_kind_of_placed_document_is_named() -> None:
 def test_every_count_of_the_status_is_explained() -> None:
     """What the status counts beside the groups is explained in its section."""
     text = section("docs/formats.md", "Status")
-    for word in ("seen", "unlisted", "unsplit", "log.size", "checkpoint_at", "entries_by_state"):
+    nested = ("log.size", "checkpoint_at", "entries_by_state")
+    for word in ("seen", "unlisted", "unsplit", "unopened", *nested):
         assert f"`{word}`" in text, word
 
 
