@@ -14,6 +14,7 @@ import argparse
 import asyncio
 import contextlib
 import hashlib
+import itertools
 import random
 import sys
 import tempfile
@@ -146,10 +147,14 @@ async def talk(scene: Scene, name: str) -> list[Said]:
     return said
 
 
-async def texts(scene: Scene, name: str, count: int, *, rotate_every: int) -> list[Said]:
-    """Messages one after the other, with a new key now and then."""
-    said = []
-    for number in range(count):
+async def texts(
+    scene: Scene, name: str, count: int, *, rotate_every: int, until: asyncio.Event | None = None
+) -> list[Said]:
+    """Messages one after the other, ``count`` and on to ``until``, with a new key now and then."""
+    said: list[Said] = []
+    for number in itertools.count():
+        if number >= count and (until is None or until.is_set()):
+            break
         if number and number % rotate_every == 0:
             await scene.clerk.rotate(scene.room)
         body = f"{name} {number}: approve option B, go ahead"
@@ -174,11 +179,13 @@ async def measure(
     figures.said += await texts(scene, "down", plan.down, rotate_every=plan.rotate_every)
     progress(f"said {plan.down} while it was down")
     await scene.recorder.spawn()
+    killed = asyncio.Event()
     talking = asyncio.create_task(
-        texts(scene, "killed", plan.count, rotate_every=plan.rotate_every)
+        texts(scene, "killed", plan.count, rotate_every=plan.rotate_every, until=killed)
     )
     try:
         figures.kills = await _kill(scene, plan, talking, progress)
+        killed.set()
         figures.said += await talking
     finally:
         talking.cancel()
