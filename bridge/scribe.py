@@ -169,7 +169,7 @@ class Scribe:
 
     async def _number_of(self, stream: str, upstream_id: str) -> int | None:
         try:
-            found = await self._journal.find(stream, upstream_id)
+            found = await self._journal.find_open(stream, upstream_id)
         except JournalKeyError:  # what does not open must not keep the others out
             return None
         return None if found is None else found.n

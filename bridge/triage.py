@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -16,8 +15,10 @@ from bridge.canonical import Leaf
 from bridge.errors import JournalUnavailableError
 from bridge.lifecycle import EntryState
 from bridge.model import Context, EventKind, Outcome, Reason, Utterance, Verdict
+from bridge.patience import Patience, waits_for_key, waits_since, was_awaited
 from bridge.protocols import Classifier, Clock, Entry, Journal
 from bridge.seal import Sealer, area_of
+from bridge.surroundings import Surroundings, utterance_of
 
 log = structlog.get_logger(__name__)
 
@@ -28,10 +29,6 @@ TURN_SECONDS = 0.25
 HURRIED_SECONDS = 0.05
 """The least that a classifier is given, however little time is left."""
 
-WINDOW = 12
-"""Messages of a group kept at hand as context; the policy decides how far back it looks."""
-
-STREAMS_AT_HAND = 256
 IDLE_SECONDS = 0.25
 _NOTHING = timedelta(0)
 PAUSE = timedelta(seconds=2)
@@ -63,7 +60,8 @@ class Triage:
         self._budget = budget
         self._thread = _worker()
         self._busy: asyncio.Future[Verdict] | None = None
-        self._windows: OrderedDict[str, deque[Utterance]] = OrderedDict()
+        self._surroundings = Surroundings(journal)
+        self._patience = Patience(journal, clock)
         self._paused = ""
         self._put_off_for: dict[int, str] = {}
         self.hurried = False
@@ -100,7 +98,7 @@ class Triage:
         now = self._clock.now()
         received = await self._journal.claim(EntryState.RECEIVED, now=now, limit=AT_ONCE)
         self._paused = ""
-        waits = (max(now - entry.event.observed_at, _NOTHING) for entry in received)
+        waits = (max(now - waits_since(entry), _NOTHING) for entry in received)
         self.lag = max(waits, default=_NOTHING).total_seconds()
         if received:
             await self._guarded(received, self._judge)
@@ -144,37 +142,50 @@ class Triage:
         next_try = self._clock.now() + pause
         await self._journal.fail(entry.seq, error=name, next_try=next_try)
 
-    async def _judge(self, entries: Sequence[Entry]) -> None:
+    async def _judge(self, entries: Sequence[Entry], *, patient: bool = True) -> None:
         """(4) Classify in the order of each stream. Crash here: classified again, the same.
 
-        What a slow classifier does not get to in its turn is claimed again, the urgent first.
+        What a slow classifier does not get to in its turn is claimed again, the urgent first. What
+        refers to an encrypted message waits for its key, for as long as it is ``patient``.
         """
-        verdicts: list[tuple[int, Verdict]] = []
+        verdicts: dict[int, Verdict] = {}
+        waiting: list[Entry] = []
         until = self._clock.monotonic() + TURN_SECONDS
         for entry in _in_turn(entries):
-            utterance = _utterance(entry)
-            context = await self._context(entry, utterance)
-            verdict = await self._classify(utterance, context, seconds=self._seconds_for(entry))
-            verdict = await self._kept_apart(entry, verdict)
-            self._remember(entry.stream.id, utterance, verdict)
-            verdicts.append((entry.seq, verdict))
+            context = await self._context(entry)
+            if patient and self._patience.lasts_for(entry) and waits_for_key(context.target):
+                waiting.append(entry)
+                continue
+            verdict = await self._verdict(entry, context)
+            self._surroundings.remember(entry, verdict)
+            verdicts[entry.seq] = verdict
             if verdict.restricted:
                 log.error("restricted_marking", stream=entry.stream.id, n=entry.n)
             if self._clock.monotonic() >= until:
                 break
-        await self._journal.judge(verdicts)
+        kinds = {entry.seq: entry.event.kind for entry in entries}
+        await self._journal.judge(list(verdicts.items()), kinds=kinds)
+        await self._patience.put_off(waiting)
+        if any(was_awaited(entry) and entry.seq in verdicts for entry in entries):
+            await self._patience.end()
+
+    async def _verdict(self, entry: Entry, context: Context) -> Verdict:
+        utterance = utterance_of(entry)
+        verdict = await self._classify(utterance, context, seconds=self._seconds_for(entry))
+        return await self._kept_apart(entry, verdict)
 
     async def _seal(self, entries: Sequence[Entry]) -> None:
         """(5) Fix the bytes. Crash here: sealed again with a new salt; none was stored yet.
 
         What a captured message leaned on is kept before that message is sealed: a crash between
-        leaves the message judged, and its antecedents are looked for again.
+        leaves the message judged, and its antecedents are looked for again. While one of those is
+        encrypted, the message waits for its key.
         """
         leaning = [entry for entry in entries if _leans(entry)]
         await self._fix([entry for entry in entries if not _leans(entry)])
-        for entry in leaning:
-            await self._promote_context(entry)
-        await self._fix(leaning)
+        waiting = [entry for entry in leaning if not await self._promote_context(entry)]
+        await self._patience.put_off(waiting)
+        await self._fix([entry for entry in leaning if entry not in waiting])
 
     async def _fix(self, entries: Sequence[Entry]) -> None:
         if entries:
@@ -215,66 +226,48 @@ class Triage:
 
     async def _kept_apart(self, entry: Entry, verdict: Verdict) -> Verdict:
         """A late attachment of a restricted message is restricted with it."""
-        relation = entry.event.relates_to
-        if entry.event.kind is not EventKind.MEDIA or relation is None:
+        if entry.event.kind is not EventKind.MEDIA:
             return verdict
-        parent = await self._journal.find(entry.stream.id, relation.upstream_id)
+        parent = await self._surroundings.parent(entry)
         if parent is None or parent.verdict is None or not parent.verdict.restricted:
             return verdict
         return replace(verdict, outcome=Outcome.REVIEW, restricted=True)
 
-    async def _context(self, entry: Entry, utterance: Utterance) -> Context:
-        window = await self._window(entry)
-        before = [u for u in window if u.sent_at <= utterance.sent_at]
-        target = None
-        if utterance.relates_to is not None:
-            target = await self._target(entry, utterance.relates_to.upstream_id, window)
+    async def _context(self, entry: Entry) -> Context:
         return Context(
-            before=tuple(sorted(before, key=lambda u: u.sent_at)),
-            target=target,
+            before=await self._surroundings.before(entry),
+            target=await self._surroundings.target(entry),
             capture_all=self._capture_all or entry.stream.capture_all,
         )
 
-    async def _target(
-        self, entry: Entry, upstream_id: str, window: deque[Utterance]
-    ) -> Utterance | None:
-        for candidate in window:
-            if candidate.upstream_id == upstream_id:
-                return candidate
-        found = await self._journal.find(entry.stream.id, upstream_id)
-        return _utterance(found) if found is not None else None
+    async def _promote_context(self, entry: Entry) -> bool:
+        """What a captured message leaned on is kept with it, though it seemed trivial before.
 
-    async def _window(self, entry: Entry) -> deque[Utterance]:
-        stream = entry.stream.id
-        if stream not in self._windows:
-            earlier = await self._journal.recent(stream, before=entry.n, limit=WINDOW)
-            self._windows[stream] = deque(map(_utterance, earlier), maxlen=WINDOW)
-            if len(self._windows) > STREAMS_AT_HAND:
-                self._windows.popitem(last=False)
-        self._windows.move_to_end(stream)
-        return self._windows[stream]
-
-    def _remember(self, stream: str, utterance: Utterance, verdict: Verdict) -> None:
-        self._windows[stream].append(_decided(utterance, verdict))
-
-    async def _promote_context(self, entry: Entry) -> None:
-        """What a captured message leaned on is kept with it, though it seemed trivial before."""
+        False: some of it is still encrypted, and there is time to wait for its key.
+        """
+        patient = self._patience.lasts_for(entry)
+        undecided = False
         for upstream_id in entry.verdict.context if entry.verdict else ():
-            found = await self._journal.find(entry.stream.id, upstream_id)
+            found = await self._journal.find_open(entry.stream.id, upstream_id)
             if found is not None:
-                found = await self._settled(found)
-            if found is not None and found.state is EntryState.DISCARDED:
+                found = await self._settled(found, patient=patient)
+            if found is None:
+                continue
+            if found.state is EntryState.DISCARDED:
                 await self._promote(found, because=entry)
+            undecided = undecided or found.state is EntryState.RECEIVED
+        return not (undecided and patient)
 
-    async def _settled(self, found: Entry) -> Entry | None:
+    async def _settled(self, found: Entry, *, patient: bool) -> Entry | None:
         """An antecedent that is judged, and sealed if it was to be discarded.
 
         It may still be in a backlog, or wait for its media: what comes later is an entry of its
         own. Each medium that comes between a sealing and its commit asks for another sealing.
+        One that is encrypted is not judged here: nobody leased it, and its key may come meanwhile.
         """
         seq = found.seq
-        if found.state is EntryState.RECEIVED:
-            await self._judge([found])
+        if found.state is EntryState.RECEIVED and found.event.kind is not EventKind.ENCRYPTED:
+            await self._judge([found], patient=patient)
         for _ in range(len(found.event.attachments) + 1):
             now = await self._journal.entry(seq)
             if now is None or now.state is not EntryState.JUDGED or not _is_discard(now):
@@ -300,14 +293,7 @@ class Triage:
             safe_by=deadlines.promoted(now).safe_by,
             leaf=Leaf.decision(at=now, ref=entry.seen_leaf, verdict=verdict, by="policy"),
         ):
-            self._revise(entry, verdict)
-
-    def _revise(self, entry: Entry, verdict: Verdict) -> None:
-        """What follows, its late attachments for one, must see the entry as it is now."""
-        window = self._windows.get(entry.stream.id, deque())
-        for i, utterance in enumerate(window):
-            if utterance.upstream_id == entry.event.upstream_id:
-                window[i] = _decided(utterance, verdict)
+            self._surroundings.revise(entry, verdict)
 
 
 def _worker() -> ThreadPoolExecutor:
@@ -330,27 +316,3 @@ def _leans(entry: Entry) -> bool:
     """A captured message that is understood only with others."""
     verdict = entry.verdict
     return verdict is not None and verdict.outcome is Outcome.CAPTURE and bool(verdict.context)
-
-
-def _utterance(entry: Entry) -> Utterance:
-    """An entry as the classifier reads it."""
-    event = entry.event
-    utterance = Utterance(
-        upstream_id=event.upstream_id,
-        kind=event.kind,
-        sender_id=event.sender.id if event.sender else "",
-        sent_at=event.sent_at or event.observed_at,
-        body=event.body or "",
-        relates_to=event.relates_to,
-        attachments=len(event.attachments) or int(event.kind is EventKind.MEDIA),
-    )
-    return utterance if entry.verdict is None else _decided(utterance, entry.verdict)
-
-
-def _decided(utterance: Utterance, verdict: Verdict) -> Utterance:
-    return replace(
-        utterance,
-        outcome=verdict.outcome,
-        score=verdict.score,
-        codes=tuple(reason.code for reason in verdict.reasons),
-    )

@@ -18,7 +18,7 @@ from bridge.errors import (
     ObjectStoreUnavailableError,
 )
 from bridge.lifecycle import EntryState
-from bridge.model import CaptureMethod
+from bridge.model import CaptureMethod, Event, EventKind
 from bridge.protocols import Clock, Entry, Journal
 from bridge.seal import Keeper
 
@@ -82,7 +82,8 @@ class Writer:
     def capture_delay(self) -> timedelta | None:
         """What it lately took from receipt to storage, at the slow end; None if nobody knows.
 
-        Of live messages without attachments: for those there was nothing to wait for.
+        Of live messages for which there was nothing to wait for: no attachment, no other message,
+        no key. What was encrypted when it came counts from when it was opened.
         """
         return self._capture_delays.slow_end
 
@@ -157,9 +158,9 @@ class Writer:
         if in_time:
             self._came_late.append(proof.late_ms is not None)
         await self._keeper.settle(entry, proof)
-        if entry.event.method is CaptureMethod.LIVE and not entry.event.attachments:
-            delay = (self._clock.now() - entry.event.observed_at).total_seconds()
-            self._capture_delays.note(max(delay, 0.0))
+        if _waited_for_nothing(entry.event):
+            came_at = entry.opened_at or entry.event.observed_at
+            self._capture_delays.note(max((self._clock.now() - came_at).total_seconds(), 0.0))
         self.health = ""
         log.info("stored", stream=entry.stream.id, n=entry.n, late_ms=proof.late_ms or 0)
         await self._hurry_back()
@@ -198,3 +199,13 @@ class Writer:
             # A store that comes back before the message disappears must be found back in time.
             pause = min(pause, max((entry.expires_at - now) / 8, SHORTEST_PAUSE))
         await self._journal.fail(entry.seq, error=name, next_try=now + pause)
+
+
+def _waited_for_nothing(event: Event) -> bool:
+    """Not for its files, for a key, or for the key of what it refers to."""
+    return (
+        event.method is CaptureMethod.LIVE
+        and not event.attachments
+        and event.kind is not EventKind.ENCRYPTED
+        and event.relates_to is None
+    )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bridge.classify import events, markings
+from bridge.classify.context import referred
 from bridge.classify.conversation import Placed, Turn, place
 from bridge.classify.normalise import Reading
 from bridge.classify.policy import Policy
@@ -58,7 +59,7 @@ class RuleClassifier:
             policy=self.policy,
             model=self.model,
             markings=tuple(marking.name for marking in found),
-            context=tuple(one for one in dict.fromkeys(placed.ids) if one != utterance.upstream_id),
+            context=_leaned_on(turn, placed),
         )
         if context.capture_all:
             verdict = _everything(reading, verdict)
@@ -99,6 +100,17 @@ class RuleClassifier:
             policy=self.policy,
             model=self.model,
         )
+
+
+def _leaned_on(turn: Turn, placed: Placed) -> tuple[str, ...]:
+    """The ids a verdict names. Its own means another revision, if that is what it refers to."""
+    own, target = turn.utterance, referred(turn.utterance, turn.context)
+    of_another = (
+        target is not None
+        and target.upstream_id == own.upstream_id
+        and target.revision != own.revision
+    )
+    return tuple(id_ for id_ in dict.fromkeys(placed.ids) if of_another or id_ != own.upstream_id)
 
 
 def _everything(reading: Reading, verdict: Verdict) -> Verdict:

@@ -125,9 +125,9 @@ def referred(utterance: Utterance, context: Context) -> Utterance | None:
     """The message that ``utterance`` names as its target, if we have it."""
     if context.target is not None or utterance.relates_to is None:
         return context.target
-    wanted = utterance.relates_to.upstream_id
+    wanted, own = utterance.relates_to.upstream_id, (utterance.upstream_id, utterance.revision)
     for earlier in reversed(context.before):
-        if earlier.upstream_id == wanted:
+        if earlier.upstream_id == wanted and (earlier.upstream_id, earlier.revision) != own:
             return earlier
     return None
 

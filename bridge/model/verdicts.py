@@ -47,9 +47,13 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Utterance:
-    """A message as the classifier reads it. ``outcome`` and ``score`` are set once decided."""
+    """A message as the classifier reads it. ``outcome`` and ``score`` are set once decided.
+
+    What happened to a message may have the same ``upstream_id``, and then another ``revision``.
+    """
 
     upstream_id: str
+    revision: str | None = None
     kind: EventKind
     sender_id: str
     sent_at: datetime
