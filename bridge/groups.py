@@ -13,10 +13,13 @@ from dataclasses import replace
 from enum import StrEnum
 
 from bridge.lifecycle import InvalidTransitionError
-from bridge.model import Group, GroupState, Presence, Sighting
+from bridge.model import Group, GroupState, NoticeState, Presence, Sighting
 from bridge.protocols.office import StepKind
 
-ENCRYPTED = "encrypted room: this recorder has no keys to read it"
+UNREADABLE = "cannot be read: "
+"""How a note begins that says what the obstacle is."""
+
+UNKNOWN = "why is told again at the next start"
 REMOVED = "removed by the group"
 LEFT = "the recorder left the group"
 WAITING = "waiting for an invitation"
@@ -104,18 +107,18 @@ def apply_step(group: Group, kind: StepKind) -> Group:
     """The group after a person's step.
 
     Approval of a group the recorder is in already does not set it to work: whether it can be
-    read, only the connector's next sighting from its full state can say. What is known to be
-    encrypted does not wait for that.
+    read, only the connector's next sighting from its full state can say. A known obstacle does
+    not wait for that.
 
     Raises:
         InvalidTransitionError: the step is not possible from the group's state.
     """
     state = next_group_state(group.state, step_trigger(kind))
-    # Encryption and successors are facts about the group, not about the step: they stay.
-    note = group.note if group.note == ENCRYPTED or group.note.startswith(_MOVED) else ""
+    # Obstacles and successors are facts about the group, not about the step: they stay.
+    note = group.note if group.note.startswith((UNREADABLE, _MOVED)) else ""
     if state is not GroupState.APPROVED:
         return replace(group, state=state, note=note)
-    if group.presence is Presence.JOINED and note == ENCRYPTED:
+    if group.presence is Presence.JOINED and note.startswith(UNREADABLE):
         return replace(group, state=next_group_state(state, GroupTrigger.DEAFEN), note=note)
     return replace(group, state=state, note=note or _PENDING.get(group.presence, WAITING))
 
@@ -152,7 +155,14 @@ def apply_sighting(group: Group, sighting: Sighting) -> Group:
         presence=sighting.presence,
         name=name,
         note=_note(group, sighting, state),
+        notice=_notice(group, state),
     )
+
+
+def _notice(group: Group, state: GroupState) -> NoticeState:
+    """A notice that came to nothing while the group could not be read is due once it can."""
+    hears = group.state is GroupState.NOT_RECORDING and state is GroupState.ACTIVE
+    return NoticeState.DUE if hears and group.notice is NoticeState.REFUSED else group.notice
 
 
 def _is_old_news(group: Group, sighting: Sighting) -> bool:
@@ -175,9 +185,9 @@ def _sighting_trigger(state: GroupState, sighting: Sighting) -> GroupTrigger | N
             # Whoever is invited is not a member: a removal went by unseen.
             return None if state is GroupState.APPROVED else GroupTrigger.REMOVE
         case Presence.JOINED:
-            if sighting.unreadable is None:
+            if sighting.obstacle is None:
                 return None
-            if sighting.unreadable:
+            if sighting.obstacle:
                 return GroupTrigger.DEAFEN
             return GroupTrigger.JOINED if state is GroupState.APPROVED else GroupTrigger.HEAR
 
@@ -190,9 +200,12 @@ def _note(group: Group, sighting: Sighting, state: GroupState) -> str:
         return LEFT
     if state is GroupState.REMOVED:
         return INVITED_AGAIN
-    was_encrypted = group.note == ENCRYPTED or state is GroupState.NOT_RECORDING
-    if sighting.unreadable or (sighting.unreadable is None and was_encrypted):
-        return ENCRYPTED
+    if sighting.obstacle:
+        return f"{UNREADABLE}{sighting.obstacle}"
+    if sighting.obstacle is None and group.note.startswith(UNREADABLE):
+        return group.note
+    if sighting.obstacle is None and state is GroupState.NOT_RECORDING:
+        return f"{UNREADABLE}{UNKNOWN}"
     if sighting.successor is not None:
         return f"{_MOVED}{sighting.successor}: that group needs an approval of its own"
     if group.note.startswith(_MOVED):

@@ -32,6 +32,10 @@ class Missing:
         self._unmet: set[Key] = set()
         self._next = 0.0
 
+    def __bool__(self) -> bool:
+        """Whether any key is missing."""
+        return bool(self._waits)
+
     def met(self, group_id: str, session: str) -> None:
         """An event waits for this key."""
         key = (group_id, session)

@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -26,6 +26,7 @@ from bridge.protocols import Clock, Decrypter, Decryption, Journal, Unopened
 log = structlog.get_logger(__name__)
 
 AT_ONCE = 64
+GIVE_UP_AT_ONCE = 500
 IDLE_SECONDS = 1.0
 PAUSE_SECONDS = 2.0
 LOOK_AGAIN_SECONDS = 600.0
@@ -55,6 +56,8 @@ class Opening:
         self._taken: int | None = None
         self._dropped = 0
         self._looked_to = 0
+        self._again_to: int | None = 0
+        self._again_all = True
         self._sessions: set[str] = set()
         self._missing = Missing(clock)
         self._seeking: asyncio.Task[None] | None = None
@@ -93,6 +96,25 @@ class Opening:
                 await asyncio.gather(self._seeking, return_exceptions=True)
                 self._seeking = None
 
+    async def finish(self) -> None:
+        """Open what is journalled and has its key. MUST NOT be called while it runs.
+
+        Nothing is waited for, and nothing is done where it never came to work. A crash in it, or
+        what it leaves, is the next start's.
+        """
+        if self._taken is None:
+            return
+        try:
+            while await self._take():
+                pass
+            self._sessions |= self._decrypter.fresh()
+            while await self._open_fresh():
+                pass
+            while await self._open_new():
+                pass
+        except ConnectorError as error:
+            self._trouble = self._told(self._trouble, error)
+
     async def _round(self) -> None:
         self._awake.clear()
         try:
@@ -119,7 +141,7 @@ class Opening:
         self._sessions |= self._decrypter.fresh()
         opened = await self._open_fresh()
         looked = await self._open_new()
-        worked = took or opened or looked
+        worked = took or opened or looked or await self._open_again()
         self._seek_when_due()
         await self._look_again_when_due(idle=not worked)
         return worked
@@ -155,13 +177,32 @@ class Opening:
         return bool(sessions - busy)
 
     async def _open_new(self) -> bool:
-        """What was journalled since; after a start, and now and then, all that still waits."""
+        """What was journalled since; after a start, all that is not given up."""
         found = await self._journal.unopened(self._connector, after=self._looked_to, limit=AT_ONCE)
         if not found:
-            self._missing.forget_unmet()
             return False
         self._sessions |= await self._open(found)
         self._looked_to = found[-1].seq
+        return True
+
+    async def _open_again(self) -> bool:
+        """What was tried before; nothing that is new waits behind it.
+
+        After a start that is what was given up: its key may have come just before, or in a file.
+        Later it is the rest: its group may be recorded again.
+        """
+        if self._again_to is None:
+            return False
+        found = await self._journal.unopened(
+            self._connector, given_up=self._again_all, after=self._again_to, limit=AT_ONCE
+        )
+        if not found:
+            self._again_to, self._again_all = None, False
+            self._missing.forget_unmet()
+            return False
+        tried = [each for each in found if each.gave_up or not self._again_all]
+        self._sessions |= await self._open(tried) if tried else set()
+        self._again_to = found[-1].seq
         return True
 
     async def _open(self, found: Sequence[Unopened]) -> set[str]:
@@ -169,6 +210,7 @@ class Opening:
         answers = await self._decrypter.open([each.event for each in found])
         opened: list[Decryption] = []
         shut: list[tuple[int, str]] = []
+        final: list[int] = []
         tried: list[Unopened] = []
         for each, answer in zip(found, answers, strict=True):
             if answer.event is not None:
@@ -176,12 +218,16 @@ class Opening:
                 tried.append(each)
                 self._missing.came(each.group_id, each.session)
                 continue
-            self._missing.met(each.group_id, each.session)
+            if answer.final and not each.gave_up:
+                final.append(each.seq)
+            elif not each.gave_up:
+                self._missing.met(each.group_id, each.session)
             if answer.why != each.why:
                 shut.append((each.seq, answer.why))
         busy = frozenset(await self._journal.decrypted(opened)) if opened else frozenset[int]()
-        if shut:
-            await self._journal.not_opened(shut)
+        if shut or final:
+            await self._journal.not_opened(shut, final=final)
+            self._tell_lost(len(final))
         if done := len(opened) - len(busy | await self._still_shut(tried)):
             log.info("decrypted", connector=self._connector, count=done)
         return {each.session for each in found if each.seq in busy}
@@ -206,6 +252,8 @@ class Opening:
                 return
             seeking, self._seeking = self._seeking, None
             seeking.result()
+        if not self._missing:
+            self._seek_trouble = ""
         if wanted := self._missing.due(AT_ONCE):
             self._seeking = asyncio.create_task(self._seek(wanted), name="seek keys")
 
@@ -229,11 +277,21 @@ class Opening:
             return
         if self._look_again_at is not None and now < self._look_again_at:
             return
-        before = self._clock.now() - self._give_up_after
-        count = await self._journal.give_up_unopened(self._connector, received_before=before)
-        if count:
-            log.error("undecryptable", connector=self._connector, count=count)
+        await self._give_up(received_before=self._clock.now() - self._give_up_after)
         if self._look_again_at is not None:
-            self._looked_to = 0
+            self._again_to = 0
             self._missing.begin()
         self._look_again_at = now + LOOK_AGAIN_SECONDS
+
+    async def _give_up(self, *, received_before: datetime) -> None:
+        """A page at a time: other verbs of the journal come between."""
+        count = GIVE_UP_AT_ONCE
+        while count == GIVE_UP_AT_ONCE:
+            count = await self._journal.give_up_unopened(
+                self._connector, received_before=received_before, limit=GIVE_UP_AT_ONCE
+            )
+            self._tell_lost(count)
+
+    def _tell_lost(self, count: int) -> None:
+        if count:
+            log.error("undecryptable", connector=self._connector, count=count)

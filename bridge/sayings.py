@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from bridge import keys
-from bridge.groups import ENCRYPTED
+from bridge.groups import UNREADABLE
 from bridge.model import Group, GroupState, Presence
 from bridge.protocols import Saying
 
@@ -14,12 +14,12 @@ WORTH_SAYING = timedelta(days=1)
 
 
 def is_told(group: Group) -> bool:
-    """Whether the recorder speaks in a group: it is a member, and nothing there is encrypted.
+    """Whether the recorder speaks in a group: it is a member, and can read what is said there.
 
-    In an encrypted group our sentence would be the only one in clear text.
+    Without keys our sentence would be the only one in clear text in an encrypted group.
     """
-    encrypted = group.state is GroupState.NOT_RECORDING or group.note == ENCRYPTED
-    return group.presence is Presence.JOINED and not encrypted
+    unreadable = group.state is GroupState.NOT_RECORDING or group.note.startswith(UNREADABLE)
+    return group.presence is Presence.JOINED and not unreadable
 
 
 def saying(

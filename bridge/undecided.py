@@ -26,7 +26,8 @@ AT_ONCE = 200
 class Undecided:
     """Promotes stored reviews that nobody decided; the writer stores them under ``records/``.
 
-    What is restricted is not stored and stays out.
+    What is restricted is not stored and stays out. So does a ciphertext whose content has an entry
+    of its own: that one is decided, and the ciphertext expires under ``review/``.
     """
 
     def __init__(

@@ -11,16 +11,22 @@ from bridge.admission.acts import Acts
 from bridge.canonical.json import Json
 from bridge.errors import ConnectorError, ConnectorRejectedError, ConnectorUnavailableError
 from bridge.model import Digest, Group, GroupState, NoticeState
-from bridge.protocols import Announcement, Clock, Connector, Journal
+from bridge.protocols import Announcement, Clock, Connector, Journal, Saying
+from bridge.sayings import WORTH_SAYING
 
 log = structlog.get_logger(__name__)
 
 NOTICE_SECONDS = 10.0
-"""Without success in this time the notice counts as refused, and storing begins."""
+"""Without success in this time the notice counts as refused, and storing begins; it is said later.
+"""
 
 NOTICE_PAUSE = 1.0
 ACCOUNT_PAUSE = 5.0
-ENCRYPTED_REFUSAL = "encrypted room: no notice in clear text"
+UNREADABLE_REFUSAL = "nothing is said in a group that cannot be read"
+
+
+class _NoAnswerError(Exception):
+    """The time for the notice is over."""
 
 
 class Notices:
@@ -59,7 +65,7 @@ class Notices:
         if connector is None:
             return
         if group.state is GroupState.NOT_RECORDING:
-            said = Announcement(upstream_id=None, refusal=ENCRYPTED_REFUSAL)
+            said = Announcement(upstream_id=None, refusal=UNREADABLE_REFUSAL)
             await self.settle(group, said, text=None)
             return
         key = _notice_key(group)
@@ -71,6 +77,9 @@ class Notices:
             answer = await self._post(connector, group, text, key=key)
         except ConnectorRejectedError as error:
             answer = self._of_the_account(connector, key, error)
+        except _NoAnswerError as error:
+            answer = Announcement(upstream_id=None, refusal=str(error))
+            await self._say_later(group, text, key=key)
         if answer is not None:
             await self.settle(group, answer, text=text)
             self._refused_us.pop(key, None)
@@ -111,7 +120,12 @@ class Notices:
     async def _post(
         self, connector: Connector, group: Group, text: str, *, key: str
     ) -> Announcement:
-        """Post it, again under the same key where the platform asks us to wait or says nothing."""
+        """Post it, again under the same key where the platform asks us to wait or says nothing.
+
+        Raises:
+            ConnectorRejectedError: our account is refused.
+            _NoAnswerError: no success in time, and no refusal of the group's either.
+        """
         until = self._clock.monotonic() + NOTICE_SECONDS
         try:
             async with asyncio.timeout(NOTICE_SECONDS):
@@ -130,7 +144,18 @@ class Notices:
             raise
         except ConnectorError as error:
             refusal = str(error)
-        return Announcement(upstream_id=None, refusal=refusal)
+        raise _NoAnswerError(refusal)
+
+    async def _say_later(self, group: Group, text: str, *, key: str) -> None:
+        """One member's slow server must not keep the notice from all the others.
+
+        Before it is settled, under the same key: a crash in between posts it once all the same.
+        """
+        until = self._clock.now() + WORTH_SAYING
+        late = Saying(
+            connector=group.connector, group_id=group.group_id, text=text, key=key, until=until
+        )
+        await self._journal.say([late])
 
 
 def _notice_key(group: Group) -> str:

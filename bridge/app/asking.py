@@ -93,17 +93,21 @@ async def _watched(
     """What the running process says became of it; or its lock, once it ended without doing it."""
     file = settings.service.data_dir / FILE
     since = errand.request.at.isoformat()
+    lock = None
     while True:
         written = await asyncio.to_thread(read_progress, file)
         progress = None if written is None else written.of(number, since=since)
-        show(progress or Progress(number=number, at=since, phase=WAITING))
         outcome = None if progress is None else errand.ended(progress)
         if outcome is not None:
+            if lock is not None:
+                lock.close()
             return outcome
-        lock = await asyncio.to_thread(_free_lock, settings)
         if lock is not None:
             return lock
-        await clock.sleep(LOOK_SECONDS)
+        show(progress or Progress(number=number, at=since, phase=WAITING))
+        lock = await asyncio.to_thread(_free_lock, settings)
+        if lock is None:  # else its last word is read once more
+            await clock.sleep(LOOK_SECONDS)
 
 
 async def _done_here(number: int, errand: Errand[T], show: Show, clock: Clock) -> T:

@@ -15,13 +15,28 @@ from bridge.app.adapters import (
     open_journal,
     open_store,
 )
-from bridge.app.platforms import connectors_of
+from bridge.app.platforms import connectors_of, standing_of
 from bridge.clock import SystemClock
 from bridge.errors import JournalUnavailableError, MunimentError
+from bridge.health import FILE, read_health
+from bridge.model import DeviceTrust
 from config.settings import Settings
+from config.tables import MatrixAccount
 from storage.objects import LocalObjectStore
 
 OWN_NAMES = ("bridge", "connectors", "storage", "config")
+WITHHELD = "withheld keys"
+"""How the alarm of a connector says so."""
+
+_ALARMS = "See the alarms of `muniment status`: while it is so, senders may withhold their keys."
+_NEW = "Start `muniment run`: it publishes the device's keys and has them signed."
+_TRUST: dict[DeviceTrust, tuple[bool | None, str, str]] = {
+    DeviceTrust.SIGNED: (True, "is signed by the account's identity", ""),
+    DeviceTrust.UNSIGNED: (False, "is not signed by the account's identity", _ALARMS),
+    DeviceTrust.NO_IDENTITY: (False, "is not signed: the account has no identity", _ALARMS),
+    DeviceTrust.UNKNOWN: (None, "has not published its keys yet", _NEW),
+}
+_BROKEN = (False, "is published with keys that it did not sign itself", _ALARMS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,12 +51,15 @@ class Finding:
 
 async def examine(settings: Settings) -> tuple[Finding, ...]:
     """Every check, in an order in which a failure explains the later ones."""
-    findings = [_names(), _keys(settings), await asyncio.to_thread(_data_dir, settings)]
-    findings.append(_policy(settings))
+    findings = await asyncio.to_thread(_of_this_machine, settings)
     findings.append(await _journal(settings))
     findings.append(await _store(settings))
     findings += await _platforms(settings)
     return tuple(findings)
+
+
+def _of_this_machine(settings: Settings) -> list[Finding]:
+    return [_names(), _keys(settings), _data_dir(settings), _policy(settings)]
 
 
 def _names() -> Finding:
@@ -126,9 +144,10 @@ async def _store(settings: Settings) -> Finding:
 
 
 async def _platforms(settings: Settings) -> list[Finding]:
-    findings = []
+    findings: list[Finding] = []
+    signed_in: set[str] = set()
     try:
-        connectors = connectors_of(settings, SystemClock())
+        connectors = await asyncio.to_thread(connectors_of, settings, SystemClock())
     except MunimentError as error:
         return [Finding(check="connectors", passed=False, fact=str(error), remedy=error.hint)]
     for name, connector in connectors.items():
@@ -138,10 +157,54 @@ async def _platforms(settings: Settings) -> list[Finding]:
             finding = Finding(check=name, passed=False, fact=str(error), remedy=error.hint)
         else:
             finding = Finding(check=name, passed=True, fact="signed in")
+            signed_in.add(name)
         finally:
             await connector.aclose()
         findings.append(finding)
+    for account in settings.matrix:
+        if account.name in signed_in:
+            findings += await _devices(settings, account)
+    if settings.matrix:
+        findings.append(await _keys_withheld(settings))
     if not connectors:
         fact = "no connector is configured"
         findings.append(Finding(check="connectors", passed=None, fact=fact))
     return findings
+
+
+async def _devices(settings: Settings, account: MatrixAccount) -> list[Finding]:
+    """Whether others can trust our device, and who else is signed in to its account."""
+    check = f"{account.name}: device"
+    try:
+        standing = await standing_of(settings, account)
+    except MunimentError as error:
+        return [Finding(check=check, passed=False, fact=str(error), remedy=error.hint)]
+    if standing is None:
+        fact = "the homeserver does not say which device the access token is of"
+        remedy = "Sign in with a password: [[matrix]] password_file."
+        return [Finding(check=check, passed=None, fact=fact, remedy=remedy)]
+    device_id = standing.device.device_id
+    passed, fact, remedy = _TRUST.get(standing.device.trust, _BROKEN)
+    others = ", ".join(each.device_id for each in standing.others)
+    return [
+        Finding(check=check, passed=passed, fact=f"{device_id} {fact}", remedy=remedy),
+        Finding(
+            check=f"{account.name}: other devices",
+            passed=not others,
+            fact=others or "the account has no other",
+            remedy="Find out whose they are, and sign them out." if others else "",
+        ),
+    ]
+
+
+async def _keys_withheld(settings: Settings) -> Finding:
+    """Only a running ``run`` knows: the store of keys is its own."""
+    file = settings.service.data_dir / FILE
+    health = await asyncio.to_thread(read_health, file, now=SystemClock().now())
+    if health is None:
+        fact = "only a running `muniment run` can tell whether senders withhold keys"
+        return Finding(check="keys withheld", passed=None, fact=fact)
+    told = [each for each in health.alarms if WITHHELD in each]
+    return Finding(
+        check="keys withheld", passed=not told, fact=" ".join(told) or "nobody withholds any"
+    )

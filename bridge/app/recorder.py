@@ -14,6 +14,7 @@ import structlog
 from bridge import deadlines
 from bridge.admission import Admission
 from bridge.app.adapters import FILE_WORKERS, S3_WORKERS, as_config_error
+from bridge.app.keys import answering
 from bridge.app.rules import lifetimes, listed_groups, notices, retentions
 from bridge.capture import STARTING, Capture
 from bridge.downloads import Downloads
@@ -30,7 +31,7 @@ from bridge.model import GroupState
 from bridge.opening import Opening
 from bridge.pressure import Measure, Pressure
 from bridge.protocols import Classifier, Clock, Connector, ObjectStore
-from bridge.reconcile import FILE as RECONCILE_FILE
+from bridge.reconcile import FILE as REQUEST_FILE
 from bridge.reconcile import Reconciler, Reconciliation
 from bridge.scribe import Scribe
 from bridge.seal import Keeper, Sealer
@@ -175,7 +176,8 @@ class Bridge:
             journal=journal,
             office=office,
             clock=clock,
-            file=settings.service.data_dir / RECONCILE_FILE,
+            file=settings.service.data_dir / REQUEST_FILE,
+            answering=answering(connectors),
         )
         self._health = HealthMonitor(
             file=settings.service.data_dir / HEALTH_FILE,
@@ -245,12 +247,15 @@ class Bridge:
 
         What does not make it within the time is in the journal and goes on at the next start.
         """
-        captures = [f"capture {capture.name}" for capture in self._captures]
-        await self._loops.stop(*captures, "admission", "speech", "reconciliation")
+        inlets = [f"capture {capture.name}" for capture in self._captures]
+        inlets += [f"opening {opening.name}" for opening in self._openings]
+        await self._loops.stop(*inlets, "admission", "speech", "reconciliation")
         for capture in self._captures:
             await capture.leave()
         try:
             async with asyncio.timeout(DRAIN_SECONDS):
+                for opening in self._openings:
+                    await opening.finish()
                 while await self._journal.pending() and not self._writer.health:
                     await self._clock.sleep(0.05)
                 await self._loops.stop("scribe")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -14,19 +16,34 @@ from bridge.clock import SystemClock
 from bridge.errors import JournalSchemaError, JournalUnavailableError
 from bridge.health import FILE, read_health
 from bridge.model import Group, GroupState
-from bridge.protocols import Clock, Tally, TallyGroup
+from bridge.protocols import Clock, Tally, TallyGroup, UnopenedGroup
 from config.settings import Settings
 from storage.journal import SqliteJournal
 
 LOOKS = 20
 LOOK_PAUSE = 0.1
+KEYS_TRAVEL = timedelta(minutes=1)
+"""A key may well come after its message: so long that is no concern."""
+
 NOT_RUNNING = "muniment run is not running: nothing is recorded."
+
+
+class UnopenedReport(msgspec.Struct, frozen=True, kw_only=True):
+    """Messages of a group that are still encrypted: how many, since when, and what is in the way.
+
+    Those that became a gap are not among them.
+    """
+
+    count: int
+    oldest_at: str
+    why: str
 
 
 class GroupReport(msgspec.Struct, frozen=True, kw_only=True):
     """One group. ``seen`` is the sum of captured, review, discarded and undecided.
 
-    ``timer``: seconds after which a message said now disappears.
+    ``timer``: seconds after which a message said now disappears. ``unopened`` has an item for each
+    thing that is in the way.
     """
 
     connector: str
@@ -45,6 +62,7 @@ class GroupReport(msgspec.Struct, frozen=True, kw_only=True):
     notice: str
     note: str
     timer: float | None = None
+    unopened: list[UnopenedReport] = []
 
 
 class Totals(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +77,7 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
     gaps: int
     late: int
     unlisted: int
+    unopened: int = 0
 
 
 class JournalReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,7 +129,7 @@ async def status_of(settings: Settings) -> StatusReport:
             await journal.aclose()
     alarms = list(health.alarms) if health is not None else [NOT_RUNNING]
     delay = health.capture_delay if health is not None else None
-    return _report(tally, alarms + _concerns(tally), capture_delay=delay)
+    return _report(tally, alarms + _concerns(tally, clock.now()), capture_delay=delay)
 
 
 async def _looked_into(settings: Settings, clock: Clock) -> SqliteJournal:
@@ -148,12 +167,13 @@ def _nothing(settings: Settings) -> Tally:
     )
 
 
-def _concerns(tally: Tally) -> list[str]:
+def _concerns(tally: Tally, now: datetime) -> list[str]:
     found = []
     if tally.overdue:
         found.append(f"{tally.overdue} messages are overdue: past safe_by and not stored.")
     if tally.unsplit:
         found.append(f"{tally.unsplit} responses of a platform could not be split; they are kept.")
+    found += _unopened(tally, now)
     deaf = {GroupState.NOT_RECORDING, GroupState.REMOVED}
     found += [
         f"{each.group.name or each.group.group_id} is {each.group.state.value}: {each.group.note}."
@@ -163,10 +183,29 @@ def _concerns(tally: Tally) -> list[str]:
     return found
 
 
+def _unopened(tally: Tally, now: datetime) -> Iterator[str]:
+    """A sentence for each group whose messages wait for keys longer than keys travel."""
+    for each in tally.groups:
+        waiting = [one for one in tally.unopened if _is_of(one, each.group)]
+        if not waiting or now - min(one.oldest for one in waiting) < KEYS_TRAVEL:
+            continue
+        count = sum(one.count for one in waiting)
+        since = rfc3339(min(one.oldest for one in waiting))
+        reasons = "; ".join(dict.fromkeys(one.why.rstrip(".") for one in waiting if one.why))
+        yield (
+            f"{count} messages of {each.group.name or each.group.group_id} are still encrypted, "
+            f"the oldest since {since}{': ' if reasons else ''}{reasons}."
+        )
+
+
+def _is_of(unopened: UnopenedGroup, group: Group) -> bool:
+    return (unopened.connector, unopened.group_id) == (group.connector, group.group_id)
+
+
 def _report(tally: Tally, alarms: list[str], *, capture_delay: float | None) -> StatusReport:
     total = _totals(tally)
     return StatusReport(
-        groups=[_group(each) for each in tally.groups],
+        groups=[_group(each, tally.unopened) for each in tally.groups],
         totals=Totals(
             seen=_seen(total),
             captured=total.captured,
@@ -177,6 +216,7 @@ def _report(tally: Tally, alarms: list[str], *, capture_delay: float | None) -> 
             gaps=total.gaps,
             late=total.late,
             unlisted=tally.unlisted,
+            unopened=sum(each.count for each in tally.unopened),
         ),
         journal=JournalReport(entries_by_state=dict(tally.entries_by_state), unsplit=tally.unsplit),
         downloads=dict(tally.downloads),
@@ -208,7 +248,7 @@ def _seen(tally: TallyGroup) -> int:
     return tally.captured + tally.review + tally.discarded + tally.undecided
 
 
-def _group(tally: TallyGroup) -> GroupReport:
+def _group(tally: TallyGroup, unopened: Sequence[UnopenedGroup]) -> GroupReport:
     group = tally.group
     last = tally.last_event_at
     return GroupReport(
@@ -228,4 +268,9 @@ def _group(tally: TallyGroup) -> GroupReport:
         notice=group.notice.value,
         note=group.note,
         timer=group.timer.seconds if group.timer else None,
+        unopened=[
+            UnopenedReport(count=one.count, oldest_at=rfc3339(one.oldest), why=one.why)
+            for one in unopened
+            if _is_of(one, group)
+        ],
     )

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 from rich.console import Console
@@ -65,6 +66,19 @@ def _group(group: GroupReport) -> Iterator[Text]:
     )
     yield Text(f"  stored {group.stored}   gaps {group.gaps}   late {group.late}")
     yield Text(f"  last event {group.last_event_at or 'never'}")
+    for each in group.unopened:
+        why = _plain(each.why) or "not tried yet"
+        age = _age(datetime.now(UTC) - datetime.fromisoformat(each.oldest_at))
+        yield Text(f"  still encrypted {each.count}, the oldest for {age}: {why}")
+
+
+def _age(age: timedelta) -> str:
+    """In the largest unit that fits, rounded down."""
+    seconds = max(0, int(age.total_seconds()))
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds // length} {unit}"
+    return f"{seconds} s"
 
 
 def _plain(text: str) -> str:

@@ -11,6 +11,8 @@ class DeviceTrust(StrEnum):
 
     SIGNED = "signed"
     """Its owner's identity signed it."""
+    CHANGED = "identity_changed"
+    """Its owner's identity signed it, and is another one than we saw first."""
     UNSIGNED = "unsigned"
     """Its owner has an identity and has not signed it."""
     NO_IDENTITY = "no_identity"

@@ -38,8 +38,8 @@ class Loss:
 class Sighting:
     """What the platform told us about a group itself. Applying it twice changes nothing.
 
-    ``unreadable``: its messages are encrypted and we have no keys. It is None where this does not
-    show it: only a part of the group's state was seen.
+    ``obstacle``: why we cannot read what is said there, in words that end without a stop; empty
+    where we can. It is None where this does not show it: only a part of the state was seen.
     """
 
     group_id: str
@@ -47,7 +47,7 @@ class Sighting:
     at: datetime
     name: str | None = None
     by: str | None = None
-    unreadable: bool | None = None
+    obstacle: str | None = None
     successor: str | None = None
 
 

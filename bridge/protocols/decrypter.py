@@ -25,11 +25,12 @@ class Opened:
     """What became of an encrypted event: itself with its content, or why there is none yet.
 
     ``event`` has the content, ``crypto.clear`` included, and ``raw`` unchanged. ``why`` is a
-    sentence without content, for operators.
+    sentence without content, for operators. ``final``: no key that may yet come can mend it.
     """
 
     event: Event | None = None
     why: str = ""
+    final: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +66,7 @@ class Decrypter(KeyFiles, Protocol):
     """
 
     async def taken(self) -> int:
-        """Number of the last to-device message taken; 0 before the first."""
+        """Number of the last to-device message taken; 0 before the first. MAY wait to sign in."""
 
     async def take(self, messages: Sequence[ToDevice]) -> None:
         """Take messages, in order, in one transaction with the number of the last.

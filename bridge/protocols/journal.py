@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -11,6 +11,7 @@ from bridge.lifecycle import EntryState
 from bridge.model import (
     Batch,
     Cursor,
+    EventKind,
     Group,
     Loss,
     NoticeState,
@@ -18,10 +19,9 @@ from bridge.model import (
     SpooledFile,
     Verdict,
 )
-from bridge.protocols.decrypter import ToDevice
+from bridge.protocols.ciphertexts import Ciphertexts
 from bridge.protocols.journal_values import (
     Appended,
-    Decryption,
     DownloadOrder,
     EarlierStream,
     Entry,
@@ -33,11 +33,13 @@ from bridge.protocols.journal_values import (
     Sealing,
     StoredProof,
     Tally,
-    Unopened,
 )
 
+VERSIONS = ("decrypted", "rescued+decrypted", "rescued", None)
+"""The revisions under which what a message says may stand, the most telling first."""
 
-class Journal(Protocol):
+
+class Journal(Ciphertexts, Protocol):
     """Durable, ordered, single-writer. Raises :class:`bridge.errors.JournalError` and nothing else.
 
     Every verb that writes is one transaction, durable on return. A verb whose caller is
@@ -58,12 +60,12 @@ class Journal(Protocol):
         Its group timers go into the register, and what is pending of those groups (entries not
         stored or discarded, and waiting download orders) gets the deadlines of
         :func:`bridge.deadlines.replan`. Its to-device messages are numbered per connector, gapless
-        from 1 or as :meth:`resume_to_device` asks; one that is there already, or was within a week, changes nothing. An event of kind
-        ``encrypted`` is given for judging only once half the time to ``safe_by`` is over, unless
-        it is decrypted before. Losses come before the batch's own events. Numbers are
-        gapless per stream. An event already there, by (stream, upstream id, revision), is
-        counted as repeated and changes nothing. A group's first event opens its stream and
-        queues the ``open`` act.
+        from 1 or as :meth:`resume_to_device` asks; one that is there already, or was within a
+        week, changes nothing. An event of kind ``encrypted`` is given for judging only once half
+        the time to ``safe_by`` is over, unless it is decrypted before. Losses come before the
+        batch's own events. Numbers are gapless per stream. An event already there, by (stream,
+        upstream id, revision), is counted as repeated and changes nothing. A group's first event
+        opens its stream and queues the ``open`` act.
         """
 
     async def claim(
@@ -91,8 +93,17 @@ class Journal(Protocol):
     async def work(self, state: EntryState, *, seconds: float) -> None:
         """Wait until an entry may have come into ``state``, at most ``seconds``. MAY wake early."""
 
-    async def judge(self, verdicts: Sequence[tuple[int, Verdict]]) -> None:
-        """Move received entries to judged, with their verdicts."""
+    async def judge(
+        self,
+        verdicts: Sequence[tuple[int, Verdict]],
+        *,
+        kinds: Mapping[int, EventKind] | None = None,
+    ) -> None:
+        """Move received entries to judged, with their verdicts.
+
+        ``kinds`` says what was judged, by ``seq``: an entry that is of another kind now was given
+        its content meanwhile, and MUST stay received.
+        """
 
     async def seal(self, sealings: Sequence[Sealing]) -> None:
         """Fix record bytes and digest of judged entries and write their seen leaves."""
@@ -110,7 +121,10 @@ class Journal(Protocol):
         """
 
     async def undecided(self, *, received_before: datetime, limit: int) -> tuple[Entry, ...]:
-        """Stored entries of outcome review that nobody decided, oldest first."""
+        """Stored entries of outcome review that nobody decided, oldest first.
+
+        Not an encrypted one whose content stands in an entry of its own: that one is decided.
+        """
 
     async def fail(self, seq: int, *, error: str, next_try: datetime) -> None:
         """Count a failed attempt. The entry stays where it is until ``next_try``."""
@@ -121,8 +135,21 @@ class Journal(Protocol):
     async def entry(self, seq: int) -> Entry | None:
         """One entry, or None."""
 
-    async def find(self, stream: str, upstream_id: str) -> Entry | None:
-        """The entry of an event without revision, by its upstream id."""
+    async def find(
+        self, stream: str, upstream_id: str, *, revision: str | None = None, earlier: bool = False
+    ) -> Entry | None:
+        """The entry of exactly this event, in this stream.
+
+        With ``earlier``, where this stream does not have it: in the latest of the group's other
+        streams that does.
+        """
+
+    async def find_open(self, stream: str, upstream_id: str) -> Entry | None:
+        """The entry that tells best what a message of this stream says, by its upstream id.
+
+        Of its ``VERSIONS`` the first that has its content and is not encrypted; the first that
+        has any content where all are. Edits and late attachments are none of them.
+        """
 
     async def recent(self, stream: str, *, before: int, limit: int) -> tuple[Entry, ...]:
         """The last ``limit`` undestroyed entries with a number below ``before``, oldest first."""
@@ -236,63 +263,6 @@ class Journal(Protocol):
         leaves and reason codes stay.
         """
 
-    async def to_device(self, connector: str, *, after: int, limit: int) -> tuple[ToDevice, ...]:
-        """To-device messages with a number above ``after``, in order.
-
-        MUST remember durably, before it gives them, up to which number messages were ever given.
-        """
-
-    async def resume_to_device(self, connector: str, *, taken: int) -> None:
-        """A decrypter goes on with this journal; the last message it took had number ``taken``.
-
-        MUST be called in each process before its first :meth:`to_device`. Messages up to ``taken``
-        are destroyed if a decrypter was ever given one with that number. Where none was, the
-        decrypter knows another journal: this one is new, or older than it is. Then all that waits
-        MUST be numbered anew, from ``taken`` + 1 and in its order, and what comes later follows:
-        some MAY be taken twice, and none is passed over. One transaction; repeating it changes
-        nothing. A ``taken`` below what was destroyed changes nothing.
-        """
-
-    async def drop_to_device(self, connector: str, *, through: int) -> None:
-        """Destroy to-device messages up to this number: the decrypter has them durably.
-
-        The bytes are gone from the database file. That they came is remembered for a week.
-        """
-
-    async def unopened(
-        self,
-        connector: str,
-        *,
-        sessions: frozenset[str] | None = None,
-        after: int = 0,
-        limit: int,
-    ) -> tuple[Unopened, ...]:
-        """Entries of kind ``encrypted`` that nothing decrypted yet, by ``seq``, above ``after``.
-
-        With ``sessions`` only theirs, given up or not; without, all that are not given up.
-        """
-
-    async def decrypted(self, decryptions: Sequence[Decryption]) -> tuple[int, ...]:
-        """Give encrypted entries their content, in the order given.
-
-        One that is still received, and not leased, takes it in place: kind, content, deadlines
-        (an own timer inside may be shorter) and download orders. One that went further is left
-        as it is: a new entry is made in its group's open stream, with revision ``decrypted``,
-        related to the first, at most once. A leased one changes nothing: its ``seq`` is in the
-        answer and it is to be asked for again. One that was decrypted already, or destroyed,
-        changes nothing.
-        """
-
-    async def not_opened(self, reasons: Sequence[tuple[int, str]]) -> None:
-        """Remember, by ``seq``, what was last in the way of decrypting."""
-
-    async def give_up_unopened(self, connector: str, *, received_before: datetime) -> int:
-        """Write a gap (``undecryptable``) for each entry still encrypted that came before that.
-
-        Once each, with what was in the way as its detail; gives how many. A key that comes later
-        still opens them.
-        """
-
     async def keep_body(self, connector: str, body: bytes, *, at: datetime) -> bool:
         """Keep a response that could not be split, once per digest. False: it was there."""
 
@@ -357,7 +327,10 @@ class Journal(Protocol):
         """The known losses of a group, oldest first."""
 
     async def pending(self) -> int:
-        """Entries that are on their way to the store or to a discard."""
+        """Entries that are on their way to the store or to a discard.
+
+        What is received and still encrypted waits for its key, and is not among them.
+        """
 
     async def tally(self, *, now: datetime) -> Tally:
         """Counts for ``status``."""

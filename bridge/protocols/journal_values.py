@@ -31,7 +31,10 @@ class Appended:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """A journal row with its content. ``n`` is its number in its stream, gapless from 0."""
+    """A journal row with its content. ``n`` is its number in its stream, gapless from 0.
+
+    ``opened_at``: when it was decrypted in place; until then it could only wait.
+    """
 
     seq: int
     n: int
@@ -45,6 +48,7 @@ class Entry:
     seen_leaf: int | None
     attempts: int
     stored_at: datetime | None = None
+    opened_at: datetime | None = None
 
 
 class DownloadState(StrEnum):

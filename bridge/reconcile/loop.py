@@ -1,4 +1,4 @@
-"""What people ask a running recorder for, one after the other; before that, the look at the store."""
+"""What people ask a running recorder for, in order; before that, the look at the store."""
 
 from __future__ import annotations
 

@@ -25,6 +25,17 @@ UNEXPLAINED = Found.UNEXPLAINED.value
 NO_DAY = "unknown"
 REPLACED = "journal_replaced"
 
+OF_ONE_EVENT = frozenset(
+    {
+        "media_not_obtained",
+        "not_rescued",
+        "paid_media_preview",
+        "redacted_before_delivery",
+        "undecryptable",
+    }
+)
+"""Causes of gaps that are of one event, which is journalled: nothing else is lost by them."""
+
 
 @dataclass(slots=True)
 class Hole:
@@ -62,8 +73,8 @@ class Holes:
             self._take(gap)
 
     def _take(self, gap: Loss) -> None:
-        """A gap with neither end is of one attachment; one that only ends may have begun before."""
-        if gap.since is None and gap.until is None:
+        """A gap of one event covers no time; one that only ends may have begun before."""
+        if gap.why in OF_ONE_EVENT or (gap.since is None and gap.until is None):
             return
         if gap.why == REPLACED:
             self._take_replaced(gap)

@@ -19,7 +19,10 @@ from storage.journal.rows import StreamRow, from_ms, to_ms
 
 REVISION = "decrypted"
 FACT = "decrypts"
-"""The fact of a later entry that has the number of the one it is the content of."""
+"""The fact of a later entry that has the number of the one it is the content of.
+
+Of one in an earlier stream it is ``<stream id>/<n>``: numbers are told apart by their stream.
+"""
 
 NO_STREAM = "Its key came when its group was not recorded any more."
 YIELD_EVERY = 200
@@ -60,6 +63,7 @@ class Decrypting:
         self._changes: list[Sequence[Value]] = []
         self._orders: list[Sequence[Value]] = []
         self._late: list[PreparedEvent] = []
+        self._beside: list[int] = []
 
     async def run(self, wanted: Mapping[int, Event]) -> tuple[int, ...]:
         """Write it all, in the order of ``wanted``; gives those that somebody else has in hand."""
@@ -75,6 +79,7 @@ class Decrypting:
         await transaction.many("entry_decrypt", self._changes)
         await transaction.many("download_insert", self._orders)
         await self._arrivals.insert(transaction, self._late)
+        await transaction.run("entry_opened_beside", _as_json(self._beside))
         await transaction.run("unopened_delete", _as_json(self._done))
         await transaction.many("unopened_why", self._homeless)
         return tuple(self._busy)
@@ -97,8 +102,12 @@ class Decrypting:
         elif row.state == EntryState.RECEIVED:
             self._change(row, prepared)
         elif (stream := self._open[row.sid]) is not None:
-            late = _late(event, row.n, self._standing[row.sid], at=self._at)
+            first = str(row.n)
+            if stream.sid != row.sid:
+                first = f"{self._streams[row.sid].id}/{first}"
+            late = _late(event, first, self._standing[row.sid], at=self._at)
             self._late.append(self._arrivals.prepare(late, stream))
+            self._beside.append(row.seq)
             self._done.append(row.seq)
         else:
             self._homeless.append((NO_STREAM, row.seq))
@@ -113,6 +122,7 @@ class Decrypting:
                 prepared.payload,
                 to_ms(prepared.deadline.safe_by),
                 None if expires_at is None else to_ms(expires_at),
+                to_ms(self._at),
                 row.seq,
             )
         )
@@ -140,8 +150,8 @@ def _sooner(row: ShutRow, planned: deadlines.Deadline) -> deadlines.Deadline:
     )
 
 
-def _late(event: Event, n: int, standing: Standing | None, *, at: datetime) -> Event:
-    """The event that what entry ``n`` says can be read now."""
+def _late(event: Event, first: str, standing: Standing | None, *, at: datetime) -> Event:
+    """The event that what entry ``first`` says can be read now."""
     own = Relation(type=RelationType.DECRYPTED, upstream_id=event.upstream_id)
     timer = event.timer if standing is None else standing.running(event, received_at=at)
     return replace(
@@ -150,7 +160,7 @@ def _late(event: Event, n: int, standing: Standing | None, *, at: datetime) -> E
         observed_at=at,
         relates_to=event.relates_to or own,
         timer=timer,
-        upstream=(*event.upstream, (FACT, str(n))),
+        upstream=(*event.upstream, (FACT, first)),
     )
 
 

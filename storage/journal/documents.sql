@@ -49,7 +49,8 @@ WHERE sid IN (SELECT sid FROM stream WHERE connector = ? AND group_id = ?)
   AND ident IN (SELECT from_hex(value) FROM json_each(?))
 
 -- name: entry_undecided
-SELECT seq FROM entry WHERE state = 'stored' AND outcome = 'review' AND received_at < ?
+SELECT seq FROM entry
+WHERE state = 'stored' AND outcome = 'review' AND opened_beside = 0 AND received_at < ?
 ORDER BY received_at LIMIT ?
 
 -- The next place after each is looked up in the index: rows that wait are not read for it.

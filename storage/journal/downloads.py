@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from bridge.deadlines import STATE_FACT
@@ -200,5 +201,6 @@ def _media_event(
         own_timer=parent.own_timer,
         upstream=tuple(fact for fact in parent.upstream if fact[0] == STATE_FACT),
         method=parent.method,
+        crypto=None if parent.crypto is None else replace(parent.crypto, clear=None),
         raw=parent.raw,
     )

@@ -11,8 +11,9 @@ from bridge import keys
 from bridge.canonical import Leaf
 from bridge.errors import JournalKeyError
 from bridge.lifecycle import TRANSITIONS, EntryState, Trigger, next_state
-from bridge.model import Verdict
+from bridge.model import EventKind, Verdict
 from bridge.protocols import Entry, Sealing, StoredProof
+from bridge.protocols.journal import VERSIONS
 from storage.journal.committer import Transaction
 from storage.journal.core import JournalCore, as_json
 from storage.journal.rows import EntryPlace, FileRow, VerdictRow, filed, sayable, to_ms
@@ -90,9 +91,15 @@ class EntryVerbs(JournalCore):
             async with asyncio.timeout(seconds):
                 await self._arrived[state].wait()
 
-    async def judge(self, verdicts: Sequence[tuple[int, Verdict]]) -> None:
+    async def judge(
+        self,
+        verdicts: Sequence[tuple[int, Verdict]],
+        *,
+        kinds: Mapping[int, EventKind] | None = None,
+    ) -> None:
         """Move received entries to judged. Crash before: they are classified again, the same."""
         idents = await self._idents([seq for seq, _ in verdicts])
+        read_as = kinds or {}
         rows = [
             (
                 _after(Trigger.JUDGE),
@@ -101,6 +108,7 @@ class EntryVerbs(JournalCore):
                 seq,
                 _from(Trigger.JUDGE),
                 idents[seq],
+                kind.value if (kind := read_as.get(seq)) is not None else None,
             )
             for seq, verdict in verdicts
             if seq in idents
@@ -227,14 +235,40 @@ class EntryVerbs(JournalCore):
         found = await self._entries(await self._rows("entry_after", int, seq, limit))
         return tuple(sorted(found, key=lambda entry: entry.seq))
 
-    async def find(self, stream: str, upstream_id: str) -> Entry | None:
-        """By upstream id, without revision."""
+    async def find(
+        self, stream: str, upstream_id: str, *, revision: str | None = None, earlier: bool = False
+    ) -> Entry | None:
+        """By identity: its stream is part of it."""
+        streams = [stream]
+        if earlier:
+            streams += await self._rows("stream_others", str, stream)
+        for each in streams:
+            seqs = await self._named(each, upstream_id, [revision])
+            if seqs:
+                return await self.entry(seqs[0])
+        return None
+
+    async def find_open(self, stream: str, upstream_id: str) -> Entry | None:
+        """By the identities it may have, in one look. A damaged version hides no other."""
+        seqs = await self._named(stream, upstream_id, VERSIONS)
+        standing = {entry.seq: entry for entry in await self._entries(seqs)}
+        found = [standing[seq] for seq in seqs if seq in standing]
+        if not found and not self._damaged.isdisjoint(seqs):
+            raise JournalKeyError(f"Entry {seqs[0]} does not open with this journal key: payload.")
+        clear = (entry for entry in found if entry.event.kind is not EventKind.ENCRYPTED)
+        return next(clear, next(iter(found), None))
+
+    async def _named(
+        self, stream: str, upstream_id: str, revisions: Sequence[str | None]
+    ) -> list[int]:
+        """The ``seq`` of these revisions, in this order; those that never came are left out."""
         sid = await self._sid(stream)
         if sid is None:
-            return None
-        ident = keys.identity(self._blind_key, stream, upstream_id, None)
-        found = await self._rows("entry_by_ident", int, sid, ident)
-        return await self.entry(found[0]) if found else None
+            return []
+        idents = [keys.identity(self._blind_key, stream, upstream_id, each) for each in revisions]
+        asked = as_json([ident.hex() for ident in idents])
+        found = dict(await self._rows("entry_by_ident", tuple[bytes, int], sid, asked))
+        return [found[ident] for ident in idents if ident in found]
 
     async def recent(self, stream: str, *, before: int, limit: int) -> tuple[Entry, ...]:
         """The last entries with content, oldest first."""

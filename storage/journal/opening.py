@@ -45,7 +45,7 @@ class WaitingRow(msgspec.Struct, array_like=True, frozen=True):
 
 
 class AgedRow(msgspec.Struct, array_like=True, frozen=True):
-    """A row of ``unopened_aged``."""
+    """A row of ``unopened_aged`` or ``unopened_final``."""
 
     seq: int
     received_at: int
@@ -126,11 +126,12 @@ class OpeningVerbs(JournalCore):
         connector: str,
         *,
         sessions: frozenset[str] | None = None,
+        given_up: bool = False,
         after: int = 0,
         limit: int,
     ) -> tuple[Unopened, ...]:
         """What waits for its key. What is damaged, or was decrypted meanwhile, is passed over."""
-        name, asked = "unopened_waiting", list[str]()
+        name, asked = "unopened_all" if given_up else "unopened_waiting", list[str]()
         if sessions is not None:
             marks = sorted(session_mark(self._blind_key, each).hex() for each in sessions)
             name, asked = "unopened_of_sessions", [as_json(marks)]
@@ -188,38 +189,54 @@ class OpeningVerbs(JournalCore):
         if not done.cancelled():
             done.exception()  # a caller that was cancelled never looks
 
-    async def not_opened(self, reasons: Sequence[tuple[int, str]]) -> None:
-        """Remember what is in the way. Crash before: it is found again."""
+    async def not_opened(
+        self, reasons: Sequence[tuple[int, str]], *, final: Collection[int] = ()
+    ) -> None:
+        """Remember what is in the way. Crash before: it is found again, with the same end."""
+        at_ms = self._now_ms()
 
         async def work(transaction: Transaction) -> None:
             await transaction.many(
                 "unopened_why", [(sayable(why[:LONGEST_WHY]), seq) for seq, why in reasons]
             )
+            if final:
+                asked = as_json(sorted(final))
+                rows = await transaction.rows("unopened_final", AgedRow, asked)
+                await self._give_up_rows(transaction, rows, at_ms=at_ms)
+                await transaction.run("entry_wait_over", asked)
 
         await self._committer.run(work)
+        if final:
+            self._signal(EntryState.RECEIVED)
 
-    async def give_up_unopened(self, connector: str, *, received_before: datetime) -> int:
+    async def give_up_unopened(
+        self, connector: str, *, received_before: datetime, limit: int
+    ) -> int:
         """Write the gaps. Crash before the commit: none is there and none is marked."""
         at_ms = self._now_ms()
 
         async def work(transaction: Transaction) -> int:
             before = to_ms(received_before)
-            rows = await transaction.rows("unopened_aged", AgedRow, connector, before)
-            sids = as_json(sorted({row.sid for row in rows}))
-            streams = {
-                row.sid: row for row in await transaction.rows("stream_some", StreamRow, sids)
-            }
-            losses: list[PlacedLoss] = []
-            for i, row in enumerate(rows):
-                if i % YIELD_EVERY == YIELD_EVERY - 1:
-                    await asyncio.sleep(0)
-                losses.append(self._loss(row, streams[row.sid]))
-            if losses:
-                await write_gaps(transaction, self._cipher, losses, at_ms=at_ms)
-                await transaction.run("unopened_give_up", as_json([row.seq for row in rows]))
-            return len(losses)
+            rows = await transaction.rows("unopened_aged", AgedRow, connector, before, limit)
+            await self._give_up_rows(transaction, rows, at_ms=at_ms)
+            return len(rows)
 
         return await self._committer.run(work)
+
+    async def _give_up_rows(
+        self, transaction: Transaction, rows: Sequence[AgedRow], *, at_ms: int
+    ) -> None:
+        """The gaps, each with its leaf, and the mark that they are written."""
+        sids = as_json(sorted({row.sid for row in rows}))
+        streams = {row.sid: row for row in await transaction.rows("stream_some", StreamRow, sids)}
+        losses: list[PlacedLoss] = []
+        for i, row in enumerate(rows):
+            if i % YIELD_EVERY == YIELD_EVERY - 1:
+                await asyncio.sleep(0)
+            losses.append(self._loss(row, streams[row.sid]))
+        if losses:
+            await write_gaps(transaction, self._cipher, losses, at_ms=at_ms)
+            await transaction.run("unopened_give_up", as_json([row.seq for row in rows]))
 
     def _loss(self, row: AgedRow, stream: StreamRow) -> PlacedLoss:
         """Where it stands; of one that is damaged it is not known when it was sent."""

@@ -55,6 +55,12 @@ INSERT INTO unopened (seq, connector, session, received_at) VALUES (?, ?, ?, ?)
 SELECT seq, why, gave_up FROM unopened
 WHERE connector = ? AND gave_up = 0 AND seq > ? ORDER BY seq LIMIT ?
 
+-- By the key of the table, which is their order: indexes have it only within a session.
+
+-- name: unopened_all
+SELECT seq, why, gave_up FROM unopened NOT INDEXED
+WHERE connector = ? AND seq > ? ORDER BY seq LIMIT ?
+
 -- name: unopened_of_sessions
 SELECT seq, why, gave_up FROM unopened
 WHERE connector = ? AND session IN (SELECT from_hex(value) FROM json_each(?)) AND seq > ?
@@ -75,7 +81,20 @@ DELETE FROM unopened WHERE seq IN (SELECT value FROM json_each(?))
 SELECT u.seq, u.received_at, u.why, e.n, e.ident, e.payload_sealed, e.sid
 FROM unopened u JOIN entry e USING (seq)
 WHERE u.connector = ? AND u.gave_up = 0 AND u.received_at < ? AND e.payload_sealed IS NOT NULL
+ORDER BY u.received_at, u.seq LIMIT ?
+
+-- name: unopened_final
+SELECT u.seq, u.received_at, u.why, e.n, e.ident, e.payload_sealed, e.sid
+FROM unopened u JOIN entry e USING (seq)
+WHERE u.seq IN (SELECT value FROM json_each(?)) AND u.gave_up = 0 AND e.payload_sealed IS NOT NULL
 ORDER BY u.seq
+
+-- Nothing is waited for any more; a pause after a failure is kept.
+
+-- name: entry_wait_over
+UPDATE entry SET next_try = 0
+WHERE seq IN (SELECT u.seq FROM unopened u JOIN json_each(?) asked ON u.seq = asked.value)
+  AND state = 'received' AND attempts = 0
 
 -- name: unopened_give_up
 UPDATE unopened SET gave_up = 1 WHERE seq IN (SELECT value FROM json_each(?))
@@ -83,9 +102,12 @@ UPDATE unopened SET gave_up = 1 WHERE seq IN (SELECT value FROM json_each(?))
 -- What is judged already has a new entry of its own: it is never changed.
 
 -- name: entry_decrypt
-UPDATE entry SET kind = ?, payload_sealed = ?, safe_by = ?, expires_at = ?,
+UPDATE entry SET kind = ?, payload_sealed = ?, safe_by = ?, expires_at = ?, opened_at = ?,
     attempts = 0, next_try = 0, error = NULL
 WHERE seq = ? AND state = 'received'
+
+-- name: entry_opened_beside
+UPDATE entry SET opened_beside = 1 WHERE seq IN (SELECT value FROM json_each(?))
 
 -- name: tally_unopened
 SELECT u.connector, s.group_id, u.why, COUNT(*), MIN(u.received_at)

@@ -61,6 +61,12 @@ UPDATE stream SET closed_at = ? WHERE sid = ? AND closed_at IS NULL
 -- name: stream_sid
 SELECT sid FROM stream WHERE id = ?
 
+-- The other streams of its group, the latest first.
+
+-- name: stream_others
+SELECT o.id FROM stream s JOIN stream o USING (connector, group_id)
+WHERE s.id = ?1 AND o.id != ?1 ORDER BY o.sid DESC
+
 -- name: stream_sids_of
 SELECT sid FROM stream WHERE connector = ? AND group_id = ?
 
@@ -131,11 +137,12 @@ ORDER BY e.safe_by LIMIT :limit
 
 -- name: entry_some
 SELECT seq, sid, n, state, safe_by, expires_at, payload_sealed, verdict_sealed, record_sealed,
-       digest, key, seen_leaf, attempts, ident, stored_at
+       digest, key, seen_leaf, attempts, ident, stored_at, opened_at
 FROM entry WHERE seq IN (SELECT value FROM json_each(?)) ORDER BY safe_by, seq
 
 -- name: entry_by_ident
-SELECT seq FROM entry WHERE sid = ? AND ident = ?
+SELECT ident, seq FROM entry
+WHERE sid = ? AND ident IN (SELECT from_hex(value) FROM json_each(?))
 
 -- name: entry_recent
 SELECT seq FROM entry WHERE sid = ? AND n < ? AND payload_sealed IS NOT NULL
@@ -145,10 +152,10 @@ ORDER BY n DESC LIMIT ?
 SELECT MAX(n) FROM entry WHERE sid = ? AND n <= ? AND kind IN ('roster', 'membership')
 
 -- name: entry_judge
-UPDATE entry SET state = ?, outcome = ?, verdict_sealed = ?, attempts = 0, error = NULL,
+UPDATE entry SET state = ?1, outcome = ?2, verdict_sealed = ?3, attempts = 0, error = NULL,
     next_try = CASE WHEN EXISTS (SELECT 1 FROM download d WHERE d.seq = entry.seq AND d.state = 'waiting')
                     THEN received_at + MAX(safe_by - received_at, 0) / 2 ELSE 0 END
-WHERE seq = ? AND state = ? AND ident = ?
+WHERE seq = ?4 AND state = ?5 AND ident = ?6 AND (?7 IS NULL OR kind = ?7)
 
 -- name: entry_seal
 UPDATE entry SET state = ?, record_sealed = ?, digest = ?, key = ?, place = ?, seen_leaf = ?, manifest_due = 1,
@@ -323,7 +330,9 @@ SELECT COUNT(*) FROM entry WHERE state IN ('received', 'judged', 'sealed') AND s
 SELECT COUNT(*) FROM unsplit
 
 -- name: tally_pending
-SELECT COUNT(*) FROM entry WHERE state IN ('received', 'judged', 'sealed')
+SELECT COUNT(*) FROM entry e
+WHERE e.state IN ('received', 'judged', 'sealed')
+  AND NOT (e.state = 'received' AND EXISTS (SELECT 1 FROM unopened u WHERE u.seq = e.seq))
 
 -- name: entry_after
 SELECT seq FROM entry WHERE seq > ? AND payload_sealed IS NOT NULL ORDER BY seq LIMIT ?

@@ -158,6 +158,7 @@ class EntryRow(msgspec.Struct, array_like=True, frozen=True):
     attempts: int
     ident: bytes
     stored_at: int | None
+    opened_at: int | None
 
     def entry(self, stream: Stream, cipher: JournalCipher) -> Entry | None:
         """The row as a value, or None once its content was destroyed."""
@@ -176,6 +177,7 @@ class EntryRow(msgspec.Struct, array_like=True, frozen=True):
             seen_leaf=self.seen_leaf,
             attempts=self.attempts,
             stored_at=None if self.stored_at is None else from_ms(self.stored_at),
+            opened_at=None if self.opened_at is None else from_ms(self.opened_at),
         )
 
     def _verdict(self, cipher: JournalCipher) -> Verdict | None:

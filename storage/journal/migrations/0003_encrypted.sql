@@ -28,3 +28,9 @@ CREATE TABLE unopened (                 -- entries of kind 'encrypted' that noth
 CREATE INDEX unopened_session ON unopened (connector, session, seq);
 CREATE INDEX unopened_waiting ON unopened (connector, seq) WHERE gave_up = 0;
 CREATE INDEX unopened_aging ON unopened (connector, received_at) WHERE gave_up = 0;
+
+ALTER TABLE entry ADD COLUMN opened_at INTEGER;         -- when its key came, if it was still received
+ALTER TABLE entry ADD COLUMN opened_beside INTEGER NOT NULL DEFAULT 0;  -- 1: a later entry has its content
+DROP INDEX entry_undecided;
+CREATE INDEX entry_undecided ON entry (received_at)
+    WHERE state = 'stored' AND outcome = 'review' AND opened_beside = 0;

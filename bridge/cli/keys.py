@@ -1,0 +1,62 @@
+"""``muniment keys``: room keys of encrypted groups, out to a file and in from one."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+
+from rich.progress import Progress as Bars
+from rich.progress import SpinnerColumn, TextColumn
+
+from bridge.app import read_settings
+from bridge.app.keys import transfer_keys
+from bridge.cli.account import user
+from bridge.cli.reconcile import Screen, log_to_stderr
+from bridge.cli.terminal import standard_error
+from bridge.protocols import KeyTransfer, RequestKind
+
+_STEPS = {
+    "export": (RequestKind.KEYS_EXPORT, "write all keys to a new file, under a passphrase"),
+    "import": (RequestKind.KEYS_IMPORT, "take keys that a client exported"),
+}
+
+
+def add(verbs: argparse._SubParsersAction, everywhere: argparse.ArgumentParser) -> None:  # type: ignore[type-arg]
+    """Declare the verb and its steps."""
+    verb = verbs.add_parser(
+        "keys", parents=[everywhere], help="export or import the keys of encrypted groups"
+    )
+    steps = verb.add_subparsers(title="steps", metavar="STEP", required=True)
+    for name, (kind, purpose) in _STEPS.items():
+        step = steps.add_parser(name, parents=[everywhere], help=purpose)
+        step.add_argument("connector", help="name of the [[matrix]] table")
+        step.add_argument("file", type=Path, metavar="FILE", help="as other clients write it")
+        step.add_argument(
+            "--passphrase-file",
+            type=Path,
+            metavar="P",
+            required=True,
+            help="file with the passphrase, readable by the recorder's account alone",
+        )
+        step.set_defaults(command=command, kind=kind)
+
+
+def command(options: argparse.Namespace) -> int:
+    """Do it, and say the counts."""
+    log_to_stderr()
+    settings = read_settings(options.config)
+    keys = KeyTransfer(
+        connector=options.connector,
+        file=options.file.absolute(),
+        passphrase_file=options.passphrase_file.absolute(),
+    )
+    columns = (SpinnerColumn(), TextColumn("{task.description}"))
+    with Bars(*columns, console=standard_error(), transient=True) as bars:
+        screen = Screen(bars)
+        said = asyncio.run(
+            transfer_keys(settings, kind=options.kind, keys=keys, by=user(), show=screen.show)
+        )
+    print(said, file=sys.stderr)
+    return 0
