@@ -57,13 +57,10 @@ NOT_YET = frozenset(
 TABLES_NOT_YET = frozenset({"console", "alerts", "witness", "timestamp", "backup"})
 """Whole tables without an effect so far."""
 
-REFUSED = "telegram"
-"""A table with which this version does not start."""
-
 
 def in_effect(table: str, key: str) -> bool:
     """Whether the program does something with this setting."""
-    return table not in TABLES_NOT_YET | {REFUSED} and (table, key) not in NOT_YET
+    return table not in TABLES_NOT_YET and (table, key) not in NOT_YET
 
 
 def _kind(annotation: object) -> str:
@@ -109,7 +106,7 @@ def _default(field: FieldInfo) -> str:
 
 
 def _row(table: str, key: str, field: FieldInfo) -> str:
-    mark = "" if in_effect(table, key) or table == REFUSED else " *Not yet.*"
+    mark = "" if in_effect(table, key) else " *Not yet.*"
     kind = _kind(field.annotation) + _bounds(field)
     return f"| `{key}` | {kind} | {_default(field)} | {field.description}{mark} |"
 
@@ -120,8 +117,6 @@ def _section(name: str, table: type[BaseModel]) -> Iterator[str]:
     yield f"## `{heading}`"
     yield ""
     yield about[:1].upper() + about[1:]
-    if name == REFUSED:
-        yield "This version refuses to start with such a table."
     if name not in REPEATED:
         yield f"In the environment: `{PREFIX}{name.upper()}{SEPARATOR}KEY`."
     yield ""

@@ -25,7 +25,10 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Account:
-    """The recorder's account. With a token it only checks it; with a password it signs in once."""
+    """The recorder's account. With a token it only checks it; with a password it signs in once.
+
+    With both the password is for what the server asks it for, never for another device.
+    """
 
     def __init__(
         self,
@@ -105,7 +108,7 @@ class Account:
 
     async def _log_in(self) -> None:
         """Crash after the answer: the next sign-in makes another device; nothing else is lost."""
-        if self._password is None:
+        if self._password is None or self._access_token is not None:
             raise ConnectorRejectedError(
                 "The homeserver no longer knows the access token.",
                 code=UNKNOWN_TOKEN,

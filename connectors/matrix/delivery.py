@@ -8,17 +8,16 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from typing import TypeVar
 
 import msgspec
 
 from bridge.model import CaptureMethod, Event, EventKind, Sighting, Timer
 from connectors.matrix import sightings, timers
 from connectors.matrix.delivered import Delivery
-from connectors.matrix.encryption import encrypted
+from connectors.matrix.encryption import before, covered, encrypted, is_begun, keep_plain
 from connectors.matrix.envelope import Events, JoinedRoom, SyncEnvelope
 from connectors.matrix.mapping import identify, map_event
-from connectors.matrix.place import Backfill, Place, Rescue, heard
+from connectors.matrix.place import Backfill, Place, Rescue, heard, last
 from connectors.matrix.room import RoomState
 from connectors.matrix.roster import add_rosters
 from connectors.matrix.running import Running
@@ -26,8 +25,6 @@ from connectors.matrix.stay import is_replayed, own_join, own_stay
 from connectors.matrix.timers import Length
 
 __all__ = ["Delivery", "Reader"]
-
-Order = TypeVar("Order", Backfill, Rescue)
 
 
 class Reader:
@@ -119,20 +116,22 @@ class Reader:
             self._sight(delivery, group_id, at)
         add_rosters(delivery, self.rooms, at, approved)
         self._running.tell_all(delivery, approved)
+        delivery.place = keep_plain(delivery.place, self.rooms, approved, envelope.joined)
         return delivery
 
     def read_history(
-        self, group_id: str, chunk: Events, *, at: datetime, disappearing: Length | None
-    ) -> tuple[list[Event], Length | None]:
-        """Events of a hole, and the disappearing timer after them; before them it is given.
+        self, hole: Backfill, chunk: Events, at: datetime
+    ) -> tuple[list[Event], Backfill]:
+        """Events of a hole, and the hole with what holds after them.
 
         They are older than the room's state and do not change it.
         """
-        room = self._known(group_id)
-        now = self._running.of(group_id, room)
-        length, method = disappearing, CaptureMethod.BACKFILL
+        room = self._known(hole.group_id)
+        now = self._running.of(hole.group_id, room)
+        length, method = hole.disappearing, CaptureMethod.BACKFILL
         events = []
-        for raw, covers in zip(chunk, encrypted(chunk, is_now=room.encrypted), strict=True):
+        covers_all = encrypted(chunk, is_now=room.encrypted, was_plain=hole.plain)
+        for raw, covers in zip(chunk, covers_all, strict=True):
             if (setting := timers.set_by(raw, timers.DISAPPEARING)) is not None:
                 length = Length.of(setting.timer)
             running = now if length is None else replace(now, default=length.timer)
@@ -140,14 +139,15 @@ class Reader:
                 raw, room=room, timers=running, encrypted=covers, observed_at=at, method=method
             )
             events.append(event)
-        return events, length
+        plain = hole.plain and not is_begun(chunk)
+        return events, msgspec.structs.replace(hole, disappearing=length, plain=plain)
 
-    def read_rescued(self, group_id: str, raw: bytes, *, at: datetime, timer: Length) -> Event:
-        """An event that was given once more; ``timer`` is the room's when it was sent."""
-        room = self._known(group_id)
-        now = self._running.of(group_id, room)
-        running = replace(now, default=timer.timer)
-        covers, method = room.encrypted, CaptureMethod.RESCUE
+    def read_rescued(self, order: Rescue, raw: bytes, at: datetime) -> Event:
+        """An event that was given once more; the room is as it was when it was sent."""
+        room = self._known(order.group_id)
+        now = self._running.of(order.group_id, room)
+        running = replace(now, default=order.timer.timer)
+        covers, method = order.exposed, CaptureMethod.RESCUE
         return self._map(
             raw, room=room, timers=running, encrypted=covers, observed_at=at, method=method
         )
@@ -166,16 +166,17 @@ class Reader:
         is_recorded = group_id in delivery.place.recorded
         is_new = not is_recorded or group_id in delivery.place.begun
         room = self.rooms.setdefault(group_id, self._fresh(group_id, delivery.place))
-        disappearing, known = room.disappearing, room.membership_bytes(self._own_user)
+        hole = before(room, delivery.place, group_id)
+        known = room.membership_bytes(self._own_user)
         for raw in joined.state:
             room.apply(raw)
         if not is_recorded:
-            disappearing = room.disappearing
+            hole = msgspec.structs.replace(hole, disappearing=room.disappearing)
         stay = own_stay(joined.timeline, self._own_user, is_new=is_new)
         changed = any(b"m.room.member" in raw for raw in joined.state)
         standing = self._running.standing_after(room, joined.timeline)
-        covered = encrypted(joined.timeline, is_now=room.encrypted)
-        for raw, is_ours, covers in zip(joined.timeline, stay.ours, covered, strict=True):
+        covers_all = covered(joined, room, hole)
+        for raw, is_ours, covers in zip(joined.timeline, stay.ours, covers_all, strict=True):
             room.apply(raw)
             if is_ours:
                 event = self._map_live(raw, room, group_id, standing, at, encrypted=covers)
@@ -193,23 +194,22 @@ class Reader:
             if is_again and joined.limited and delivery.place.since is not None:
                 delivery.lose(group_id, "removal_unseen", at)
         elif joined.limited:
-            self._limited(delivery, group_id, joined, disappearing, is_new=is_new, at=at)
+            self._limited(delivery, joined, hole, is_new=is_new, at=at)
 
     def _limited(
         self,
         delivery: Delivery,
-        group_id: str,
         joined: JoinedRoom,
-        disappearing: Length | None,
+        hole: Backfill,
         *,
         is_new: bool,
         at: datetime,
     ) -> None:
         """Earlier events exist that this response left out: plan to fetch them.
 
-        ``disappearing`` is the room's timer where they begin.
+        ``hole``: one that begins where the last response ended.
         """
-        since = delivery.place.since
+        group_id, since = hole.group_id, delivery.place.since
         if joined.prev_batch is None or since is None:
             why = "before_first_sync" if since is None else "limited_without_token"
             first = identify(joined.timeline[0])[1] if joined.timeline else None
@@ -218,12 +218,12 @@ class Reader:
         join = own_join(joined.state, self._own_user, is_new=is_new)
         if join is not None and not is_new:
             delivery.lose(group_id, "removal_unseen", at)
-        hole = Backfill(
-            group_id=group_id,
+        hole = msgspec.structs.replace(
+            hole,
             since=since if join is None else "",
             after=join or "",
             until=joined.prev_batch,
-            disappearing=disappearing,
+            plain=hole.plain and join is None,
         )
         backfills = (*delivery.place.backfills, hole)
         delivery.place = msgspec.structs.replace(delivery.place, backfills=backfills)
@@ -249,7 +249,7 @@ class Reader:
     ) -> None:
         """What was said until we were out; the whole stay may have gone by since the last sync."""
         room = self.rooms.setdefault(group_id, self._fresh(group_id, delivery.place))
-        disappearing = room.disappearing
+        hole = before(room, delivery.place, group_id)
         for raw in left.state:
             room.apply(raw)
         is_new = group_id not in delivery.place.recorded
@@ -259,14 +259,14 @@ class Reader:
                 delivery.lose(group_id, "join_not_found", at)
             return
         standing = self._running.standing_after(room, left.timeline)
-        covered = encrypted(left.timeline, is_now=room.encrypted)
-        for raw, is_ours, covers in zip(left.timeline, stay.ours, covered, strict=True):
+        covers_all = covered(left, room, hole)
+        for raw, is_ours, covers in zip(left.timeline, stay.ours, covers_all, strict=True):
             room.apply(raw)
             if is_ours:
                 event = self._map_live(raw, room, group_id, standing, at, encrypted=covers)
                 delivery.events.append(event)
         if left.limited and not stay.begins_within:
-            self._limited(delivery, group_id, left, disappearing, is_new=False, at=at)
+            self._limited(delivery, left, hole, is_new=False, at=at)
 
     def _invited(
         self, delivery: Delivery, group_id: str, state: Events, at: datetime, *, is_approved: bool
@@ -293,8 +293,8 @@ class Reader:
         place = heard(delivery.place, group_id)
         holes, rescues = place.backfills, place.rescues
         if is_approved:
-            holes = tuple(_last(b) if b.group_id == group_id else b for b in holes)
-            rescues = tuple(_last(r) if r.group_id == group_id else r for r in rescues)
+            holes = tuple(last(b) if b.group_id == group_id else b for b in holes)
+            rescues = tuple(last(r) if r.group_id == group_id else r for r in rescues)
             if group_id in self.rooms:
                 self._ended[group_id] = self.rooms[group_id]
         delivery.place = msgspec.structs.replace(
@@ -322,8 +322,8 @@ class Reader:
         """Tell of a group when something about it is new; silence is cheaper than a write."""
         sighting = sightings.joined(group_id, self.rooms[group_id], at, has_keys=self._has_keys)
         before = self._seen.get(group_id)
-        told = None if before is None else (before.name, before.unreadable, before.successor)
-        if told != (sighting.name, sighting.unreadable, sighting.successor):
+        told = None if before is None else (before.name, before.obstacle, before.successor)
+        if told != (sighting.name, sighting.obstacle, sighting.successor):
             delivery.told[group_id] = sighting
             delivery.sightings.append(sighting)
 
@@ -342,7 +342,3 @@ class Reader:
         return self._map(
             raw, room=room, timers=running, encrypted=encrypted, observed_at=at, method=method
         )
-
-
-def _last(order: Order) -> Order:
-    return msgspec.structs.replace(order, last=True)

@@ -118,12 +118,10 @@ class History:
             self._lose(delivery, hole, "join_not_found")
             return None
         page = await self._messages(hole, since)
-        delivery.events, disappearing = self._reader.read_history(
-            hole.group_id, page.chunk, at=self._clock.now(), disappearing=hole.disappearing
-        )
+        delivery.events, further = self._reader.read_history(hole, page.chunk, self._clock.now())
         if page.end is None or page.end in {since, hole.until}:
             return None
-        return msgspec.structs.replace(hole, since=page.end, disappearing=disappearing)
+        return msgspec.structs.replace(further, since=page.end)
 
     async def _messages(self, hole: Backfill, since: str) -> MessagesPage:
         query = {"dir": "f", "from": since, "to": hole.until, "limit": str(PAGE)}

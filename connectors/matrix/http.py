@@ -14,7 +14,7 @@ from urllib.parse import quote
 import aiohttp
 
 from bridge.errors import ConnectorRejectedError, ConnectorUnavailableError, EnvelopeError
-from connectors.matrix.fields import JsonObject, count, decode, text
+from connectors.matrix.fields import JsonObject, count, decode, table, tables, text, texts
 
 CLIENT = "/_matrix/client/v3"
 VERSIONS = "/_matrix/client/versions"
@@ -37,6 +37,8 @@ _OF_THE_ACCOUNT = frozenset(
     }
 )
 _CODE = re.compile(r"[A-Z][A-Z0-9_.]{0,63}")
+_STEP = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_PAGE = re.compile(r"https?://[!-~]{1,500}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,11 +69,17 @@ def unsettled(error: ConnectorRejectedError) -> ConnectorUnavailableError:
 
 
 class AuthenticationNeededError(ConnectorRejectedError):
-    """The server first wants more proof of who we are; ``session`` is what it calls this try."""
+    """The server first wants more proof of who we are; ``session`` is what it calls this try.
 
-    def __init__(self, message: str, *, code: str, session: str | None) -> None:
+    ``ways``: each a set of steps that would do together. ``page``: where a person can take one.
+    """
+
+    def __init__(self, message: str, *, code: str, fields: JsonObject) -> None:
+        """``fields`` of the answer; what in them is malformed is left out."""
         super().__init__(message, code=code)
-        self.session = session
+        self.session = text(fields, "session")
+        self.ways = _ways(fields)
+        self.page = _page(fields)
 
 
 class MatrixHttp:
@@ -270,9 +278,19 @@ def _check(response: aiohttp.ClientResponse, data: bytes) -> None:
         )
     refusal = f"The homeserver refuses {status} {code or 'without a code'}."
     if status == 401 and "flows" in fields:
-        session = text(fields, "session")
-        raise AuthenticationNeededError(refusal, code=code, session=session)
+        raise AuthenticationNeededError(refusal, code=code, fields=fields)
     raise ConnectorRejectedError(refusal, code=code)
+
+
+def _ways(fields: JsonObject) -> tuple[frozenset[str], ...]:
+    ways = (frozenset(texts(flow, "stages")) for flow in tables(fields, "flows"))
+    return tuple(way for way in ways if way and all(_STEP.fullmatch(step) for step in way))
+
+
+def _page(fields: JsonObject) -> str | None:
+    steps = table(fields, "params")
+    pages = (text(table(steps, step), "url") or "" for step in steps)
+    return next((page for page in pages if _PAGE.fullmatch(page)), None)
 
 
 def _wait(response: aiohttp.ClientResponse, fields: JsonObject) -> float | None:

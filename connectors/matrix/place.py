@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import msgspec
 
 from bridge.model import Cursor
@@ -16,7 +18,8 @@ class Backfill(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     Where it begins at an event (``after``), ``since`` is empty until that has been looked up.
     ``last``: the stay it belongs to has ended since, so that no approval is needed to fill it.
-    ``disappearing`` is the room's timer where it begins; None where nobody knows.
+    ``disappearing`` is the room's timer where it begins; None where nobody knows. ``plain``: the
+    room is known to be unencrypted there.
     """
 
     group_id: str
@@ -25,13 +28,15 @@ class Backfill(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     after: str = ""
     last: bool = False
     disappearing: Length | None = None
+    plain: bool = False
 
 
 class Rescue(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An order: ask for the content of an event that was redacted before we read it.
 
     ``at`` is when it was ordered, in milliseconds, as ``sent`` is the event's own time. ``timer``
-    is the disappearing timer that ran for it; ``last`` as for a hole.
+    is the disappearing timer that ran for it; ``last`` as for a hole. ``exposed``: it came in the
+    clear into an encrypted room.
     """
 
     group_id: str
@@ -40,6 +45,10 @@ class Rescue(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     sent: int | None = None
     timer: Length = Length()
     last: bool = False
+    exposed: bool = False
+
+
+Order = TypeVar("Order", Backfill, Rescue)
 
 
 class Slice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -56,7 +65,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     of their last roster (milliseconds); ``stale`` those whose members changed since. ``begun``
     were found joined already: whether before ``since`` or after, the next response shows.
     ``disappearing`` are the timers of rooms where the next delivery begins, which is not where
-    their state is loaded after a restart.
+    their state is loaded after a restart. ``plain`` are rooms known to be unencrypted there.
     """
 
     since: str | None = None
@@ -66,6 +75,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     backfills: tuple[Backfill, ...] = ()
     rescues: tuple[Rescue, ...] = ()
     disappearing: dict[str, Length] = {}
+    plain: tuple[str, ...] = ()
     slices: dict[str, Slice] = {}
 
 
@@ -73,6 +83,11 @@ def heard(place: Place, *group_ids: str) -> Place:
     """The place once a response has told of these groups."""
     begun = tuple(g for g in place.begun if g not in group_ids)
     return msgspec.structs.replace(place, begun=begun)
+
+
+def last(order: Order) -> Order:
+    """The order, of a stay that has ended since."""
+    return msgspec.structs.replace(order, last=True)
 
 
 _decoder = msgspec.json.Decoder(Place)

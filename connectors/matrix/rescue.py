@@ -150,9 +150,7 @@ class Rescues:
         if found != order.event_id:
             self._put_off(delivery, order)
             return
-        event = self._reader.read_rescued(
-            order.group_id, answer, at=self._clock.now(), timer=order.timer
-        )
+        event = self._reader.read_rescued(order, answer, self._clock.now())
         if event.missing is not None:
             self._settle(delivery, [order], "The homeserver gave the event without its content.")
             return
@@ -206,6 +204,7 @@ def _order(event: Event, *, last: bool) -> Rescue:
         sent=None if event.sent_at is None else _milliseconds(event.sent_at),
         timer=Length.of(event.own_timer),
         last=last,
+        exposed=event.crypto is not None and event.crypto.plain_in_encrypted,
     )
 
 

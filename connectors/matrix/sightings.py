@@ -10,6 +10,9 @@ from connectors.matrix.fields import decode, text
 from connectors.matrix.room import RoomState
 from connectors.matrix.stay import own_leaver, own_membership
 
+ENCRYPTED = "the room is encrypted, and this recorder has no keys"
+_OBSTACLES = {True: ENCRYPTED, False: "", None: None}
+
 
 def joined(group_id: str, room: RoomState, at: datetime, *, has_keys: bool) -> Sighting:
     """A group that we are in. ``has_keys``: what is encrypted there can be read by us."""
@@ -18,7 +21,7 @@ def joined(group_id: str, room: RoomState, at: datetime, *, has_keys: bool) -> S
         presence=Presence.JOINED,
         at=at,
         name=room.name,
-        unreadable=False if has_keys else room.encryption,
+        obstacle="" if has_keys else _OBSTACLES[room.encryption],
         successor=room.successor,
     )
 
@@ -47,5 +50,5 @@ def invited(
         name=room.name,
         by=by,
         # What an invitation shows is not all of it.
-        unreadable=(room.encrypted and not has_keys) or None,
+        obstacle=ENCRYPTED if room.encrypted and not has_keys else None,
     )

@@ -6,13 +6,19 @@ import asyncio
 import os
 import signal
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from bridge.canonical import Leaf
-from bridge.errors import JournalUnavailableError, ObjectStoreUnavailableError, SpoolError
+from bridge.errors import (
+    ConnectorUnavailableError,
+    JournalUnavailableError,
+    ObjectStoreUnavailableError,
+    SpoolError,
+)
 from bridge.model import (
     Batch,
+    EventKind,
     Group,
     Loss,
     NoticeState,
@@ -24,6 +30,7 @@ from bridge.model import (
 from bridge.protocols import (
     Appended,
     Clock,
+    Decryption,
     DownloadOrder,
     Entry,
     ManifestPlace,
@@ -32,8 +39,10 @@ from bridge.protocols import (
     Saying,
     Sealing,
     StoredProof,
+    ToDevice,
 )
 from storage.journal import SqliteJournal
+from tests.fakes.decrypter import ScriptedDecrypter
 from tests.fakes.object_store import FakeObjectStore
 from tests.fakes.spool import MemorySpool
 
@@ -67,6 +76,8 @@ class Failure(Crash):
         effect = point.partition(" ")[2]
         if effect.startswith("put "):
             raise ObjectStoreUnavailableError(f"The store does not answer ({point}).")
+        if effect == "take":
+            raise ConnectorUnavailableError(f"The store of keys does not answer ({point}).")
         if effect == "remove":
             raise SpoolError(f"The spool does not answer ({point}).")
         raise JournalUnavailableError(f"The journal does not answer ({point}).")
@@ -92,10 +103,15 @@ class CrashingJournal(SqliteJournal):
         self.crash.at("after append")
         return appended
 
-    async def judge(self, verdicts: Sequence[tuple[int, Verdict]]) -> None:
+    async def judge(
+        self,
+        verdicts: Sequence[tuple[int, Verdict]],
+        *,
+        kinds: Mapping[int, EventKind] | None = None,
+    ) -> None:
         """Step 4."""
         self.crash.at("before judge")
-        await super().judge(verdicts)
+        await super().judge(verdicts, kinds=kinds)
         self.crash.at("after judge")
 
     async def seal(self, sealings: Sequence[Sealing]) -> None:
@@ -173,6 +189,51 @@ class CrashingJournal(SqliteJournal):
         self.crash.at("after set_group")
         return done
 
+    async def to_device(self, connector: str, *, after: int, limit: int) -> tuple[ToDevice, ...]:
+        """Messages to our device are given."""
+        found = await super().to_device(connector, after=after, limit=limit)
+        if found:
+            self.crash.at("after give")
+        return found
+
+    async def resume_to_device(self, connector: str, *, taken: int) -> None:
+        """The decrypter goes on with this journal."""
+        self.crash.at("before resume")
+        await super().resume_to_device(connector, taken=taken)
+        self.crash.at("after resume")
+
+    async def drop_to_device(self, connector: str, *, through: int) -> None:
+        """They are taken."""
+        self.crash.at("before drop")
+        await super().drop_to_device(connector, through=through)
+        self.crash.at("after drop")
+
+    async def decrypted(self, decryptions: Sequence[Decryption]) -> tuple[int, ...]:
+        """Encrypted entries get their content."""
+        self.crash.at("before decrypted")
+        busy = await super().decrypted(decryptions)
+        self.crash.at("after decrypted")
+        return busy
+
+    async def not_opened(
+        self, reasons: Sequence[tuple[int, str]], *, final: Collection[int] = ()
+    ) -> None:
+        """Or what is in the way."""
+        self.crash.at("before not_opened")
+        await super().not_opened(reasons, final=final)
+        self.crash.at("after not_opened")
+
+    async def give_up_unopened(
+        self, connector: str, *, received_before: datetime, limit: int
+    ) -> int:
+        """Or a gap."""
+        self.crash.at("before give_up")
+        count = await super().give_up_unopened(
+            connector, received_before=received_before, limit=limit
+        )
+        self.crash.at("after give_up")
+        return count
+
     async def heard(
         self,
         connector: str,
@@ -206,6 +267,20 @@ class CrashingJournal(SqliteJournal):
         names = await super().forget(discarded_before=discarded_before, limit=limit)
         self.crash.at("after forget")
         return names
+
+
+class CrashingDecrypter(ScriptedDecrypter):
+    """The keys of a process that dies around taking a message."""
+
+    def __init__(self, kept: ScriptedDecrypter | None = None) -> None:
+        super().__init__(kept)
+        self.crash = Crash()
+
+    async def take(self, messages: Sequence[ToDevice]) -> None:
+        """One transaction."""
+        self.crash.at("before take")
+        await super().take(messages)
+        self.crash.at("after take")
 
 
 class CrashingStore(FakeObjectStore):

@@ -8,11 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bridge.model import Batch, Cursor, Event, EventKind, Loss, Sighting
-from bridge.protocols import Clock
+from bridge.protocols import Clock, Connector
 from connectors.matrix.account import Account
 from connectors.matrix.client import MatrixConnector
 from connectors.matrix.crypto.settings import CryptoSettings
 from connectors.matrix.http import Endpoint, MatrixHttp
+from connectors.telegram.bot_api import BotApi
+from connectors.telegram.bot_api import Endpoint as BotEndpoint
+from connectors.telegram.client import TelegramConnector
+from connectors.telegram.webhook import Webhook
 
 PATIENCE = 40.0
 """Seconds after which a condition that does not come true fails a test."""
@@ -58,10 +62,28 @@ def matrix_connector(
     )
 
 
+def telegram_connector(
+    api_base: str,
+    token: str,
+    clock: Clock,
+    *,
+    approval_timeout_hours: float = 24.0,
+    webhook: Webhook | None = None,
+) -> TelegramConnector:
+    """A connector as the composition root makes it."""
+    return TelegramConnector(
+        name="office",
+        api=BotApi(BotEndpoint(api_base=api_base), token=token),
+        clock=clock,
+        approval_timeout_hours=approval_timeout_hours,
+        webhook=webhook,
+    )
+
+
 class Intake:
     """One connector and what came of it. ``events`` holds each identity once, as first seen."""
 
-    def __init__(self, make: Callable[[], MatrixConnector]) -> None:
+    def __init__(self, make: Callable[[], Connector]) -> None:
         self._make = make
         self._approved: frozenset[str] = frozenset()
         self.connector = make()

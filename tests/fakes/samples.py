@@ -147,7 +147,7 @@ def sighting(
     at: datetime = NOW,
     name: str | None = None,
     by: str | None = None,
-    unreadable: bool = False,
+    obstacle: str = "",
     successor: str | None = None,
 ) -> Sighting:
     """What the platform tells of a group."""
@@ -157,7 +157,7 @@ def sighting(
         at=at,
         name=name,
         by=by,
-        unreadable=unreadable,
+        obstacle=obstacle,
         successor=successor,
     )
 

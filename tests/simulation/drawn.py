@@ -11,6 +11,8 @@ from tests.simulation.plan import (
     TIMERS,
     Fault,
     FaultKind,
+    Key,
+    KeyFate,
     Medium,
     MediumFate,
     Plan,
@@ -18,6 +20,7 @@ from tests.simulation.plan import (
 )
 
 LENGTH = 15
+MANY_KEYS = 2
 LASTING = [kind for kind in FaultKind if kind is not FaultKind.CLOCK]
 MOMENTS = st.integers(0, LENGTH * 10).map(lambda tenths: tenths / 10)
 GROUP = st.integers(0, GROUPS - 1)
@@ -25,6 +28,11 @@ MEDIA = st.builds(
     Medium,
     fate=st.sampled_from(MediumFate),
     after=st.integers(1, 25).map(float),
+)
+KEYS = st.builds(
+    Key,
+    fate=st.sampled_from(KeyFate),
+    after=st.integers(0, 600).map(lambda tenths: tenths / 10),
 )
 SAID = st.builds(
     Utter,
@@ -36,6 +44,7 @@ SAID = st.builds(
     leans=st.integers(0, 2),
     restricted=st.booleans(),
     media=st.lists(MEDIA, max_size=2).map(tuple),
+    key=st.none() | st.integers(0, MANY_KEYS - 1),
 )
 FAULTS = st.one_of(
     st.builds(
@@ -55,5 +64,6 @@ def plans() -> st.SearchStrategy[Plan]:
         seed=st.integers(0, 2**32),
         said=st.lists(SAID, max_size=20).map(tuple),
         faults=st.lists(FAULTS, max_size=6).map(tuple),
+        keys=st.lists(KEYS, min_size=MANY_KEYS, max_size=MANY_KEYS).map(tuple),
         forget_after=st.sampled_from([5.0, 3600.0]),
     )

@@ -14,6 +14,7 @@ from bridge.protocols import DownloadState
 from tests.fakes import samples
 from tests.fakes.journal import MemoryJournal
 from tests.fakes.journal.rows import EntryRow
+from tests.simulation import encrypted
 from tests.simulation.plan import FaultKind
 from tests.simulation.ports import START
 
@@ -62,6 +63,8 @@ def unfinished(world: World) -> str:
         "notices": due,
         "invitations": sorted(outside),
         "spool files that no entry needs": len(unneeded(world)),
+        "messages to our device": encrypted.untaken(world) if world.plan.keys else 0,
+        "encrypted": encrypted.unopened(world) if world.plan.keys else [],
         "not running": world.process is None,
     }
     left = {name: value for name, value in found.items() if value}
@@ -80,6 +83,7 @@ def check(world: World) -> None:
     _manifests_complete(world)
     _nothing_late(world)
     _spool_swept(world)
+    encrypted.check(world)
 
 
 def _all_journalled(world: World) -> None:
@@ -219,11 +223,16 @@ def _nothing_late(world: World) -> None:
         expired = (row.expires_at - START).total_seconds()
         begin = max(received, world.journal.told_at[row.stream.group_id])
         wait = (row.safe_by - row.received_at) / timedelta(seconds=2)
-        needed = CALM + (wait if row.event is not None and row.event.attachments else 0.0)
+        needed = CALM + (wait if row.event is not None and _may_wait(row.event) else 0.0)
         calm = world.weather.longest_calm(begin, expired)
         assert calm < needed, (
             f"{row.seq} was stored {row.late_ms} ms late, in spite of {calm:.1f} s of calm"
         )
+
+
+def _may_wait(event: Event) -> bool:
+    """For its files, or for its key."""
+    return bool(event.attachments) or event.crypto is not None
 
 
 def _spool_swept(world: World) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from random import Random
 
@@ -46,6 +46,16 @@ class MediumFate(StrEnum):
     TOO_LARGE = "too large"
 
 
+class KeyFate(StrEnum):
+    """When a key comes, as seen from the first message that needs it."""
+
+    BEFORE = "before"
+    WITH = "with"
+    AFTER = "after"
+    ELSEWHERE = "is to be looked for"
+    NEVER = "never"
+
+
 class ActKind(StrEnum):
     """What happens to a group as such."""
 
@@ -66,11 +76,19 @@ class Medium:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """A key of encrypted messages, ``after`` so many seconds, or before if it comes before."""
+
+    fate: KeyFate
+    after: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Utter:
     """Somebody says something. ``leans`` counts how many messages back it needs as context.
 
     ``backdated`` seconds before it reaches the recorder's server. ``outcome`` None: the
-    classifier fails.
+    classifier fails. ``key``: it is encrypted with this key of its group.
     """
 
     at: float
@@ -81,6 +99,7 @@ class Utter:
     leans: int = 0
     restricted: bool = False
     media: tuple[Medium, ...] = ()
+    key: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +134,7 @@ class Plan:
     said: tuple[Utter, ...]
     faults: tuple[Fault, ...] = ()
     acts: tuple[Act, ...] = ()
+    keys: tuple[Key, ...] = ()
     forget_after: float = 3600.0
     groups: int = GROUPS
 
@@ -122,7 +142,24 @@ class Plan:
     def life(self) -> float:
         """When all has been said and all faults are over."""
         ends = [each.at for each in self.said] + [each.at for each in self.acts]
+        ends += self.sent_keys().values()
         return max(ends + [fault.end for fault in self.faults], default=0.0)
+
+    def sent_keys(self) -> dict[tuple[int, int], float]:
+        """When each (group, key) comes, of those that come neither never nor with a message."""
+        first: dict[tuple[int, int], float] = {}
+        for utter in self.said:
+            if utter.key is not None:
+                place = utter.group, utter.key
+                first[place] = min(first.get(place, utter.at), utter.at)
+        found: dict[tuple[int, int], float] = {}
+        for (group, number), at in first.items():
+            key = self.keys[number]
+            if key.fate is KeyFate.BEFORE:
+                found[group, number] = max(at - key.after, 0.0)
+            elif key.fate in {KeyFate.AFTER, KeyFate.ELSEWHERE}:
+                found[group, number] = at + key.after
+        return found
 
     def steady(self, group: int) -> bool:
         """Whether the group is recorded from its invitation to the end."""
@@ -135,7 +172,7 @@ def seeded(seed: int) -> Plan:
     length = random.uniform(5.0, 18.0)
     groups = random.choice((1, 2, 2, GROUPS))
     most = random.choice((6, 10, 24))
-    return Plan(
+    plan = Plan(
         seed=seed,
         groups=groups,
         said=tuple(_utter(random, length, groups) for _ in range(random.randint(2, most))),
@@ -143,6 +180,28 @@ def seeded(seed: int) -> Plan:
         acts=_acts(random, length, groups),
         forget_after=random.choice((5.0, 20.0, 3600.0)),
     )
+    return _encrypted(plan, Random(f"keys {seed}"))
+
+
+def _encrypted(plan: Plan, random: Random) -> Plan:
+    """In a third of the runs some groups are encrypted; not each of their messages is."""
+    if random.random() > 1 / 3:
+        return plan
+    keys = tuple(_key(random) for _ in range(random.randint(1, 4)))
+    shut = {group for group in range(plan.groups) if random.random() < 0.7}
+    said = tuple(
+        replace(utter, key=random.randrange(len(keys)))
+        if utter.group in shut and random.random() < 0.9
+        else utter
+        for utter in plan.said
+    )
+    return replace(plan, said=said, keys=keys)
+
+
+def _key(random: Random) -> Key:
+    fate = random.choice((*KeyFate, KeyFate.WITH, KeyFate.AFTER))
+    spans = ((0.0, 1.0), (0.5, 12.0), (20.0, 60.0))
+    return Key(fate=fate, after=random.uniform(*random.choice(spans)))
 
 
 def _utter(random: Random, length: float, groups: int) -> Utter:

@@ -19,7 +19,16 @@ from bridge.errors import (
     SpoolFullError,
 )
 from bridge.lifecycle import EntryState
-from bridge.model import Context, Group, NoticeState, ObjectReceipt, Outcome, Utterance, Verdict
+from bridge.model import (
+    Context,
+    EventKind,
+    Group,
+    NoticeState,
+    ObjectReceipt,
+    Outcome,
+    Utterance,
+    Verdict,
+)
 from bridge.protocols import Classifier, Clock, ObjectBody, Placement
 from tests.fakes import samples
 from tests.fakes.journal import MemoryJournal
@@ -271,7 +280,12 @@ class SimClassifier:
         self.context: dict[str, tuple[str, ...]] = {}
 
     def classify(self, utterance: Utterance, context: Context) -> Verdict:
-        """The plan's outcome; what the bridge derives itself is captured."""
+        """The plan's outcome; what the bridge derives itself is captured.
+
+        Of what is encrypted still nothing can be said.
+        """
+        if utterance.kind is EventKind.ENCRYPTED:
+            return samples.verdict(Outcome.REVIEW, policy=self.policy, model=self.model)
         utter = self.said.get(utterance.upstream_id)
         if utter is not None and utter.outcome is None:
             raise ValueError("a classifier must not raise, and this one does")

@@ -18,6 +18,7 @@ from bridge.capture import Capture
 from bridge.downloads import Downloads
 from bridge.errors import ConnectorUnavailableError, JournalUnavailableError, MunimentError
 from bridge.forget import Forget
+from bridge.opening import Opening
 from bridge.pressure import Measure, Pressure
 from bridge.protocols import Clock, Connector
 from bridge.reconcile import Lifetimes, Reconciler, Reconciliation
@@ -88,6 +89,16 @@ class Process:
             retention=lambda _connector, _group: RETENTION,
         )
         self.capture = Capture(connector=connector, journal=journal, clock=clock)
+        self.openings: list[Opening] = []
+        if connector.decrypter is not None:
+            opening = Opening(
+                connector=connector.name,
+                decrypter=connector.decrypter,
+                journal=journal,
+                clock=clock,
+            )
+            self.capture.on_batch = opening.wake
+            self.openings.append(opening)
         self.triage = Triage(
             journal=journal,
             classifier=ground.classifier,
@@ -206,6 +217,8 @@ class Process:
         await self.admission.begin()
         await self.reconciliation.begin()
         self._loops.start("capture", self.capture.run)
+        for opening in self.openings:
+            self._loops.start("opening", opening.run)
         self._loops.start("admission", self.admission.run)
         self._loops.start("speech", self.speech.run)
         self._loops.start("pressure", self.pressure.run)
@@ -220,10 +233,12 @@ class Process:
     async def stop(self) -> None:
         """Drain and stop, as a SIGTERM asks for."""
         await self._begun.wait()
-        await self._loops.stop("capture", "admission", "speech", "reconciliation")
+        await self._loops.stop("capture", "opening", "admission", "speech", "reconciliation")
         await self.capture.leave()
         try:
             async with asyncio.timeout(DRAIN_SECONDS):
+                for opening in self.openings:
+                    await opening.finish()
                 while await self._ground.journal.pending() and not self.writer.health:
                     await self._ground.clock.sleep(0.05)
                 await self._loops.stop("scribe")

@@ -30,12 +30,13 @@ from bridge.protocols import (
     Announcement,
     Clock,
     Connector,
-    Decrypter,
     Download,
     PastEvent,
 )
 from tests.fakes import samples
+from tests.simulation.keys import SimDecrypter
 from tests.simulation.plan import FaultKind, Medium, MediumFate
+from tests.simulation.transfer import SimDownload
 from tests.simulation.weather import Weather
 
 NAME = "matrix"
@@ -45,9 +46,13 @@ MEDIA_MAX = 1000
 
 @dataclass(slots=True, kw_only=True)
 class Item:
-    """Something on the timeline. ``handed``: it was in the last delivery that reached it."""
+    """Something on the timeline. ``handed``: it was in the last delivery that reached it.
+
+    ``message``: to the recorder's device alone.
+    """
 
     event: Event | None = None
+    message: bytes | None = None
     sighting: Sighting | None = None
     timer: GroupTimer | None = None
     handed: bool = False
@@ -127,6 +132,10 @@ class Platform:
         self._add(Item(event=event))
         return True
 
+    def whisper(self, message: bytes) -> None:
+        """Something is sent to the recorder's device alone."""
+        self._add(Item(message=message))
+
     def offer(self, medium: Medium, url: str) -> Attachment:
         """A file is uploaded."""
         now = self._clock.monotonic()
@@ -166,7 +175,9 @@ class SimConnector:
         weather: Weather,
         random: Random,
         committed: Callable[[], Cursor | None],
+        decrypter: SimDecrypter | None = None,
     ) -> None:
+        self.decrypter = decrypter
         self._server = platform
         self._clock = clock
         self._weather = weather
@@ -184,11 +195,6 @@ class SimConnector:
     def platform(self) -> str:
         """The platform's name."""
         return NAME
-
-    @property
-    def decrypter(self) -> Decrypter | None:
-        """None: its events come in the clear."""
-        return None
 
     def approve(self, group_ids: frozenset[str]) -> None:
         """From now on, yield events of exactly these groups; of new ones, tell how they stand."""
@@ -243,6 +249,7 @@ class SimConnector:
             events=tuple(events),
             sightings=tuple(item.sighting for item in news if item.sighting is not None),
             timers=tuple(item.timer for item in news if item.timer is not None),
+            to_device=tuple(item.message for item in items if item.message is not None),
             unlisted=happened - len(events),
         )
 
@@ -327,37 +334,5 @@ def _troubles(random: Random) -> tuple[ConnectorError, ...]:
     )
 
 
-class SimDownload:
-    """A transfer in two pieces, which may break between them."""
-
-    def __init__(self, data: bytes, *, breaks: bool, clock: Clock, random: Random) -> None:
-        half = len(data) // 2
-        self._pieces = [data[:half], data[half:]]
-        self._breaks = breaks
-        self._clock = clock
-        self._draw = random
-        self.size: int | None = random.choice((None, len(data)))
-
-    def chunks(self) -> SimDownload:
-        """The clear bytes in order."""
-        return self
-
-    def __aiter__(self) -> SimDownload:
-        return self
-
-    async def __anext__(self) -> bytes:
-        await self._clock.sleep(self._draw.uniform(0.001, 0.3))
-        if not self._pieces:
-            raise StopAsyncIteration
-        if self._breaks and len(self._pieces) == 1:
-            raise ConnectorUnavailableError("The transfer broke.")
-        return self._pieces.pop(0)
-
-    async def aclose(self) -> None:
-        """Give up the transfer."""
-        self._pieces.clear()
-
-
 if TYPE_CHECKING:
     _connector: type[Connector] = SimConnector
-    _download: type[Download] = SimDownload

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from bridge.model import Outcome
+from bridge.model import EventKind, Outcome
 from tests.fakes import samples
+from tests.fakes.journal.rows import EntryRow, ShutRow
 from tests.simulation.__main__ import again, attempt
 from tests.simulation.drawn import plans
 from tests.simulation.loop import SUPPORTED, WHY_NOT, DeadlockError, SimLoop
@@ -22,6 +23,8 @@ from tests.simulation.plan import (
     GROUPS,
     Fault,
     FaultKind,
+    Key,
+    KeyFate,
     Medium,
     MediumFate,
     Plan,
@@ -169,6 +172,84 @@ def test_every_promise_is_looked_at(meddle: Callable[[World], None]) -> None:
     run(plan)
     with pytest.raises(AssertionError):
         run(plan, meddle=meddle)
+
+
+ENCRYPTED = Plan(
+    seed=1,
+    groups=1,
+    said=tuple(
+        Utter(at=1.5 + i / 2, group=0, outcome=Outcome.CAPTURE, key=i) for i in range(len(KeyFate))
+    ),
+    keys=tuple(Key(fate=fate, after=40.0 * (fate is KeyFate.AFTER)) for fate in KeyFate),
+)
+"""One message for each way in which a key comes; the one that comes after comes late."""
+
+
+def _opened_row(world: World, fate: KeyFate, *, late: bool = False) -> EntryRow:
+    name = f"${list(KeyFate).index(fate)}"
+    (row,) = [
+        each
+        for each in world.journal._rows.values()
+        if each.event is not None
+        and each.event.upstream_id == name
+        and bool(each.event.revision) == late
+    ]
+    return row
+
+
+def _forget_a_key(world: World) -> None:
+    world.keys.given.pop()
+
+
+def _leave_it_shut(world: World) -> None:
+    _opened_row(world, KeyFate.AFTER).shut = ShutRow()
+
+
+def _lose_content(world: World) -> None:
+    _opened_row(world, KeyFate.WITH).kind = EventKind.ENCRYPTED
+
+
+def _open_it_twice(world: World) -> None:
+    _opened_row(world, KeyFate.AFTER).kind = EventKind.MESSAGE
+
+
+def _open_without_a_key(world: World) -> None:
+    _opened_row(world, KeyFate.NEVER).kind = EventKind.MESSAGE
+
+
+def _mix_them_up(world: World) -> None:
+    clear = world.senders.clear
+    clear["$0"], clear["$1"] = clear["$1"], clear["$0"]
+
+
+def _forget_that_it_is_shut(world: World) -> None:
+    _opened_row(world, KeyFate.NEVER).shut = None
+
+
+def _content_of_nothing(world: World) -> None:
+    row = _opened_row(world, KeyFate.AFTER, late=True)
+    assert row.event is not None
+    row.event = replace(row.event, relates_to=None)
+
+
+@pytest.mark.parametrize(
+    "meddle",
+    [
+        _forget_a_key,
+        _leave_it_shut,
+        _lose_content,
+        _open_it_twice,
+        _open_without_a_key,
+        _mix_them_up,
+        _forget_that_it_is_shut,
+        _content_of_nothing,
+    ],
+)
+def test_every_promise_of_what_is_encrypted_is_looked_at(meddle: Callable[[World], None]) -> None:
+    """A world in which a key or what it opens went wrong does not pass."""
+    run(ENCRYPTED)
+    with pytest.raises(AssertionError):
+        run(ENCRYPTED, meddle=meddle)
 
 
 def test_a_file_that_is_needed_must_stay() -> None:

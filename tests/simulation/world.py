@@ -19,10 +19,12 @@ from bridge.errors import MunimentError
 from bridge.model import Event, EventKind
 from bridge.protocols.office import GroupStep, StepKind
 from tests.fakes import samples
+from tests.fakes.decrypter import key_message
 from tests.fakes.office import Inbox
 from tests.simulation import invariants
+from tests.simulation.keys import KeyStore, Senders, SimDecrypter, session_of
 from tests.simulation.loop import PROCESS, SimLoop
-from tests.simulation.plan import Act, ActKind, Fault, FaultKind, Plan, Utter
+from tests.simulation.plan import Act, ActKind, Fault, FaultKind, KeyFate, Plan, Utter
 from tests.simulation.ports import SimClassifier, SimClock, SimJournal, SimSpool, SimStore
 from tests.simulation.process import Ground, Process
 from tests.simulation.server import NAME, Platform, SimConnector
@@ -73,6 +75,8 @@ class World:
         self.spool = SimSpool(clock=self.clock, weather=self.weather)
         self.platform = Platform(clock=self.clock, check=self._may_forget)
         self.classifier = SimClassifier()
+        self.senders = Senders()
+        self.keys = KeyStore()
         self.inbox = Inbox()
         self.spoken: dict[str, list[str]] = {}
         self.trouble: list[str] = []
@@ -106,6 +110,7 @@ class World:
         doings: list[tuple[float, Callable[[], None]]] = [
             *((utter.at, partial(self._say, utter)) for utter in self.plan.said),
             *((act.at, partial(self._do, act)) for act in self.plan.acts),
+            *((at, partial(self._send_key, *of)) for of, at in self.plan.sent_keys().items()),
             *((fault.at, partial(self._strike, fault)) for fault in self.plan.faults),
         ]
         living = asyncio.create_task(self._keep_alive(), name="init")
@@ -154,8 +159,18 @@ class World:
             weather=self.weather,
             random=self._random(f"connector {number}"),
             committed=lambda: self.journal._cursors.get(NAME),
+            decrypter=self._new_decrypter(number) if self.plan.keys else None,
         )
         return Process(ground, connector, number=number)
+
+    def _new_decrypter(self, number: int) -> SimDecrypter:
+        return SimDecrypter(
+            store=self.keys,
+            senders=self.senders,
+            clock=self.clock,
+            weather=self.weather,
+            random=self._random(f"keys {number}"),
+        )
 
     def _run_in(
         self, process: Process, main: Callable[[], Coroutine[object, object, None]]
@@ -194,8 +209,20 @@ class World:
             timer=utter.timer,
             attachments=media,
         )
+        if utter.key is not None:
+            if self.plan.keys[utter.key].fate is KeyFate.WITH:
+                self._send_key(utter.group, utter.key)
+            event = self.senders.encrypted(event, session_of(where, utter.key))
         if self.platform.say(event):
             earlier.append(name)
+
+    def _send_key(self, group: int, number: int) -> None:
+        """A key goes to the recorder, or into the backup."""
+        session = session_of(group_id(group), number)
+        if self.plan.keys[number].fate is KeyFate.ELSEWHERE:
+            self.senders.elsewhere.add(session)
+        else:
+            self.platform.whisper(key_message(session))
 
     def _do(self, act: Act) -> None:
         where = group_id(act.group)

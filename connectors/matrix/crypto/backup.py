@@ -19,7 +19,9 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from bridge.errors import ConnectorUnavailableError
+import structlog
+
+from bridge.errors import ConnectorRejectedError, ConnectorUnavailableError
 from bridge.model import Provenance
 from connectors.matrix.crypto.backup_key import ALGORITHM, BackupKey
 from connectors.matrix.crypto.backup_mark import mark, set_mark
@@ -41,11 +43,16 @@ from connectors.matrix.crypto.signing_key import ALGORITHM as SIGNING
 from connectors.matrix.crypto.signing_key import SigningKey
 from connectors.matrix.crypto.values import ExportedKey, KeyRow
 from connectors.matrix.fields import JsonObject, table, text
+from connectors.matrix.http import is_of_the_account
+
+log = structlog.get_logger(__name__)
 
 PORTION = 100
 """Keys in one request, and in one transaction."""
 MOST_SINGLE = 20
 """Sessions of one room that are asked for one by one; of more, the room's are read through."""
+MOST_REFUSED = 20
+"""Keys of one portion that are passed over before the rest waits: it may not be for the keys."""
 MOST_CHANGES = 3
 """How often the backup may change under one upload."""
 
@@ -90,6 +97,16 @@ class KeyBackup:
         self._master = master
         self._random = random
         self._open: _Open | None = None
+        self._refused: set[int] = set()
+
+    @property
+    def refused(self) -> int:
+        """How many keys the server did not take; they are passed over until told otherwise."""
+        return len(self._refused)
+
+    def reconsider(self) -> None:
+        """Offer them again with the next upload."""
+        self._refused.clear()
 
     async def establish(self) -> str:
         """Find our backup or make it; gives its version. MUST be safe to repeat after a crash.
@@ -104,16 +121,20 @@ class KeyBackup:
     async def upload(self) -> int:
         """Back up all keys that are not yet; gives how many.
 
+        A portion that the server refuses is offered in halves, and the key it comes down to is
+        passed over: strangers, who give us keys too, MUST NOT be able to keep the others out.
+
         Raises:
             as :meth:`establish`; what was uploaded until then counts.
+            ConnectorRejectedError: the server refuses one key after the other.
         """
         backup = self._open or await self._established()
         count = after = changes = 0
         while rows := await self._keys.keys(after=after, limit=PORTION, unbacked=True):
-            rooms = await asyncio.to_thread(_encrypted, backup.key, rows)
-            if await self._server.put(backup.version, rooms):
-                await self._keys.backed_up([row.id for row in rows])
-                count += len(rows)
+            offered = [row for row in rows if row.id not in self._refused]
+            taken = await self._offer(backup, offered)
+            if taken is not None:
+                count += taken
                 after = rows[-1].id
                 continue
             # Another backup took this one's place, or it was deleted.
@@ -121,6 +142,31 @@ class KeyBackup:
             if changes > MOST_CHANGES:
                 raise ConnectorUnavailableError("The account's key backup keeps changing.")
             backup, after = await self._established(), 0
+        return count
+
+    async def _offer(self, backup: _Open, rows: Sequence[KeyRow]) -> int | None:
+        """Upload these; gives how many were taken, or None where the backup is not the newest."""
+        waiting = [rows] if rows else []
+        count = refused = 0
+        while waiting:
+            part = waiting.pop()
+            rooms = await asyncio.to_thread(_encrypted, backup.key, part)
+            try:
+                if not await self._server.put(backup.version, rooms):
+                    return None
+            except ConnectorRejectedError as error:
+                if is_of_the_account(error) or refused == MOST_REFUSED:
+                    raise
+                if len(part) > 1:
+                    middle = len(part) // 2
+                    waiting += [part[middle:], part[:middle]]
+                    continue
+                refused += 1
+                self._refused.add(part[0].id)
+                log.warning("key_not_taken", code=error.code, refused=len(self._refused))
+                continue
+            await self._keys.backed_up([row.id for row in part])
+            count += len(part)
         return count
 
     async def restore(self, sessions: Sequence[tuple[str, str]] | None = None) -> Restored:

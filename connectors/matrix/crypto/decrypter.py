@@ -22,14 +22,18 @@ NO_KEY = "The event holds nothing that could be decrypted."
 
 
 class MatrixDecrypter:
-    """The keys of one account. Until it is signed in, every verb raises and says so."""
+    """The keys of one account. Until it is signed in, every verb but one raises and says so."""
 
     def __init__(self, session: CryptoSession, *, own_user: str) -> None:
         self._session = session
         self._own_user = own_user
 
     async def taken(self) -> int:
-        """Number of the last to-device message taken."""
+        """Number of the last to-device message taken. Waits until it was tried to open the store.
+
+        Before the sign-in there is nothing to say that receiving does not say already.
+        """
+        await self._session.begun()
         return await self._session.machine.taken()
 
     async def take(self, messages: Sequence[ToDevice]) -> None:
@@ -86,8 +90,12 @@ class MatrixDecrypter:
         ]
 
     async def _decrypted(self, requests: Sequence[MegolmRequest]) -> Sequence[MegolmAnswer]:
-        """A sender's device that is not known yet is asked for, so that the record can name it."""
+        """A sender's device that is not known yet is asked for, so that the record can name it.
+
+        And whose devices changed, before: one that was deleted vouches for nothing any more.
+        """
         session = self._session
+        await session.upkeep.refresh({request.sender for request in requests})
         answers = await session.machine.decrypt(requests)
         strangers = {
             request.sender
@@ -101,7 +109,8 @@ class MatrixDecrypter:
 
     def _opened(self, event: Event, answer: MegolmAnswer) -> Opened:
         if answer.clear is None:
-            return Opened(why=f"The event cannot be decrypted: {answer.why}.")
+            why = f"The event cannot be decrypted: {answer.why}."
+            return Opened(why=why, final=answer.is_final)
         known = event.crypto or Crypto()
         crypto = Crypto(
             algorithm=known.algorithm,

@@ -20,6 +20,8 @@ from connectors.matrix.fields import JsonObject, decode, table, text
 KEY_BYTES = 32
 LONGEST_USER = 255
 LONGEST_DEVICE = 512
+MOST_DEVICES = 200
+"""Devices of one user that are read; nobody is to make the recorder write to any number of them."""
 TOLD_MS = int(timedelta(days=7).total_seconds() * 1000)
 """How long it is told of that an identity was replaced, or a key withheld."""
 
@@ -49,13 +51,15 @@ class Device:
 class UserKeys:
     """What the server says of one user.
 
-    ``devices`` is None where it says nothing of them. ``malformed``: devices without keys.
+    ``devices`` is None where it says nothing of them. ``malformed``: devices without keys;
+    ``unread``: those beyond as many as are read.
     """
 
     user_id: str
     master: str | None
     devices: tuple[Device, ...] | None
     malformed: int = 0
+    unread: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,32 +122,42 @@ def adopt(transaction: Transaction, keys: UserKeys, *, own: OlmDevice) -> Change
             continue
         if before != (device.curve25519, device.ed25519, device.trust, False):
             _put(transaction, device)
-    for device_id, (_, _, _, gone) in known.items():
-        if not gone:
-            transaction.execute(
-                "UPDATE device SET gone = 1 WHERE user_id = ? AND device_id = ?",
-                (keys.user_id, device_id),
-            )
+    shown = [device_id for device_id, (_, _, _, gone) in known.items() if not gone]
+    transaction.executemany(
+        "UPDATE device SET gone = ? WHERE user_id = ? AND device_id = ?",
+        [(transaction.now_ms, keys.user_id, device_id) for device_id in shown],
+    )
+    transaction.execute(
+        "UPDATE tracked SET unread = ? WHERE user_id = ?", (keys.unread, keys.user_id)
+    )
     return Change(identity=change, refused=refused)
 
 
 def trust_of(
-    transaction: Transaction, user_id: str, curve25519: str, ed25519: str
+    transaction: Transaction, user_id: str, curve25519: str, ed25519: str, *, at: int = 0
 ) -> tuple[str | None, DeviceTrust]:
     """The device of ``user_id`` that has these keys, and what is known of it.
 
-    One that is no longer shown counts as it was last. A device with this Curve25519 key and
-    another Ed25519 key is told of as invalid.
+    ``at``: when it sent. One that was no longer shown by then is not known; what it sent before
+    counts as it was last. A device with this Curve25519 key and another Ed25519 key is told of as
+    invalid.
     """
     found = transaction.execute(
-        "SELECT device_id, ed25519, trust FROM device WHERE user_id = ? AND curve25519 = ?"
+        "SELECT device_id, ed25519, trust, gone FROM device WHERE user_id = ? AND curve25519 = ?"
         " ORDER BY ed25519 = ? DESC, trust = ?, gone, device_id LIMIT 1",
         (user_id, curve25519, ed25519, DeviceTrust.INVALID.value),
     ).fetchone()
     if found is None:
         return None, DeviceTrust.UNKNOWN
-    device_id, published, trust = found
-    return device_id, DeviceTrust(trust) if published == ed25519 else DeviceTrust.INVALID
+    device_id, published, named, gone = found
+    trust = DeviceTrust(named)
+    if published != ed25519:
+        trust = DeviceTrust.INVALID
+    elif 0 < gone < at:
+        trust = DeviceTrust.UNKNOWN
+    elif trust is DeviceTrust.SIGNED and _was_replaced(transaction, user_id):
+        trust = DeviceTrust.CHANGED
+    return device_id, trust
 
 
 def devices_of(transaction: Transaction, user_ids: Collection[str]) -> tuple[Device, ...]:
@@ -188,18 +202,41 @@ def changed_identities(transaction: Transaction) -> tuple[str, ...]:
     return tuple(user_id for (user_id,) in found)
 
 
+def crowded(transaction: Transaction) -> tuple[str, ...]:
+    """The users who have more devices than are read."""
+    found = transaction.execute("SELECT user_id FROM tracked WHERE unread > 0 ORDER BY user_id")
+    return tuple(user_id for (user_id,) in found)
+
+
+def unread_of(transaction: Transaction, user_ids: Collection[str]) -> int:
+    """How many devices of these users are not read."""
+    unread = dict(transaction.execute("SELECT user_id, unread FROM tracked WHERE unread > 0"))
+    return sum(unread.get(user_id, 0) for user_id in user_ids)
+
+
+def _was_replaced(transaction: Transaction, user_id: str) -> bool:
+    """Whether the user's identity is another one than we saw before."""
+    found = transaction.execute(
+        "SELECT 1 FROM identity WHERE user_id = ? AND before IS NOT NULL", (user_id,)
+    )
+    return found.fetchone() is not None
+
+
 def _user(answer: JsonObject, user_id: str) -> UserKeys:
     published = Published.read(answer, user_id)
     master = published.keys.get(Usage.MASTER)
     if not isinstance(table(answer, "device_keys").get(user_id), dict):
         return UserKeys(user_id=user_id, master=master, devices=None)
-    devices = [_device(published, device_id) for device_id in published.devices]
+    # By name, so that the same ones are read each time.
+    names = sorted(published.devices)
+    devices = [_device(published, device_id) for device_id in names[:MOST_DEVICES]]
     readable = tuple(device for device in devices if device is not None)
     return UserKeys(
         user_id=user_id,
         master=master,
         devices=readable,
         malformed=len(devices) - len(readable),
+        unread=len(names[MOST_DEVICES:]),
     )
 
 

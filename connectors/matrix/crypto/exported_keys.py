@@ -51,7 +51,7 @@ def read_session_data(fields: JsonObject, *, room_id: str, session_id: str) -> E
     session_key = text(fields, "session_key")
     if (
         text(fields, "algorithm") != ALGORITHM
-        or not _is_room_id(room_id)
+        or not is_room_id(room_id)
         or sender_key is None
         or session_key is None
         or not _is_of(session_key, session_id)
@@ -74,12 +74,13 @@ def is_session_id(session_id: str) -> bool:
     return _public(session_id) == session_id
 
 
-def _is_room_id(room_id: str) -> bool:
+def is_room_id(room_id: str) -> bool:
+    """Whether a room can have this id: a server refuses a whole upload for one that cannot."""
     try:
         size = len(room_id.encode())
     except UnicodeEncodeError:
         return False
-    return room_id.startswith("!") and size <= LONGEST_ROOM_ID
+    return room_id.startswith("!") and room_id.isprintable() and size <= LONGEST_ROOM_ID
 
 
 def _is_of(session_key: str, session_id: str) -> bool:

@@ -127,6 +127,16 @@ class Identity:
             raise SignatureRefusedError("The homeserver does not show the signature of our device.")
         return standing
 
+    async def check_name(self) -> None:
+        """Before our device is published: that the server has no other keys under its name.
+
+        Raises:
+            DeviceMismatchError: it has; publishing ours would put them in their place.
+        """
+        published = await self._query()
+        if self._device.device_id in published.devices:
+            self._check_device(published)
+
     async def _query(self) -> Published:
         return Published.read(await self._server.query_keys(), self._device.user_id)
 

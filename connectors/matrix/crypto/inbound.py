@@ -66,7 +66,7 @@ def load(transaction: Transaction, room_id: str, session_id: str) -> RoomKey | N
         transaction.loaded.room_keys.move_to_end((room_id, session_id))
         return held
     row = transaction.execute(
-        "SELECT session, sender, sender_key, ed25519, direct_index, provenance, pickle"
+        "SELECT session, sender, sender_key, ed25519, direct_index, provenance, at, pickle"
         " FROM inbound WHERE room_id = ? AND session_id = ?",
         (room_id, session_id),
     ).fetchone()
@@ -79,7 +79,8 @@ def load(transaction: Transaction, room_id: str, session_id: str) -> RoomKey | N
         ed25519=row[3],
         direct_index=row[4],
         provenance=Provenance(row[5]),
-        session=_unpickled(transaction, session_id, row[6]),
+        at=row[6],
+        session=_unpickled(transaction, session_id, row[7]),
     )
     transaction.loaded.keep(room_id, session_id, key)
     return key
@@ -99,7 +100,10 @@ def keep(transaction: Transaction, candidate: Candidate) -> Kept:
     if known is None:
         _insert(transaction, candidate)
         return Kept.NEW
+    was_proved = known.direct_index is not None
     kept = _merged(known, candidate)
+    if not was_proved and known.direct_index is not None:
+        known.at = transaction.now_ms
     if kept in {Kept.BETTER, Kept.PROVED}:
         _update(transaction, candidate, known)
     return kept
@@ -131,8 +135,14 @@ def import_keys(
     """
     found: list[tuple[str, str]] = []
     for key in keys:
-        session = session_of(key)
-        if session is None:
+        try:
+            with GUARDED:
+                exported = vodozemac.ExportedSessionKey(key.session_key)
+                session = vodozemac.InboundGroupSession.import_session(exported)
+                is_named = session.session_id == key.session_id
+        except OlmRefusedError:
+            continue
+        if not is_named:
             continue
         candidate = Candidate(
             room_id=key.room_id,
@@ -146,18 +156,6 @@ def import_keys(
         if keep(transaction, candidate) in {Kept.NEW, Kept.BETTER}:
             found.append((key.room_id, key.session_id))
     return tuple(found)
-
-
-def session_of(key: ExportedKey) -> vodozemac.InboundGroupSession | None:
-    """The session of an exported key; None where it is malformed, or of another than it names."""
-    try:
-        with GUARDED:
-            exported = vodozemac.ExportedSessionKey(key.session_key)
-            session = vodozemac.InboundGroupSession.import_session(exported)
-            is_named = session.session_id == key.session_id
-    except OlmRefusedError:
-        return None
-    return session if is_named else None
 
 
 def rows(transaction: Transaction, *, after: int, limit: int, unbacked: bool) -> tuple[KeyRow, ...]:
@@ -225,7 +223,7 @@ def _merged(known: RoomKey, candidate: Candidate) -> Kept:
     first, new_first = known.session.first_known_index, candidate.session.first_known_index
     is_one = _is_one_chain(known.session, candidate.session)
     kept = Kept.KNOWN if is_same else Kept.OF_ANOTHER
-    if is_direct and known.direct_index is None:
+    if is_direct and known.direct_index is None and (is_same or not is_one):
         # Signed by the session's own key, which an export is not: it wins where they differ.
         known.sender, known.sender_key = candidate.sender, candidate.sender_key
         known.ed25519 = candidate.ed25519
@@ -300,7 +298,7 @@ def _update(transaction: Transaction, candidate: Candidate, key: RoomKey) -> Non
             key.direct_index,
             key.provenance.value,
             int(is_from_backup),
-            transaction.now_ms,
+            key.at,
             key.number,
         ),
     )
@@ -308,9 +306,13 @@ def _update(transaction: Transaction, candidate: Candidate, key: RoomKey) -> Non
 
 
 def _is_given(transaction: Transaction, candidate: Candidate) -> None:
-    """Who gave a key withholds it no longer."""
+    """What is there is withheld no longer; who gave it himself can reach us by Olm."""
     transaction.execute(
-        "DELETE FROM withheld WHERE (room_id = ? AND session_id = ?)"
-        " OR (room_id = '' AND session_id = '' AND sender_key = ?)",
-        (candidate.room_id, candidate.session_id, candidate.sender_key),
+        "DELETE FROM withheld WHERE room_id = ? AND session_id = ?",
+        (candidate.room_id, candidate.session_id),
+    )
+    transaction.execute(
+        "DELETE FROM withheld"
+        " WHERE room_id = '' AND session_id = '' AND sender = ? AND sender_key = ?",
+        (candidate.sender, candidate.sender_key),
     )

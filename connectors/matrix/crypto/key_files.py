@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import stat
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,7 +12,6 @@ from bridge.errors import ConnectorRejectedError
 from bridge.model import Provenance
 from bridge.protocols import ImportedKeys
 from connectors.matrix.crypto.export_file import LARGEST_FILE, decode, encode
-from connectors.matrix.crypto.inbound import session_of
 from connectors.matrix.crypto.machine import Machine
 from connectors.matrix.crypto.recovery_key import RandomBytes
 from connectors.matrix.crypto.values import ExportedKey
@@ -53,16 +51,10 @@ async def import_keys(machine: Machine, file: Path, passphrase: bytes) -> Import
         raise _not_read(file, error.strerror) from None
     found = await asyncio.to_thread(decode, data, passphrase)
     del data  # up to 256 MB
-    new = malformed = 0
+    new = 0
     for at in range(0, len(found.keys), PORTION):
-        portion = found.keys[at : at + PORTION]
-        malformed += await asyncio.to_thread(_malformed, portion)
-        new += await machine.import_keys(portion, Provenance.IMPORT)
-    return ImportedKeys(
-        new=new,
-        known=len(found.keys) - new - malformed,
-        unreadable=found.unreadable + malformed,
-    )
+        new += await machine.import_keys(found.keys[at : at + PORTION], Provenance.IMPORT)
+    return ImportedKeys(new=new, known=len(found.keys) - new, unreadable=found.unreadable)
 
 
 async def _all(machine: Machine) -> list[ExportedKey]:
@@ -72,10 +64,6 @@ async def _all(machine: Machine) -> list[ExportedKey]:
         keys += [row.key for row in rows]
         after = rows[-1].id
     return keys
-
-
-def _malformed(keys: Sequence[ExportedKey]) -> int:
-    return sum(session_of(key) is None for key in keys)
 
 
 def _not_written(file: Path, why: str | None) -> ConnectorRejectedError:

@@ -94,7 +94,7 @@ class MegolmSlice:
             return MegolmAnswer(why=NOT_AN_EVENT, is_final=True)
         if inside.room_id != request.room_id:
             return MegolmAnswer(why=OTHER_ROOM, is_final=True)
-        if self._is_replay(key, index, request.event_id):
+        if self._is_replay(key, index, request):
             return MegolmAnswer(why=REPLAY, is_final=True)
         device_id, trust = self._trust_of(request.sender, key)
         is_direct = key.direct_index is not None and index >= key.direct_index
@@ -105,18 +105,19 @@ class MegolmSlice:
             provenance=Provenance.DIRECT if is_direct else key.provenance,
         )
 
-    def _is_replay(self, key: RoomKey, index: int, event_id: str) -> bool:
+    def _is_replay(self, key: RoomKey, index: int, request: MegolmRequest) -> bool:
         """Whether another event used the index before; else this one has now."""
         inserted = self._transaction.execute(
-            "INSERT OR IGNORE INTO played (session, idx, event_id) VALUES (?, ?, ?)",
-            (key.number, index, event_id),
+            "INSERT OR IGNORE INTO played (session, idx, sender, event_id) VALUES (?, ?, ?, ?)",
+            (key.number, index, request.sender, request.event_id),
         )
         if inserted.rowcount == 1:
             return False
         (first,) = self._transaction.execute(
-            "SELECT event_id FROM played WHERE session = ? AND idx = ?", (key.number, index)
+            "SELECT event_id FROM played WHERE session = ? AND idx = ? AND sender = ?",
+            (key.number, index, request.sender),
         ).fetchone()
-        return bool(first != event_id)
+        return bool(first != request.event_id)
 
     def _trust_of(self, sender: str, key: RoomKey) -> tuple[str | None, DeviceTrust]:
         """The device a key came from. Whose it is was proved when it came, if it came directly."""
@@ -128,14 +129,21 @@ class MegolmSlice:
     def _asked(self, sender: str, key: RoomKey) -> tuple[str | None, DeviceTrust]:
         if key.sender is not None and key.sender != sender:
             return None, DeviceTrust.MISMATCH
-        device_id, trust = trust_of(self._transaction, sender, key.sender_key, key.ed25519)
+        device_id, trust = trust_of(
+            self._transaction, sender, key.sender_key, key.ed25519, at=key.at
+        )
         return device_id, trust if key.direct_index is not None else DeviceTrust.UNPROVED
 
     def _missing(self, request: MegolmRequest, session_id: str) -> str:
         sender_key = request.content.get("sender_key")
         row = self._transaction.execute(
-            "SELECT code FROM withheld WHERE (room_id = ? AND session_id = ?)"
-            " OR (room_id = '' AND session_id = '' AND sender_key = ?) ORDER BY room_id DESC",
-            (request.room_id, session_id, sender_key if isinstance(sender_key, str) else ""),
+            "SELECT code FROM withheld WHERE sender = ? AND ((room_id = ? AND session_id = ?)"
+            " OR (room_id = '' AND session_id = '' AND sender_key = ?)) ORDER BY room_id DESC",
+            (
+                request.sender,
+                request.room_id,
+                session_id,
+                sender_key if isinstance(sender_key, str) else "",
+            ),
         ).fetchone()
         return f"its sender withholds the key ({row[0]})" if row is not None else NO_KEY

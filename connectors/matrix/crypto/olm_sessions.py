@@ -23,7 +23,7 @@ from connectors.matrix.crypto.store import Transaction
 from connectors.matrix.fields import JsonObject, count, decode, table, text
 
 MOST_SESSIONS = 20
-"""Sessions kept of one device; those used longest ago go first."""
+"""Sessions kept that one device began, and as many that we began with it; the oldest go first."""
 REMEMBERED_MS = int(timedelta(days=30) / timedelta(milliseconds=1))
 _PREKEY, _NORMAL = 0, 1
 
@@ -84,11 +84,17 @@ def decrypt(transaction: Transaction, sender: str, content: JsonObject) -> OlmPa
     if transaction.execute("SELECT 1 FROM heard WHERE digest = ?", (digest,)).fetchone():
         raise OlmFaultError(OlmFault.REPEATED)
     opened = _opened_prekey if kind == _PREKEY else _opened_normal
-    clear = opened(transaction, sender_key, body)
+    session_id, clear = opened(transaction, sender_key, body)
     transaction.execute(
         "INSERT INTO heard (digest, at) VALUES (?, ?)", (digest, transaction.now_ms)
     )
-    return _checked(clear, sender=sender, sender_key=sender_key.to_base64(), ours=ours)
+    payload = _checked(clear, sender=sender, sender_key=sender_key.to_base64(), ours=ours)
+    transaction.execute(
+        "UPDATE olm_session SET ed25519 = ?"
+        " WHERE sender_key = ? AND session_id = ? AND ed25519 = ''",
+        (payload.ed25519, payload.sender_key, session_id),
+    )
+    return payload
 
 
 def forget_old(transaction: Transaction) -> None:
@@ -97,24 +103,25 @@ def forget_old(transaction: Transaction) -> None:
     transaction.execute("DELETE FROM heard WHERE at < ?", (oldest,))
 
 
-def has_session(transaction: Transaction, sender_key: str) -> bool:
-    """Whether :func:`encrypt` can reach the device with this curve25519 key."""
-    return next(_sessions(transaction, sender_key), None) is not None
+def has_session(transaction: Transaction, recipient: OlmDevice) -> bool:
+    """Whether :func:`encrypt` can reach the device."""
+    return next(_sessions_with(transaction, recipient), None) is not None
 
 
-def begin(transaction: Transaction, sender_key: str, one_time_key: str) -> None:
+def begin(transaction: Transaction, recipient: OlmDevice, one_time_key: str) -> None:
     """Begin a session with a device, which messages to it are then encrypted with.
 
-    ``one_time_key`` MUST have been checked to be the device's own.
+    ``one_time_key`` MUST have been checked to be the device's own. That its Curve25519 key is, it
+    only says: another device that has it is not written to in this session.
 
     Raises:
         OlmRefusedError: one of the two is no key.
     """
-    theirs = curve25519(sender_key)
+    theirs = curve25519(recipient.curve25519)
     one_time = curve25519(one_time_key)
     with GUARDED:
         session = account(transaction).create_outbound_session(theirs, one_time)
-    _keep(transaction, theirs.to_base64(), session)
+    _keep(transaction, theirs.to_base64(), session, ed25519=recipient.ed25519)
 
 
 def encrypt(
@@ -125,7 +132,7 @@ def encrypt(
     Raises:
         OlmRefusedError: there is no session with it, or nothing can be encrypted.
     """
-    session = next(_sessions(transaction, recipient.curve25519), None)
+    session = next(_sessions_with(transaction, recipient), None)
     if session is None:
         raise OlmRefusedError("no session")
     ours = device(transaction)
@@ -151,8 +158,11 @@ def encrypt(
 
 def _opened_prekey(
     transaction: Transaction, sender_key: vodozemac.Curve25519PublicKey, body: str
-) -> bytes:
-    """A message that begins a session, or belongs to one whose beginning was not answered yet."""
+) -> tuple[str, bytes]:
+    """A message that begins a session, or belongs to one whose beginning was not answered yet.
+
+    Gives the session too.
+    """
     theirs = sender_key.to_base64()
     try:
         with GUARDED:
@@ -166,7 +176,7 @@ def _opened_prekey(
             with GUARDED:
                 clear = known.decrypt(message.to_any())
             _keep(transaction, theirs, known)
-            return clear
+            return session_id, clear
         own = account(transaction)
         with GUARDED:
             session, clear = own.create_inbound_session(sender_key, message)
@@ -175,12 +185,12 @@ def _opened_prekey(
     # The one-time key is gone from the account: both are in the same transaction.
     save(transaction)
     _keep(transaction, theirs, session)
-    return clear
+    return session.session_id, clear
 
 
 def _opened_normal(
     transaction: Transaction, sender_key: vodozemac.Curve25519PublicKey, body: str
-) -> bytes:
+) -> tuple[str, bytes]:
     theirs = sender_key.to_base64()
     data = unpadded.decode(body)
     if data is None:
@@ -197,19 +207,39 @@ def _opened_normal(
         except OlmRefusedError:
             continue
         _keep(transaction, theirs, session)
-        return clear
+        return session.session_id, clear
     raise OlmFaultError(OlmFault.UNDECRYPTABLE, sender_key=theirs)
 
 
 def _sessions(
     transaction: Transaction, sender_key: str, session_id: str | None = None
 ) -> Iterator[vodozemac.Session]:
-    """The sessions with a device, the one used last first. One that is damaged is passed over."""
+    """The sessions of a key, the one used last first."""
     rows = transaction.execute(
         "SELECT session_id, pickle FROM olm_session"
         " WHERE sender_key = ? AND session_id = coalesce(?, session_id) ORDER BY used DESC",
         (sender_key, session_id),
     ).fetchall()
+    yield from _unpickled(transaction, rows)
+
+
+def _sessions_with(transaction: Transaction, recipient: OlmDevice) -> Iterator[vodozemac.Session]:
+    """The sessions with a device, the one used last first.
+
+    Who else shows its Curve25519 key has sessions of his own, which it cannot read.
+    """
+    rows = transaction.execute(
+        "SELECT session_id, pickle FROM olm_session"
+        " WHERE sender_key = ? AND ed25519 = ? ORDER BY used DESC",
+        (recipient.curve25519, recipient.ed25519),
+    ).fetchall()
+    yield from _unpickled(transaction, rows)
+
+
+def _unpickled(
+    transaction: Transaction, rows: list[tuple[str, str]]
+) -> Iterator[vodozemac.Session]:
+    """One that is damaged is passed over."""
     for name, pickle in rows:
         try:
             with GUARDED:
@@ -220,12 +250,15 @@ def _sessions(
             yield session
 
 
-def _keep(transaction: Transaction, sender_key: str, session: vodozemac.Session) -> None:
-    """Write a session as the one used last."""
+def _keep(
+    transaction: Transaction, sender_key: str, session: vodozemac.Session, *, ed25519: str = ""
+) -> None:
+    """Write a session as the one used last. ``ed25519``: of a new one, where we begin it."""
     transaction.execute(
-        "INSERT INTO olm_session (sender_key, session_id, pickle, used, used_at) VALUES"
+        "INSERT INTO olm_session"
+        " (sender_key, session_id, pickle, used, used_at, ed25519, is_begun) VALUES"
         " (?1, ?2, ?3, (SELECT coalesce(max(used), 0) + 1 FROM olm_session"
-        " WHERE sender_key = ?1), ?4)"
+        " WHERE sender_key = ?1), ?4, ?5, ?5 != '')"
         " ON CONFLICT (sender_key, session_id) DO UPDATE SET"
         " pickle = excluded.pickle, used = excluded.used, used_at = excluded.used_at",
         (
@@ -233,12 +266,15 @@ def _keep(transaction: Transaction, sender_key: str, session: vodozemac.Session)
             session.session_id,
             session.pickle(transaction.pickle_key),
             transaction.now_ms,
+            ed25519,
         ),
     )
+    # Who came had the key. Who was written to may show another's, and pushes out his own alone.
     transaction.execute(
         "DELETE FROM olm_session WHERE number IN (SELECT number FROM olm_session"
-        " WHERE sender_key = ? ORDER BY used DESC LIMIT -1 OFFSET ?)",
-        (sender_key, MOST_SESSIONS),
+        " WHERE sender_key = ?1 AND is_begun = (?2 != '') AND (?2 = '' OR ed25519 = ?2)"
+        " ORDER BY used DESC LIMIT -1 OFFSET ?3)",
+        (sender_key, ed25519, MOST_SESSIONS),
     )
 
 

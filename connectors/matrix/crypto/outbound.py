@@ -6,6 +6,7 @@ event is sent (by the caller). A crash before the last costs nothing: the next t
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -18,7 +19,13 @@ import vodozemac
 
 from bridge.errors import ConnectorError, ConnectorRejectedError
 from bridge.model import DeviceTrust
-from connectors.matrix.crypto.devices import Device, device_by_key, devices_of, is_user_id
+from connectors.matrix.crypto.devices import (
+    Device,
+    device_by_key,
+    devices_of,
+    is_user_id,
+    unread_of,
+)
 from connectors.matrix.crypto.directory import CLAIMED, Directory, Parcel
 from connectors.matrix.crypto.guarded import OlmRefusedError
 from connectors.matrix.crypto.inbound import keep_own
@@ -27,6 +34,7 @@ from connectors.matrix.crypto.olm_account import MEGOLM
 from connectors.matrix.crypto.olm_sessions import begin, encrypt, has_session
 from connectors.matrix.crypto.signed_json import is_signed
 from connectors.matrix.crypto.store import Transaction
+from connectors.matrix.crypto.strangers import is_tracked
 from connectors.matrix.crypto.tracking import Tracking
 from connectors.matrix.crypto.values import Wedged
 from connectors.matrix.fields import JsonObject, table, text
@@ -54,12 +62,21 @@ _Item = TypeVar("_Item")
 class Encrypted:
     """An event to send, after its ``parcels``. ``left_out``: devices that cannot be given its key.
 
-    Devices that the server did not tell us of are not counted.
+    Those of a user beyond as many as are read are counted; those that the server did not tell us
+    of are not.
     """
 
     content: JsonObject = field(repr=False)
     parcels: tuple[Parcel, ...]
     left_out: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revival:
+    """``parcels`` to send, and our names of the ``devices`` that learn by them."""
+
+    parcels: tuple[Parcel, ...] = ()
+    devices: tuple[str, ...] = ()
 
 
 class Outbound:
@@ -83,9 +100,11 @@ class Outbound:
         own = self._machine.device
         others = frozenset(each for each in users if each != own.user_id and is_user_id(each))
         self._tracking.track(others)
-        while await self._tracking.step(others, now=True):
+        while await self._tracking.step(others, now=True, patience_ms=SHARED_MS):
             pass
-        devices = await self._machine.run(lambda transaction: devices_of(transaction, others))
+        devices, unread = await self._machine.run(
+            lambda transaction: (devices_of(transaction, others), unread_of(transaction, others))
+        )
         valid = [each for each in devices if each.trust is not DeviceTrust.INVALID]
         await self._open(valid)
         sealed, key = await self._machine.run(
@@ -94,13 +113,13 @@ class Outbound:
         letters: list[_Letter] = []
         for part in _parts(valid, PARCEL):
             letters += await self._machine.run(_writing(part, "m.room_key", key))
-        left_out = len(devices) - len(letters)
+        left_out = len(devices) - len(letters) + unread
         if left_out:
             log.warning("devices_left_out", count=left_out)
         own_ids: JsonObject = {"sender_key": own.curve25519, "device_id": own.device_id}
         return Encrypted(
             content=sealed | own_ids,
-            parcels=_parcels(letters),
+            parcels=await asyncio.to_thread(_parcels, letters),
             left_out=left_out,
         )
 
@@ -127,27 +146,43 @@ class Outbound:
                 raise
             log.warning("parcel_refused", code=error.code)
 
-    async def revive(self, wedged: Collection[Wedged]) -> tuple[Parcel, ...]:
+    async def revive(self, wedged: Collection[Wedged]) -> Revival:
         """Begin new Olm sessions with devices whose messages we cannot decrypt.
 
-        What is given is to be sent: only by that they hear of it. At most once an hour a device;
-        one that is not known is passed over.
+        What is given is to be sent, and then :meth:`revived` to be told of: only by that they
+        hear of it. At most once an hour a device; one that is not known is passed over. Devices
+        of users that are not tracked are asked for, and not written down.
 
         Raises:
             ConnectorError: nothing was begun.
         """
-        devices = await self._machine.run(lambda transaction: _to_revive(transaction, wedged))
+        due = await self._machine.run(lambda transaction: _due(transaction, wedged))
+        devices, unknown = await self._machine.run(lambda transaction: _found(transaction, due))
+        if unknown:
+            shown = await self._tracking.glance({each.user_id for each in unknown})
+            devices += {_wedged(each): each for each in shown if _wedged(each) in unknown}.values()
+        devices = devices[:CLAIMS]
         if not devices:
-            return ()
+            return Revival()
         claimed = await self._directory.claim(devices)
-        return _parcels(await self._machine.run(_reviving(devices, claimed)))
+        letters = await self._machine.run(_reviving(devices, claimed))
+        return Revival(
+            parcels=await asyncio.to_thread(_parcels, letters),
+            devices=tuple(_name(_wedged(device)) for device, _ in letters),
+        )
+
+    async def revived(self, devices: Collection[str]) -> None:
+        """These were told of their new sessions: within the hour they are given no other.
+
+        Raises:
+            ConnectorError: the store of keys cannot be used.
+        """
+        await self._machine.run(lambda transaction: _remember(transaction, devices))
 
     async def _open(self, devices: Sequence[Device]) -> None:
         """Begin Olm sessions with those that have none, as far as that can be."""
         new = await self._machine.run(
-            lambda transaction: [
-                each for each in devices if not has_session(transaction, each.curve25519)
-            ]
+            lambda transaction: [each for each in devices if not has_session(transaction, each.olm)]
         )
         for part in _parts(new, CLAIMS):
             try:
@@ -170,7 +205,7 @@ def _beginning(
             if one_time_key is None:
                 continue
             try:
-                begin(transaction, device.curve25519, one_time_key)
+                begin(transaction, device.olm, one_time_key)
             except OlmRefusedError:
                 continue
             begun.append(device)
@@ -200,28 +235,51 @@ def _reviving(
     devices: Sequence[Device], claimed: JsonObject
 ) -> Callable[[Transaction], list[_Letter]]:
     def work(transaction: Transaction) -> list[_Letter]:
-        # Without a one-time key it is not tried again within the hour either.
-        transaction.executemany(
-            "INSERT OR REPLACE INTO unwedged (curve25519, at) VALUES (?, ?)",
-            [(device.curve25519, transaction.now_ms) for device in devices],
-        )
         begun = _beginning(devices, claimed)(transaction)
-        return _writing(begun, "m.dummy", {})(transaction)
+        letters = _writing(begun, "m.dummy", {})(transaction)
+        # Without a one-time key it is not tried again within the hour either.
+        told = {_name(_wedged(device)) for device, _ in letters}
+        _remember(transaction, {_name(_wedged(device)) for device in devices} - told)
+        return letters
 
     return work
 
 
-def _to_revive(transaction: Transaction, wedged: Collection[Wedged]) -> list[Device]:
-    found: dict[str, Device] = {}
-    for each in wedged:
-        revived = transaction.execute(
-            "SELECT 1 FROM unwedged WHERE curve25519 = ? AND at > ?",
-            (each.curve25519, transaction.now_ms - REVIVED_MS),
-        ).fetchone()
-        device = device_by_key(transaction, each.user_id, each.curve25519)
-        if revived is None and device is not None:
-            found[each.curve25519] = device
-    return list(found.values())[:CLAIMS]
+def _remember(transaction: Transaction, devices: Collection[str]) -> None:
+    transaction.executemany(
+        "INSERT OR REPLACE INTO unwedged (device, at) VALUES (?, ?)",
+        [(device, transaction.now_ms) for device in devices],
+    )
+
+
+def _due(transaction: Transaction, wedged: Collection[Wedged]) -> list[Wedged]:
+    """Those that were not begun anew within the hour."""
+    oldest = transaction.now_ms - REVIVED_MS
+    transaction.execute("DELETE FROM unwedged WHERE at <= ?", (oldest,))
+    statement = "SELECT 1 FROM unwedged WHERE device = ?"
+    return [
+        each for each in wedged if transaction.execute(statement, (_name(each),)).fetchone() is None
+    ]
+
+
+def _found(
+    transaction: Transaction, wedged: Collection[Wedged]
+) -> tuple[list[Device], frozenset[Wedged]]:
+    """Their devices, and those that are not known since their user is not tracked."""
+    found = {each: device_by_key(transaction, each.user_id, each.curve25519) for each in wedged}
+    unknown = [each for each, device in found.items() if device is None]
+    return [device for device in found.values() if device is not None], frozenset(
+        each for each in unknown if not is_tracked(transaction, each.user_id)
+    )
+
+
+def _wedged(device: Device) -> Wedged:
+    return Wedged(user_id=device.user_id, curve25519=device.curve25519)
+
+
+def _name(wedged: Wedged) -> str:
+    """Of the device, not of the key alone: others may show it too."""
+    return f"{wedged.user_id} {wedged.curve25519}"
 
 
 def _one_time_key(device: Device, claimed: JsonObject) -> str | None:

@@ -105,7 +105,12 @@ class DeviceNotPublishedError(IdentityRefusedError):
 class DeviceMismatchError(IdentityRefusedError):
     """The server has other keys of our device: the store on disk is that of another device."""
 
-    hint = "Put back this device's own store, or sign the recorder in anew as a new device."
+    hint = (
+        "Nothing was published. Put back this device's own store; or, where it is lost, move the "
+        "session file (matrix-NAME.session in [service] data_dir) and the store away, so that the "
+        "recorder signs in as a new device. An access token needs to be one of its own: of no "
+        "other client."
+    )
 
 
 class SignatureRefusedError(IdentityRefusedError):
@@ -117,7 +122,7 @@ class SignatureRefusedError(IdentityRefusedError):
 class AuthenticationAskedError(IdentityRefusedError):
     """The server wants the account's password before it publishes an identity."""
 
-    hint = "Give the account's password in [[matrix]] password_file."
+    hint = "Give the account's password in [[matrix]] password_file, beside any access token."
 
 
 class StoreRefusedError(ConnectorRejectedError):
@@ -130,8 +135,8 @@ class StoreOfAnotherDeviceError(StoreRefusedError):
     """The store holds the keys of another account or device."""
 
     hint = (
-        "Put back this device's own store, or move the store away and sign the recorder in anew, "
-        "so that it becomes a new device."
+        "Put back this device's own store, or move the store and the session file "
+        "(matrix-NAME.session beside it) away, so that the recorder signs in as a new device."
     )
 
 
@@ -145,8 +150,9 @@ class StoreDamagedError(StoreRefusedError):
     """The store, or a value in it, cannot be read."""
 
     hint = (
-        "Move the store away and sign the recorder in anew, so that it becomes a new device. Do "
-        "not put an older copy back: its keys were used since."
+        "Move the store and the session file (matrix-NAME.session beside it) away, so that the "
+        "recorder signs in as a new device. Do not put an older copy back: its keys were used "
+        "since."
     )
 
 

@@ -29,7 +29,10 @@ LONGEST_PAUSE = 3600.0
 REST = 10.0
 """Seconds between two uploads: what came in between goes together."""
 
-_WORK = "work"
+REFUSED_REST = 3600.0
+"""Seconds until keys are offered again that the server refused."""
+
+_WORK, _REFUSED = "work", "refused"
 
 
 class Safekeeping:
@@ -73,12 +76,33 @@ class Safekeeping:
                 backup = await self._opened()
                 if is_opened and not await self._machine.keys(after=0, limit=1, unbacked=False):
                     await self._restored(backup, None)
+                if not self._pauses.left(_REFUSED):
+                    backup.reconsider()
+                    self._pauses.succeeded(_REFUSED, rest=REFUSED_REST)
                 await backup.upload()
         except (ConnectorError, ConfigError) as error:
             self._failed(error)
             return
         self._pauses.succeeded(_WORK, rest=REST)
         self.troubles = ()
+
+    @property
+    def left(self) -> float:
+        """Seconds until :meth:`work` would do something."""
+        return self._pauses.left(_WORK)
+
+    async def finish(self) -> None:
+        """Back up what came last, once, where a backup is open and nothing is wrong with it.
+
+        MUST NOT raise: what is not backed up now is at the next start.
+        """
+        async with self._lock:
+            if self._backup is None or self.troubles:
+                return
+            try:
+                await self._backup.upload()
+            except (ConnectorError, ConfigError) as error:
+                self._failed(error)
 
     async def restore(self, sessions: Sequence[tuple[str, str]]) -> None:
         """Take the keys of these (room, session) from the backup, as far as they are in it.

@@ -8,6 +8,7 @@ from connectors.matrix.fields import JsonObject, decode
 from connectors.matrix.http import AuthenticationNeededError, MatrixHttp, path
 
 _NOT_FOUND = "M_NOT_FOUND"
+PASSWORD = frozenset({"m.login.password"})
 
 
 class HomeserverIdentity:
@@ -17,7 +18,7 @@ class HomeserverIdentity:
         self._http = http
         self._user_id = user_id
         self._password = password
-        self._session: str | None = None
+        self._needed: AuthenticationNeededError | None = None
 
     async def account_data(self, kind: str) -> JsonObject | None:
         """GET; a 404 of the server's own says that there is none."""
@@ -39,16 +40,20 @@ class HomeserverIdentity:
     async def upload_identity(self, body: JsonObject, *, with_password: bool) -> None:
         """POST. A refusal without a code asks for authentication: those of the server have one.
 
-        Where the server calls a try by a name, the password goes with the name of its last.
+        The password is sent only where it is asked for; where the server calls a try by a name,
+        with the name of its last.
         """
         if with_password:
             body = body | {"auth": self._authentication()}
+        self._needed = None
         try:
             await self._ask("POST", path("keys", "device_signing", "upload"), body)
         except ConnectorRejectedError as error:
             if isinstance(error, AuthenticationNeededError):
-                self._session = error.session
-            if error.code or with_password:
+                self._needed = error
+            elif error.code:
+                raise
+            if with_password:
                 raise
             raise self._asked() from None
 
@@ -60,18 +65,36 @@ class HomeserverIdentity:
         return path("user", self._user_id, "account_data", kind)
 
     def _authentication(self) -> JsonObject:
-        if self._password is None:
+        needed = self._needed
+        if self._password is None or (needed is not None and PASSWORD not in needed.ways):
             raise self._asked()
         authentication: JsonObject = {
             "type": "m.login.password",
             "identifier": {"type": "m.id.user", "user": self._user_id},
             "password": self._password,
         }
-        return authentication | ({"session": self._session} if self._session else {})
+        session = None if needed is None else needed.session
+        return authentication | ({"session": session} if session else {})
 
     def _asked(self) -> AuthenticationAskedError:
+        """What the server wants, and who can give it."""
+        needed = self._needed
+        if needed is None or PASSWORD in needed.ways:
+            return AuthenticationAskedError(
+                "The homeserver asks for the password before it publishes an identity."
+            )
+        if needed.page is not None:
+            return AuthenticationAskedError(
+                f"The homeserver wants the identity approved at {needed.page} first.",
+                hint="Open that page signed in as the recorder's account, and approve. It is tried "
+                "again within five minutes.",
+            )
+        steps = sorted(frozenset[str]().union(*needed.ways))
         return AuthenticationAskedError(
-            "The homeserver asks for the password before it publishes an identity."
+            "The homeserver asks for what the recorder cannot give before it publishes an "
+            f"identity ({', '.join(steps) or 'it does not say what'}).",
+            hint="Set the account up with another client once, and put the recovery key that it "
+            "gives in [[matrix]] recovery_key_file.",
         )
 
     async def _ask(self, method: str, route: str, body: JsonObject | None = None) -> JsonObject:

@@ -33,6 +33,7 @@ from connectors.matrix.crypto.backup_server import HomeserverBackups
 from connectors.matrix.crypto.identity import Identity
 from connectors.matrix.crypto.machine import Machine
 from connectors.matrix.crypto.recovery_key import RandomBytes
+from connectors.matrix.crypto.refusals import DeviceMismatchError
 from connectors.matrix.crypto.safekeeping import Safekeeping
 from connectors.matrix.crypto.server import HomeserverIdentity
 from connectors.matrix.crypto.settings import CryptoSettings
@@ -46,6 +47,9 @@ from connectors.matrix.pauses import Pauses
 log = structlog.get_logger(__name__)
 
 IDLE_SECONDS = 60.0
+LAST_SECONDS = 2.0
+"""For what is backed up while the process ends."""
+
 _STORE, _IDENTITY = "store", "identity"
 
 
@@ -83,6 +87,7 @@ class CryptoSession:
         self._pauses = Pauses(clock)
         self._keys: _Keys | None = None
         self._opening = asyncio.Lock()
+        self._begun = asyncio.Event()
         self._tried = asyncio.Event()
         self._server = HomeserverIdentity(http, user_id=user_id, password=account.password)
         self._keeper = settings.keeper(name)
@@ -138,6 +143,7 @@ class CryptoSession:
         self._in_doubt = True  # the server may have forgotten the device meanwhile
         self._awake.set()
         await self._open()
+        self._begun.set()
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run(), name=f"crypto of {self._name}")
 
@@ -159,6 +165,10 @@ class CryptoSession:
         else:
             self._keys.upkeep.track(users)
             self._awake.set()
+
+    async def begun(self) -> None:
+        """Wait until :meth:`start` has opened the store, or has found why it cannot be."""
+        await self._begun.wait()
 
     async def settled(self, seconds: float) -> None:
         """Wait, at most so long, until it was once tried to have our device signed."""
@@ -184,13 +194,23 @@ class CryptoSession:
         return sealed.content
 
     async def aclose(self) -> None:
-        """Give up what is going on. What the store has is durable."""
+        """Give up what is going on; first the keys that came last are backed up, if that is quick.
+
+        What the store has is durable.
+        """
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
         keys, self._keys = self._keys, None
-        if keys is not None:
+        if keys is None:
+            return
+        try:
+            if self.is_signed:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(LAST_SECONDS):
+                        await keys.safekeeping.finish()
+        finally:
             await keys.machine.aclose()
 
     @property
@@ -227,6 +247,8 @@ class CryptoSession:
             due.append(self._pauses.left(_STORE))
         elif self._in_doubt:
             due.append(self._pauses.left(_IDENTITY))
+        if self._keys is not None and self.is_signed:
+            due.append(self._keys.safekeeping.left)
         told = asyncio.ensure_future(self._awake.wait())
         rested = asyncio.ensure_future(self._clock.sleep(min(due)))
         try:
@@ -289,10 +311,13 @@ class CryptoSession:
             random=self._settings.random,
         )
         try:
+            await identity.check_name()
             if not await keys.upkeep.publish_device():
                 raise ConnectorUnavailableError("The keys of our device are not published yet.")
             standing = await identity.establish()
         except (ConnectorError, ConfigError) as error:
+            if isinstance(error, DeviceMismatchError):
+                keys.upkeep.withdraw()
             self._in_doubt = True
             self._failed(_IDENTITY, error)
             return

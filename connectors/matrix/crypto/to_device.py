@@ -8,10 +8,10 @@ from enum import StrEnum
 
 import vodozemac
 
-from bridge.model import DeviceTrust, Provenance
+from bridge.model import Provenance
 from bridge.protocols import ToDevice
-from connectors.matrix.crypto import unpadded
-from connectors.matrix.crypto.devices import trust_of
+from connectors.matrix.crypto import strangers
+from connectors.matrix.crypto.exported_keys import is_room_id
 from connectors.matrix.crypto.guarded import GUARDED, OlmRefusedError, curve25519
 from connectors.matrix.crypto.inbound import Candidate, Kept, keep
 from connectors.matrix.crypto.olm_account import MEGOLM
@@ -25,7 +25,7 @@ from connectors.matrix.crypto.olm_sessions import (
 from connectors.matrix.crypto.refusals import StoreRefusedError
 from connectors.matrix.crypto.store import StoreUnavailableError, Transaction, is_of_store
 from connectors.matrix.crypto.values import TakenReport, Wedged
-from connectors.matrix.fields import JsonObject, decode, text, texts
+from connectors.matrix.fields import JsonObject, decode, text
 
 NO_OLM = "m.no_olm"
 CODES = frozenset({"m.unverified", "m.blacklisted", "m.unauthorised", "m.unavailable", NO_OLM})
@@ -40,7 +40,7 @@ class Became(StrEnum):
     ROOM_KEY = "room_key"
     ROOM_KEY_KNOWN = "room_key_known"
     ROOM_KEY_OF_ANOTHER = "room_key_of_another"
-    FORWARDED_KEY = "forwarded_key"
+    ROOM_KEY_TOO_MANY = "room_key_too_many"
     FORWARD_REFUSED = "forward_refused"
     PLAIN_KEY_REFUSED = "plain_key_refused"
     SECRET_REFUSED = "secret_refused"  # noqa: S105 - a count's name
@@ -86,6 +86,7 @@ class Taking:
             taken = message.number
         self._transaction.execute("UPDATE meta SET taken = ?", (taken,))
         forget_old(self._transaction)
+        strangers.forget_old(self._transaction)
         return TakenReport(
             counts=dict(self._counts), wedged=tuple(self._wedged), keys=tuple(self._keys)
         )
@@ -134,7 +135,8 @@ class Taking:
             case "m.room_key":
                 return self._room_key(payload)
             case "m.forwarded_room_key":
-                return self._forwarded(payload)
+                # We never ask for one: whoever passes a key on unasked may have made it.
+                return Became.FORWARD_REFUSED
             case "m.room_key.withheld":
                 return self._withheld(sender, payload.content)
             case "m.dummy":
@@ -157,6 +159,8 @@ class Taking:
             return Became.MALFORMED
         if not is_named or not room_id:
             return Became.MALFORMED
+        if not strangers.may_give_key(self._transaction, payload.sender):
+            return Became.ROOM_KEY_TOO_MANY
         candidate = Candidate(
             room_id=room_id,
             session_id=session_id,
@@ -166,44 +170,15 @@ class Taking:
             provenance=Provenance.DIRECT,
             session=session,
         )
-        return self._kept(candidate, Became.ROOM_KEY)
+        return self._kept(candidate, payload.sender)
 
-    def _forwarded(self, payload: OlmPayload) -> str:
-        """A key another device passes on: taken from verified devices of our own account alone."""
-        content, tx = payload.content, self._transaction
-        if payload.sender != tx.user_id:
-            return Became.FORWARD_REFUSED
-        _, trust = trust_of(tx, payload.sender, payload.sender_key, payload.ed25519)
-        if trust is not DeviceTrust.SIGNED:
-            return Became.FORWARD_REFUSED
-        room_id, session_id = _names(content)
-        claimed = unpadded.decode(text(content, "sender_claimed_ed25519_key") or "") or b""
-        try:
-            sender_key = curve25519(text(content, "sender_key")).to_base64()
-            with GUARDED:
-                key = vodozemac.ExportedSessionKey(text(content, "session_key") or "")
-                session = vodozemac.InboundGroupSession.import_session(key)
-                is_named = session.session_id == session_id
-        except OlmRefusedError:
-            return Became.MALFORMED
-        if not is_named or not room_id:
-            return Became.MALFORMED
-        candidate = Candidate(
-            room_id=room_id,
-            session_id=session_id,
-            sender_key=sender_key,
-            ed25519=unpadded.encode(claimed),
-            provenance=Provenance.FORWARDED,
-            forwarders=(*texts(content, "forwarding_curve25519_key_chain"), payload.sender_key),
-            session=session,
-        )
-        return self._kept(candidate, Became.FORWARDED_KEY)
-
-    def _kept(self, candidate: Candidate, became: Became) -> str:
-        match keep(self._transaction, candidate):
+    def _kept(self, candidate: Candidate, sender: str) -> str:
+        match kept := keep(self._transaction, candidate):
             case Kept.NEW | Kept.BETTER:
                 self._keys[candidate.room_id, candidate.session_id] = None
-                return became
+                if kept is Kept.NEW:
+                    strangers.gave_key(self._transaction, sender)
+                return Became.ROOM_KEY
             case Kept.OF_ANOTHER:
                 return Became.ROOM_KEY_OF_ANOTHER
             case _:
@@ -223,16 +198,13 @@ class Taking:
             self._wedged[Wedged(user_id=sender, curve25519=sender_key)] = None
         elif not room_id or not session_id:
             return Became.MALFORMED
-        self._transaction.execute(
-            "INSERT OR REPLACE INTO withheld (room_id, session_id, sender_key, code, at)"
-            " VALUES (?, ?, ?, ?, ?)",
-            (
-                room_id,
-                session_id,
-                sender_key,
-                code if code in CODES else OTHER_CODE,
-                self._transaction.now_ms,
-            ),
+        strangers.withholds(
+            self._transaction,
+            sender,
+            room_id=room_id,
+            session_id=session_id,
+            sender_key=sender_key,
+            code=code if code in CODES else OTHER_CODE,
         )
         return Became.WITHHELD
 
@@ -240,6 +212,6 @@ class Taking:
 def _names(content: JsonObject) -> tuple[str, str]:
     """The room and the session of a key, empty where it is none of this algorithm."""
     room_id, session_id = text(content, "room_id") or "", text(content, "session_id") or ""
-    if text(content, "algorithm") != MEGOLM or len(room_id) > LONGEST_NAME:
+    if text(content, "algorithm") != MEGOLM or not is_room_id(room_id):
         return "", ""
     return room_id, session_id[:LONGEST_NAME]

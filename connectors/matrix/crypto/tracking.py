@@ -13,16 +13,19 @@ from dataclasses import dataclass, field
 import structlog
 
 from bridge.errors import ConnectorError, ConnectorRejectedError, EnvelopeError
+from bridge.model import DeviceTrust
 from bridge.protocols import Clock
 from connectors.matrix.crypto.devices import (
+    Device,
     UserKeys,
     adopt,
     changed_identities,
+    crowded,
     is_user_id,
     others_of_ours,
     read,
 )
-from connectors.matrix.crypto.directory import Directory
+from connectors.matrix.crypto.directory import OF_OTHERS_MS, Directory
 from connectors.matrix.crypto.machine import Machine
 from connectors.matrix.crypto.store import Transaction
 from connectors.matrix.http import is_of_the_account
@@ -33,19 +36,27 @@ log = structlog.get_logger(__name__)
 PORTION = 250
 """Users asked for at a time."""
 
+GLANCE_MS = 3_000
+"""How long our homeserver waits for those of users that share no room with us."""
+
 LONGEST_PAUSE = 3600.0
 MOST_REFUSED = 5
 """Users refused one after the other: then it is not for what they are called."""
 
 _ALL = ""
+_STRANGERS = "?"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """What is odd: ``identities`` that were replaced, by user; ``others``: devices beside ours."""
+    """What is odd: ``identities`` that were replaced, by user; ``others``: devices beside ours.
+
+    ``crowded``: users with more devices than are read.
+    """
 
     identities: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
+    crowded: tuple[str, ...] = ()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -93,7 +104,13 @@ class Tracking:
         self._news.tracked -= gone
         self._news.left |= gone
 
-    async def step(self, only: Collection[str] | None = None, *, now: bool = False) -> bool:
+    async def step(
+        self,
+        only: Collection[str] | None = None,
+        *,
+        now: bool = False,
+        patience_ms: int = OF_OTHERS_MS,
+    ) -> bool:
         """Ask for one portion of those that are due; whether there may be more.
 
         ``only``: of these users. ``now``: without waiting for the end of our own server's pause.
@@ -110,13 +127,35 @@ class Tracking:
                 return False
             portion = due[: self._portion]
             try:
-                await self._ask(portion)
+                await self._ask(portion, patience_ms)
             except ConnectorError as error:
                 return self._failed(portion, error)
             self._portion = min(self._portion * 2, PORTION)
             self._refused = 0
             self._pauses.succeeded(_ALL)
             return len(portion) < len(due)
+
+    async def glance(self, user_ids: Collection[str]) -> tuple[Device, ...]:
+        """The valid devices of users that are not tracked, of which nothing is written down.
+
+        What fails holds up nobody who is tracked: there are none then, and none for a pause.
+        """
+        asked = sorted(user_id for user_id in user_ids if is_user_id(user_id))[:PORTION]
+        if not asked or self._pauses.left(_ALL) or self._pauses.left(_STRANGERS):
+            return ()
+        try:
+            raw = await self._directory.query(asked, patience_ms=GLANCE_MS)
+        except ConnectorError as error:
+            self._pauses.failed(_STRANGERS)
+            log.warning("devices_not_told", error=type(error).__name__)
+            return ()
+        answers = await asyncio.to_thread(read, raw, asked) or ()
+        if len(answers) < len(asked):
+            self._pauses.failed(_STRANGERS)
+        else:
+            self._pauses.succeeded(_STRANGERS)
+        shown = (device for keys in answers for device in keys.devices or ())
+        return tuple(each for each in shown if each.trust is not DeviceTrust.INVALID)
 
     async def look(self) -> None:
         """Look again for what is odd: some of it has its time."""
@@ -125,6 +164,7 @@ class Tracking:
             lambda transaction: Findings(
                 identities=changed_identities(transaction),
                 others=others_of_ours(transaction, own),
+                crowded=crowded(transaction),
             )
         )
 
@@ -153,8 +193,8 @@ class Tracking:
             raise
         return outdated
 
-    async def _ask(self, portion: Sequence[str]) -> None:
-        raw = await self._directory.query(portion)
+    async def _ask(self, portion: Sequence[str], patience_ms: int) -> None:
+        raw = await self._directory.query(portion, patience_ms=patience_ms)
         answers = await asyncio.to_thread(read, raw, portion)
         if answers is None:
             raise ConnectorRejectedError("The homeserver's answer holds no device keys.")
@@ -180,6 +220,9 @@ class Tracking:
 
     def _tell(self, answers: tuple[UserKeys, ...], *, identities: int, refused: int) -> None:
         malformed = sum(keys.malformed for keys in answers)
+        unread = sum(keys.unread for keys in answers)
+        if unread:
+            log.warning("devices_not_read", count=unread)
         if identities:
             log.warning("identity_changed", count=identities)
         if refused or malformed:

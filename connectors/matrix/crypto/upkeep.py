@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
+from functools import partial
 
 import structlog
 
 from bridge.errors import ConnectorError, ConnectorRejectedError
 from bridge.protocols import Clock
-from connectors.matrix.crypto.devices import TOLD_MS
+from connectors.matrix.crypto.devices import MOST_DEVICES, TOLD_MS
 from connectors.matrix.crypto.directory import CLAIMED, Directory, Parcel
 from connectors.matrix.crypto.machine import Machine
 from connectors.matrix.crypto.outbound import Outbound
@@ -30,12 +31,13 @@ RESTS = {"upload": 2.0, "revive": 0.0, "look": 60.0}
 """Seconds between two, when nothing fails."""
 
 ASKED_SECONDS = 10.0
+ASKED_MS = 5_000
 MOST_WEDGED = 250
 MOST_NAMED = 5
 TOLD_AFTER = 3
 """So often in a row the server must not answer before it is told of; a refusal is told at once."""
 
-_UPLOAD, _REVIVE, _LOOK = "upload", "revive", "look"
+_UPLOAD, _REVIVE, _LOOK, _ASK = "upload", "revive", "look", "ask"
 
 
 class Upkeep:
@@ -52,22 +54,34 @@ class Upkeep:
         self._counts: KeyCounts | None = None
         self._is_upload_due = False
         self._is_device_due = False
+        self._is_device_ours = False
+        self._stale: set[str] = set()
         self._refusals = 0
         self._failures = 0
         self._failure = ""
         self._uploading = asyncio.Lock()
         self._wedged: set[Wedged] = set()
         self._parcels: list[Parcel] = []
+        self._revived: list[str] = []
         self._withheld: tuple[tuple[str, int], ...] = ()
 
     async def publish_device(self) -> bool:
-        """Publish our device and its first keys; whether that is done. Else :meth:`work` does it.
+        """Publish our device and its first keys; whether that is done. Else it is to be repeated.
 
-        MUST be done before the identity signs the device. Safe to repeat.
+        MUST be done before the identity signs the device, and only where the server has no other
+        keys under its name. Safe to repeat. Before it is done :meth:`work` uploads nothing:
+        one-time keys of ours would go under the device of another.
         """
         self._is_device_due = True
         await self._tried(_UPLOAD, self._upload)
-        return not self._is_device_due
+        if self._is_device_due:
+            return False
+        self._is_device_ours = True
+        return True
+
+    def withdraw(self) -> None:
+        """The server has other keys under our device's name: upload nothing any more."""
+        self._is_device_ours = False
 
     def after_sync(
         self, counts: KeyCounts | None, changed: Collection[str], left: Collection[str]
@@ -78,6 +92,7 @@ class Upkeep:
             self._counts = counts
         if changed:
             self._tracking.changed(changed)
+            self._stale.update(changed)
         if left:
             self._tracking.left(left)
 
@@ -90,7 +105,6 @@ class Upkeep:
         for device in devices:
             if len(self._wedged) < MOST_WEDGED:
                 self._wedged.add(device)
-                self._tracking.track([device.user_id])
 
     async def ask(self, users: Collection[str]) -> None:
         """Have the devices of these told now, if they are not known; for ten seconds at most.
@@ -100,17 +114,36 @@ class Upkeep:
         self._tracking.track(users)
         try:
             async with asyncio.timeout(ASKED_SECONDS):
-                while await self._tracking.step(users):
+                while await self._tracking.step(users, patience_ms=ASKED_MS):
                     pass
         except TimeoutError:
             log.warning("devices_not_asked", error="TimeoutError")
+            self._pauses.failed(_ASK)
+        else:
+            self._pauses.succeeded(_ASK)
+
+    async def refresh(self, users: Collection[str]) -> None:
+        """:meth:`ask` for those of these whose devices changed since they were asked for.
+
+        Not straight after a question that took too long: what waits for it has its time.
+        """
+        if self._pauses.left(_ASK):
+            return
+        try:
+            outdated = await self._machine.run(partial(_outdated, frozenset(users)))
+        except ConnectorError:
+            return  # what they are wanted for needs the store too, and tells of it
+        outdated |= self._stale.intersection(users)
+        self._stale -= outdated
+        if outdated:
+            await self.ask(outdated)
 
     async def work(self) -> None:
         """Do what is due. Keys of ours go before everything, and between two long questions."""
         await self._keys()
         while await self._tracking.step():
             await self._keys()
-        if self._wedged or self._parcels:
+        if self._wedged or self._parcels or self._revived:
             await self._due(_REVIVE, self._revive)
         await self._due(_LOOK, self._look)
 
@@ -131,6 +164,12 @@ class Upkeep:
                 "The recorder's account is signed in on another device too "
                 f"({_named(findings.others)}): find out whose it is, and sign it out."
             )
+        if findings.crowded:
+            yield (
+                f"More than {MOST_DEVICES} devices belong to each of these users: "
+                f"{_named(findings.crowded)}. On some of them what the recorder says cannot be "
+                "read; ask the owner to sign old ones out."
+            )
         if self._withheld:
             codes = ", ".join(f"{code} {number}" for code, number in self._withheld)
             yield (
@@ -144,7 +183,7 @@ class Upkeep:
             )
 
     async def _keys(self) -> None:
-        if self._is_upload_due or self._is_device_due:
+        if self._is_device_ours and self._is_upload_due:
             await self._due(_UPLOAD, self._upload)
 
     async def _due(self, name: str, act: Callable[[], Awaitable[None]]) -> None:
@@ -208,25 +247,38 @@ class Upkeep:
         await self._delivered()
         tried = frozenset(self._wedged)
         # A device that is not known by now is named again with its next message.
-        self._parcels += await self.outbound.revive(tried)
+        revival = await self.outbound.revive(tried)
+        self._parcels += revival.parcels
+        self._revived += revival.devices
         self._wedged -= tried
         await self._delivered()
 
     async def _delivered(self) -> None:
-        """What was encrypted is kept until it is sent: only by that they learn of a session."""
+        """What was encrypted is kept until it is sent: only by that they learn of a session.
+
+        Crash before it is written down that they were: with their next message it begins anew.
+        """
         while self._parcels:
             await self.outbound.deliver(self._parcels[0])
             del self._parcels[0]
+        if self._revived:
+            await self.outbound.revived(self._revived)
+            self._revived.clear()
 
     async def _look(self) -> None:
         self._withheld = await self._machine.run(_withheld_of_late)
         await self._tracking.look()
 
 
+def _outdated(users: frozenset[str], transaction: Transaction) -> set[str]:
+    found = transaction.execute("SELECT user_id FROM tracked WHERE outdated > 0")
+    return {user_id for (user_id,) in found if user_id in users}
+
+
 def _withheld_of_late(transaction: Transaction) -> tuple[tuple[str, int], ...]:
-    """By code, how many sessions; what was withheld long ago is of no use to tell of."""
+    """By code, how many sessions; not those of strangers, nor of long ago."""
     found = transaction.execute(
-        "SELECT code, count(*) FROM withheld WHERE at > ? GROUP BY code ORDER BY code",
+        "SELECT code, count(*) FROM withheld_by_tracked WHERE at > ? GROUP BY code ORDER BY code",
         (transaction.now_ms - TOLD_MS,),
     )
     return tuple(found.fetchall())

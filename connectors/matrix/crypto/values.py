@@ -109,4 +109,5 @@ class RoomKey:
     ed25519: str
     direct_index: int | None
     provenance: Provenance
+    at: int
     session: vodozemac.InboundGroupSession = field(repr=False)

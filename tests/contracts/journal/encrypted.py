@@ -88,13 +88,17 @@ async def waiting(
     subject: Subject,
     *,
     sessions: Sequence[str] | None = None,
+    given_up: bool = False,
     after: int = 0,
     limit: int = 9999,
     connector: str = CONNECTOR,
 ) -> list[Unopened]:
     """What waits for a key."""
     asked = None if sessions is None else frozenset(sessions)
-    return list(await subject.journal.unopened(connector, sessions=asked, after=after, limit=limit))
+    found = await subject.journal.unopened(
+        connector, sessions=asked, given_up=given_up, after=after, limit=limit
+    )
+    return list(found)
 
 
 async def seqs(subject: Subject, *sessions: str) -> list[int]:

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from bridge.lifecycle import EntryState
-from bridge.model import EventKind, Relation, RelationType, Verdict
+from bridge.model import (
+    Crypto,
+    DeviceTrust,
+    EventKind,
+    Provenance,
+    Relation,
+    RelationType,
+    Verdict,
+)
 from bridge.protocols import DownloadState
 from tests.contracts.journal.subjects import DISCARD, LATER, Subject
 from tests.fakes.samples import (
+    CONNECTOR,
     NOW,
     attachment,
     event,
@@ -194,6 +204,26 @@ async def test_a_failed_try_waits(subject: Subject) -> None:
     assert subject.leaves("gap") == []
     assert await subject.claimed(EntryState.JUDGED, now=NOW) == ()
     assert (await subject.journal.media(entry.seq))[0].state is DownloadState.WAITING
+
+
+async def test_a_late_file_says_how_its_message_was_encrypted(subject: Subject) -> None:
+    """Its record stands by itself: who sent it, and how that is known, without the clear text."""
+    crypto = Crypto(
+        algorithm="m.megolm",
+        session="s1",
+        trust=DeviceTrust.SIGNED,
+        provenance=Provenance.DIRECT,
+        clear=b"{}",
+    )
+    entry = await subject.judged(
+        of=replace(event("$file", attachments=[attachment()]), crypto=crypto)
+    )
+    order = await subject.order()
+    await subject.journal.seal([sealing(entry)])
+    await subject.downloaded(order)
+    (file,) = await subject.claimed(EntryState.RECEIVED, now=NOW)
+    assert file.event.crypto == replace(crypto, clear=None)
+    assert await subject.journal.unopened(CONNECTOR, limit=9) == ()
 
 
 async def test_the_last_failure_is_a_gap(subject: Subject) -> None:

@@ -276,26 +276,6 @@ async def test_a_cancelled_move_still_happens(subject: Subject) -> None:
     assert len(subject.leaves("seen")) == 1
 
 
-async def test_find_takes_the_event_without_revision(subject: Subject) -> None:
-    """The entry of an upstream id is the one without revision, in its own stream."""
-    await subject.admit("!other")
-    edit, plain, _ = await subject.received(
-        event("$1", revision="u1"), event("$1"), event("$1", group_id="!other")
-    )
-    assert await subject.journal.find(plain.stream.id, "$1") == plain
-    assert await subject.journal.find(plain.stream.id, "$2") is None
-    assert await subject.journal.find("0" * 16, "$1") is None
-    assert edit.seq != plain.seq
-
-
-async def test_find_in_a_closed_stream(subject: Subject) -> None:
-    """A stream that was closed is still read."""
-    (entry,) = await subject.received()
-    await subject.journal.close_stream(await subject.group(), at=NOW)
-    await subject.restart()
-    assert await subject.journal.find(entry.stream.id, "$1") == entry
-
-
 async def test_recent_gives_the_last_ones(subject: Subject) -> None:
     """The last entries before a number come oldest first, of their own stream only."""
     await subject.admit("!other")

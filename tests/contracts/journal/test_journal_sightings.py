@@ -43,7 +43,7 @@ async def test_a_sighting_twice_changes_nothing_more(subject: Subject) -> None:
     delivery = batch(
         sightings=[
             sighting(Presence.INVITED, group_id="!new", by="@bo:x"),
-            sighting(unreadable=True),
+            sighting(obstacle="encrypted"),
         ]
     )
     await subject.journal.append(delivery)
@@ -55,7 +55,7 @@ async def test_a_sighting_twice_changes_nothing_more(subject: Subject) -> None:
 async def test_sightings_apply_in_their_order(subject: Subject) -> None:
     """The last of several sightings of a group in one batch stands."""
     await subject.journal.append(
-        batch(sightings=[sighting(unreadable=True), sighting(name="Renamed")])
+        batch(sightings=[sighting(obstacle="encrypted"), sighting(name="Renamed")])
     )
     found = await subject.group()
     assert (found.state, found.name, found.note) == (GroupState.ACTIVE, "Renamed", "")

@@ -105,7 +105,7 @@ async def test_a_key_in_time_changes_the_entry_itself(subject: Subject) -> None:
     content = clear(entry.event, kind=EventKind.MEMBERSHIP, relates_to=REPLY)
     assert await subject.journal.decrypted([key(entry, content)]) == ()
     await subject.restart()
-    assert await subject.entry(entry.seq) == replace(entry, event=content)
+    assert await subject.entry(entry.seq) == replace(entry, event=content, opened_at=NOW)
     assert await subject.seqs(RECEIVED, now=NOW) == [first.seq, entry.seq]
     assert await subject.journal.roster_before(entry.stream.id, 9) == entry.n
     assert await waiting(subject) == await waiting(subject, sessions=["s1"]) == []
@@ -285,7 +285,7 @@ async def test_after_a_close_it_goes_to_the_next_stream(subject: Subject) -> Non
     await subject.journal.decrypted([key(first)])
     found = await late(subject, other)
     assert (found.stream, found.n) == (other.stream, 1)
-    assert found.event.upstream == (("decrypts", "0"),)
+    assert found.event.upstream == (("decrypts", f"{first.stream.id}/0"),)
 
 
 async def test_a_group_that_is_not_recorded_opens_no_stream(subject: Subject) -> None:

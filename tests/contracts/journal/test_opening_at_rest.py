@@ -88,7 +88,7 @@ async def test_a_damaged_entry_is_passed_over(journal: SqliteJournal, path: Path
     rows(path, "UPDATE entry SET payload_sealed = zeroblob(99) WHERE seq < 3")
     found = await journal.unopened(CONNECTOR, limit=1)
     assert [each.seq for each in found] == [3]
-    assert await journal.give_up_unopened(CONNECTOR, received_before=LATER) == 3
+    assert await journal.give_up_unopened(CONNECTOR, received_before=LATER, limit=9) == 3
 
 
 @pytest.mark.parametrize(
@@ -113,3 +113,12 @@ async def test_what_is_asked_often_has_an_index(
     plan = rows(path, f"EXPLAIN QUERY PLAN {sql}", *([0] * sql.count("?")))
     steps = [str(step[3]) for step in plan]
     assert any(f"INDEX {index}" in step for step in steps), steps
+
+
+async def test_all_that_waits_is_read_in_its_order(journal: SqliteJournal, path: Path) -> None:
+    """A page of all that was ever given up is found where it stands, and not sorted."""
+    await journal.append(batch(event()))
+    plan = rows(path, f"EXPLAIN QUERY PLAN {STATEMENTS['unopened_all']}", 0, 0, 9)
+    assert [str(step[3]) for step in plan] == [
+        "SEARCH unopened USING INTEGER PRIMARY KEY (rowid>?)"
+    ]

@@ -30,7 +30,9 @@ MANY = 3000
 
 async def give_up(subject: Subject, *, before: float = 3600, connector: str = CONNECTOR) -> int:
     """Give up what came before that."""
-    return await subject.journal.give_up_unopened(connector, received_before=after(before))
+    return await subject.journal.give_up_unopened(
+        connector, received_before=after(before), limit=9999
+    )
 
 
 @pytest.mark.parametrize("state", [RECEIVED, JUDGED])
@@ -170,6 +172,25 @@ async def test_only_the_old_is_given_up(subject: Subject) -> None:
     assert await give_up(subject, before=5) == 1
     assert [each.event.upstream_id for each in await waiting(subject)] == ["$2"]
     assert len(await waiting(subject, connector="second")) == 1
+
+
+async def test_all_that_waits(subject: Subject) -> None:
+    """What was given up is listed among the others where it is asked for."""
+    entries = await subject.received(*(shut(f"${i}", session=f"s{-i}") for i in range(4)))
+    numbers = [entry.seq for entry in entries]
+    await subject.journal.decrypted([key(entries[1])])
+    await give_up(subject)
+    (later,) = await subject.received(shut("$9", session="s-0"))
+    found = await waiting(subject, given_up=True)
+    assert [(each.seq, each.gave_up) for each in found] == [
+        (numbers[0], True),
+        (numbers[2], True),
+        (numbers[3], True),
+        (later.seq, False),
+    ]
+    page = await waiting(subject, given_up=True, after=numbers[0], limit=2)
+    assert [each.seq for each in page] == [numbers[2], numbers[3]]
+    assert await waiting(subject, given_up=True, connector="second") == []
 
 
 @pytest.mark.parametrize("stored", [False, True])

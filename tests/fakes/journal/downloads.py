@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from bridge import deadlines
@@ -176,5 +177,6 @@ def _media_event(parent: Event, i: int, at: datetime, timer: Timer | None) -> Ev
         own_timer=parent.own_timer,
         upstream=tuple(fact for fact in parent.upstream if fact[0] == deadlines.STATE_FACT),
         method=parent.method,
+        crypto=None if parent.crypto is None else replace(parent.crypto, clear=None),
         raw=parent.raw,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from bridge import keys
@@ -10,6 +10,7 @@ from bridge.canonical import Leaf
 from bridge.lifecycle import EntryState, Trigger, next_state
 from bridge.model import EventKind, NoticeState, SealedRecord, Verdict
 from bridge.protocols import DownloadState, Entry, Sealing, StoredProof
+from bridge.protocols.journal import VERSIONS
 from tests.fakes.journal.core import AT_WORK, MemoryCore
 from tests.fakes.journal.rows import LONG_AGO, EntryRow, is_due, to_millisecond
 
@@ -79,11 +80,19 @@ class EntryVerbs(MemoryCore):
         """Give leases back."""
         self._leased.difference_update(seqs)
 
-    async def judge(self, verdicts: Sequence[tuple[int, Verdict]]) -> None:
+    async def judge(
+        self,
+        verdicts: Sequence[tuple[int, Verdict]],
+        *,
+        kinds: Mapping[int, EventKind] | None = None,
+    ) -> None:
         """Move received entries to judged; those with waiting media rest for a while."""
         self._require_open()
         for seq, verdict in verdicts:
-            row = self._move(self._rows.get(seq), Trigger.JUDGE)
+            known = self._rows.get(seq)
+            if known is not None and kinds and kinds.get(seq, known.kind) is not known.kind:
+                continue
+            row = self._move(known, Trigger.JUDGE)
             if row is not None:
                 row.verdict = verdict
                 row.try_again_at(self._media_wait(row))
@@ -185,10 +194,37 @@ class EntryVerbs(MemoryCore):
         """One entry."""
         return await self._one(self._rows.get(seq))
 
-    async def find(self, stream: str, upstream_id: str) -> Entry | None:
-        """By upstream id, without revision."""
-        ident = keys.identity(self._blind_key, stream, upstream_id, None)
-        return await self._one(self._idents.get((stream, ident)))
+    async def find(
+        self, stream: str, upstream_id: str, *, revision: str | None = None, earlier: bool = False
+    ) -> Entry | None:
+        """By identity."""
+        asked = [stream, *(self._others(stream) if earlier else ())]
+        rows = (self._named(each, upstream_id, revision) for each in asked)
+        return await self._one(next((row for row in rows if row is not None), None))
+
+    async def find_open(self, stream: str, upstream_id: str) -> Entry | None:
+        """The version that tells best."""
+        rows = [self._named(stream, upstream_id, each) for each in VERSIONS]
+        found = [row for row in rows if row is not None and row.event is not None]
+        clear = [row for row in found if row.kind is not EventKind.ENCRYPTED]
+        return await self._one(next(iter(clear + found), None))
+
+    def _named(self, stream: str, upstream_id: str, revision: str | None) -> EntryRow | None:
+        ident = keys.identity(self._blind_key, stream, upstream_id, revision)
+        return self._idents.get((stream, ident))
+
+    def _others(self, stream: str) -> list[str]:
+        """The other streams of its group, the latest first."""
+        own = self._streams.get(stream)
+        if own is None:
+            return []
+        mine = [
+            each.id
+            for each in self._streams.values()
+            if (each.connector, each.group_id) == (own.connector, own.group_id)
+            and each.id != stream
+        ]
+        return mine[::-1]
 
     async def _one(self, row: EntryRow | None) -> Entry | None:
         self._require_open()
@@ -242,6 +278,9 @@ class EntryVerbs(MemoryCore):
     async def pending(self) -> int:
         """Entries on their way."""
         self._require_open()
-        found = len(self._at_work)
+        found = sum(
+            row.state is not EntryState.RECEIVED or row.shut is None
+            for row in self._at_work.values()
+        )
         await self._turn()
         return found

@@ -96,6 +96,7 @@ class HoldingVerbs(MemoryCore):
             if row.state is EntryState.STORED
             and row.verdict is not None
             and row.verdict.outcome is Outcome.REVIEW
+            and not row.opened_beside
             and row.received_at < to_millisecond(received_before)
         ]
         oldest = sorted(rows, key=lambda row: row.received_at)[:limit]

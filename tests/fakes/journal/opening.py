@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -30,6 +30,7 @@ class OpeningVerbs(StreamVerbs):
         connector: str,
         *,
         sessions: frozenset[str] | None = None,
+        given_up: bool = False,
         after: int = 0,
         limit: int,
     ) -> tuple[Unopened, ...]:
@@ -41,7 +42,7 @@ class OpeningVerbs(StreamVerbs):
             if row.stream.connector == connector
             and row.seq > after
             and (value := _unopened(row)) is not None
-            and (not value.gave_up if sessions is None else value.session in sessions)
+            and (given_up or not value.gave_up if sessions is None else value.session in sessions)
         ]
         await self._turn()
         return tuple(found[:limit])
@@ -91,6 +92,7 @@ class OpeningVerbs(StreamVerbs):
             timer=self._timer_now(row, event, event.observed_at),
         )
         row.event, row.kind, row.shut = event, event.kind, None
+        row.opened_at = to_millisecond(self._clock.now())
         row.safe_by = min(row.safe_by, to_millisecond(deadline.safe_by))
         ends = [at for at in (row.expires_at, deadline.expires_at) if at is not None]
         row.expires_at = to_millisecond(min(ends)) if ends else None
@@ -103,7 +105,8 @@ class OpeningVerbs(StreamVerbs):
         if stream is None:
             row.shut.why = NO_STREAM
             return
-        row.shut = None
+        row.shut, row.opened_beside = None, True
+        first = str(row.n) if stream is row.stream else f"{row.stream.id}/{row.n}"
         now = self._clock.now()
         own = Relation(type=RelationType.DECRYPTED, upstream_id=event.upstream_id)
         revision = "decrypted" if event.revision is None else f"{event.revision}+decrypted"
@@ -113,20 +116,30 @@ class OpeningVerbs(StreamVerbs):
             observed_at=now,
             relates_to=event.relates_to or own,
             timer=self._timer_now(row, event, now),
-            upstream=(*event.upstream, ("decrypts", str(row.n))),
+            upstream=(*event.upstream, ("decrypts", first)),
         )
         self._insert(stream, late)
 
-    async def not_opened(self, reasons: Sequence[tuple[int, str]]) -> None:
+    async def not_opened(
+        self, reasons: Sequence[tuple[int, str]], *, final: Collection[int] = ()
+    ) -> None:
         """Remember what is in the way."""
         self._require_open()
         for seq, why in reasons:
             row = self._rows.get(seq)
             if row is not None and row.shut is not None:
                 row.shut.why = sayable(why[:500])
+        ended = [row for row in self._shut() if row.seq in final]
+        self._lose([row for row in ended if row.shut is not None and not row.shut.gave_up])
+        for row in ended:
+            if row.state is EntryState.RECEIVED and row.attempts == 0:
+                row.try_again_at(LONG_AGO)
+        self._signal(EntryState.RECEIVED)
         await self._turn()
 
-    async def give_up_unopened(self, connector: str, *, received_before: datetime) -> int:
+    async def give_up_unopened(
+        self, connector: str, *, received_before: datetime, limit: int
+    ) -> int:
         """Write the gaps."""
         self._require_open()
         old = [
@@ -137,8 +150,15 @@ class OpeningVerbs(StreamVerbs):
             and not row.shut.gave_up
             and row.received_at < to_millisecond(received_before)
         ]
+        old = sorted(old, key=lambda row: (row.received_at, row.seq))[:limit]
+        self._lose(old)
+        await self._turn()
+        return len(old)
+
+    def _lose(self, rows: Sequence[EntryRow]) -> None:
+        """A gap for each."""
         now = self._clock.now()
-        for row in old:
+        for row in rows:
             assert row.event is not None
             assert row.shut is not None
             loss = Loss(
@@ -150,8 +170,6 @@ class OpeningVerbs(StreamVerbs):
             )
             self._gap(row.stream, loss, at=now, after=row.n)
             row.shut.gave_up = True
-        await self._turn()
-        return len(old)
 
 
 def _unopened(row: EntryRow) -> Unopened | None:

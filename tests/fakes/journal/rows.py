@@ -120,6 +120,8 @@ class EntryRow:
     manifest_due: bool = False
     fixed_deadline: bool = False
     shut: ShutRow | None = None
+    opened_at: datetime | None = None
+    opened_beside: bool = False
 
     def value(self, stream: Stream) -> Entry | None:
         """The row as others see it; None once its content was destroyed."""
@@ -138,6 +140,7 @@ class EntryRow:
             seen_leaf=self.seen_leaf,
             attempts=self.attempts,
             stored_at=self.stored_at,
+            opened_at=self.opened_at,
         )
 
     @property

@@ -153,7 +153,7 @@ async def test_states_that_never_come(
         await intake.take()
         assert {*said} <= {event.upstream_id for event in intake.events.values()}
     told = [sighting for room in rooms for sighting in intake.sightings(room)[1:]]
-    assert {sighting.unreadable for sighting in told} == {None}
+    assert {sighting.obstacle for sighting in told} == {None}
     assert intake.losses == []
 
 
@@ -172,7 +172,7 @@ async def test_a_wish_to_wait_holds_up_one_state(
         server.world.say(room, "said")
         await intake.take()
         assert len(server.asked("/state")) - asked == wanted
-    assert intake.sightings(room)[-1].unreadable is False
+    assert intake.sightings(room)[-1].obstacle == ""
 
 
 async def test_a_state_that_comes_late_makes_the_roster(
@@ -192,10 +192,10 @@ async def test_a_state_that_comes_late_makes_the_roster(
     await intake.take()
     assert said in intake.ids(room)
     assert intake.of(room, EventKind.ROSTER) == []
-    assert intake.sightings(room)[-1].unreadable is None
+    assert intake.sightings(room)[-1].obstacle is None
     clock.advance(2.0)
     await intake.take()
-    assert intake.sightings(room)[-1].unreadable is False
+    assert intake.sightings(room)[-1].obstacle == ""
     server.world.say(room, "more")
     await intake.take()
     (roster,) = intake.of(room, EventKind.ROSTER)

@@ -22,7 +22,10 @@ ENCRYPTION = {"m.room.encryption": {"algorithm": "m.megolm.v1.aes-sha2"}}
 
 @dataclass(slots=True)
 class Scene:
-    """A homeserver, and a recorder with keys; its clock stands until it is moved."""
+    """A homeserver, and a recorder with keys; its clock stands until it is moved.
+
+    ``has_password``: beside the ``access_token``; without one there is a password anyway.
+    """
 
     server: FakeHomeserver
     folder: Path
@@ -30,6 +33,7 @@ class Scene:
     clock: FakeClock = field(default_factory=lambda: FakeClock(waiting=True))
     recovery_key_file: Path | None = None
     access_token: str | None = None
+    has_password: bool = False
     intakes: list[Intake] = field(default_factory=list)
 
     def connector(self) -> MatrixConnector:
@@ -38,7 +42,7 @@ class Scene:
             homeserver=self.server.url,
             user_id=RECORDER,
             folder=self.folder,
-            password=None if self.access_token else PASSWORD,
+            password=PASSWORD if self.has_password or not self.access_token else None,
             access_token=self.access_token,
         )
         settings = CryptoSettings(

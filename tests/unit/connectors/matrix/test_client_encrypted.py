@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
@@ -11,6 +12,7 @@ from bridge.model import EventKind
 from tests.fakes.homeserver import CLERK, PASSWORD, RECORDER, Reply
 from tests.fakes.homeserver.keys import SESSION
 from tests.fakes.intake import Intake, Sign, matrix_connector
+from tests.unit.connectors.matrix.crypto.olm import OlmAccount
 from tests.unit.connectors.matrix.encrypted_scene import Scene, keys_of, scene
 
 __all__ = ["scene"]
@@ -72,7 +74,7 @@ async def test_a_homeserver_without_keys_for_a_while(scene: Scene) -> None:
     with pytest.raises(ConnectorUnavailableError, match="not verified yet"):
         await intake.connector.join(encrypted)
     assert not keys_of(intake).ready
-    assert any("keys of our device" in each for each in keys_of(intake).troubles)
+    assert any("answers 503" in each for each in keys_of(intake).troubles)
     fault.times = 0
     await scene.until(lambda: keys_of(intake).ready)
     assert keys_of(intake).troubles == ()
@@ -112,6 +114,92 @@ async def test_a_token_is_that_of_its_device(scene: Scene) -> None:
     await intake.start()
     await scene.until(lambda: keys_of(intake).ready)
     assert list(scene.server.keys.devices) == ["OFFICE"]
+
+
+async def test_a_token_and_a_password(scene: Scene) -> None:
+    """The token signs in; the password is given where an identity asks for it, and only there."""
+    scene.server.keys.asks_password = PASSWORD
+    scene.access_token = scene.server.issue("OFFICE")
+    scene.has_password = True
+    intake = scene.intake()
+    await intake.start()
+    await scene.until(lambda: keys_of(intake).ready)
+    assert list(scene.server.keys.devices) == ["OFFICE"]
+    assert len(scene.server.keys.auths) == 1
+    assert scene.server.asked("/login") == []
+
+
+async def test_a_token_of_another_client(scene: Scene) -> None:
+    """The keys of a device that is somebody's stay as they are: nothing of ours goes under it."""
+    theirs = json.dumps(OlmAccount(RECORDER, "OFFICE").device_keys())
+    scene.server.keys.devices["OFFICE"] = json.loads(theirs)
+    scene.access_token = scene.server.issue("OFFICE")
+    intake = scene.intake()
+    await intake.start()
+    await intake.take()
+    await scene.until(lambda: len(scene.server.asked("/keys/query")) > 4)
+    assert "of no other client" in keys_of(intake).troubles[0]
+    assert scene.server.keys.devices["OFFICE"] == json.loads(theirs)
+    assert scene.server.asked("/keys/upload") == []
+    assert not keys_of(intake).ready
+
+
+async def test_a_store_that_was_lost(scene: Scene) -> None:
+    """Nothing is published over the old device; without the session file there is a new one."""
+    intake = scene.intake()
+    await intake.start()
+    await scene.until(lambda: keys_of(intake).ready)
+    await intake.connector.aclose()
+    before = json.dumps(scene.server.keys.devices)
+    uploads = len(scene.server.asked("/keys/upload"))
+    for file in await asyncio.to_thread(list, scene.folder.glob("*.crypto.db*")):
+        await asyncio.to_thread(file.unlink)
+    await intake.restart()
+    await scene.until(lambda: bool(keys_of(intake).troubles))
+    assert "matrix-NAME.session" in keys_of(intake).troubles[0]
+    await intake.take()
+    assert json.dumps(scene.server.keys.devices) == before
+    assert len(scene.server.asked("/keys/upload")) == uploads
+    await intake.connector.aclose()
+    for file in await asyncio.to_thread(list, scene.folder.glob("*.crypto.db*")):
+        await asyncio.to_thread(file.unlink)
+    await asyncio.to_thread((scene.folder / "matrix-town.session").unlink)
+    await intake.restart()
+    await scene.until(lambda: keys_of(intake).ready)
+    assert len(scene.server.keys.devices) == 2
+
+
+def _wanting(*stages: str, url: str | None = None) -> Reply:
+    """What a server answers that wants these steps first."""
+    params = {} if url is None else {stages[0]: {"url": url}}
+    answer = {"session": "s", "flows": [{"stages": stages}, 3], "params": params}
+    return Reply(status=401, body=json.dumps(answer).encode())
+
+
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        (
+            _wanting("org.matrix.cross_signing_reset", url="https://account.example/approve?x=1"),
+            "approved at https://account.example/approve?x=1 first",
+        ),
+        (_wanting("m.oauth", url="javascript:alert()"), "asks for what the recorder cannot give"),
+        (_wanting("m.login.sso"), "(m.login.sso)"),
+        (_wanting("m.login.password", "m.login.msisdn"), "(m.login.msisdn, m.login.password)"),
+        (_wanting("<odd>"), "(it does not say what)"),
+    ],
+)
+async def test_what_the_password_does_not_help_with(scene: Scene, reply: Reply, said: str) -> None:
+    """The page for the approval is named, or what is asked for; the password is not sent."""
+    fault = scene.server.answer("/device_signing/upload", reply, times=None)
+    intake = scene.intake()
+    await intake.start()
+    await scene.until(lambda: bool(keys_of(intake).troubles))
+    assert said in keys_of(intake).troubles[0]
+    assert scene.server.keys.auths == []
+    fault.times = 0  # approved
+    await scene.until(lambda: keys_of(intake).ready)
+    assert scene.server.keys.auths == []
 
 
 async def test_a_token_of_no_device(scene: Scene) -> None:

@@ -6,14 +6,18 @@ import asyncio
 import json
 
 import pytest
+from structlog.testing import capture_logs
 
 from bridge.errors import ConnectorRejectedError, ConnectorUnavailableError, EnvelopeError
 from bridge.model import EventKind, Provenance
 from bridge.protocols import ImportedKeys, ToDevice
+from connectors.matrix.crypto.safekeeping import REST
 from tests.fakes.homeserver import CLERK, RECORDER, Reply
 from tests.fakes.intake import PATIENCE
+from tests.unit.connectors.matrix.crypto.peer import Peer
 from tests.unit.connectors.matrix.encrypted_scene import Scene, keys_of, scene
 
+_SOUND = str(Peer(CLERK).say("Hello", room_id="!a").content["ciphertext"])
 __all__ = ["scene"]
 
 
@@ -64,11 +68,13 @@ async def test_taking_and_opening(scene: Scene) -> None:
     intake = scene.intake()
     decrypter = keys_of(intake)
     with pytest.raises(ConnectorUnavailableError):
-        await decrypter.taken()
+        await decrypter.take([])
     assert decrypter.fresh() == frozenset()
+    before = asyncio.create_task(decrypter.taken())
+    await asyncio.sleep(0)
     await intake.start(room)
     await intake.connector.join(room)
-    assert await decrypter.taken() == 0
+    assert await before == 0
     now = scene.clock.now()
     raws = (b"no JSON", b'{"type":"m.room_key","content":{},"sender":"@a:x"}')
     await decrypter.take([ToDevice(number=n, raw=raw, at=now) for n, raw in enumerate(raws, 1)])
@@ -84,6 +90,24 @@ async def test_taking_and_opening(scene: Scene) -> None:
     answers = await decrypter.open([intake.events[room, each, None] for each in (sent, gone)])
     assert [answer.event for answer in answers] == [None, None]
     assert all(answer.why.endswith(".") for answer in answers)
+
+
+async def test_what_no_key_can_mend(scene: Scene) -> None:
+    """Of an event without a key it is said whether one could still come for it."""
+    room = scene.invitation("Permits")
+    intake = scene.intake()
+    await intake.start(room)
+    await intake.connector.join(room)
+    known = {"algorithm": "m.megolm.v1.aes-sha2", "session_id": "s"}
+    wholes = [{**known, "ciphertext": _SOUND}, {**known, "algorithm": "x"}, known]
+    sent = [scene.server.world.send(room, "m.room.encrypted", dict(each)) for each in wholes]
+    await intake.until(lambda: set(sent) <= intake.ids(room))
+    answers = await keys_of(intake).open([intake.events[room, each, None] for each in sent])
+    assert [(answer.event, answer.final) for answer in answers] == [
+        (None, False),
+        (None, True),
+        (None, True),
+    ]
 
 
 async def test_the_notice_in_a_room_that_is_not_known(scene: Scene) -> None:
@@ -136,6 +160,40 @@ async def test_keys_are_found_again_in_the_backup(scene: Scene) -> None:
     await keys_of(other).seek([(room, event.crypto.session), (room, "unknown")])
     [trouble] = keys_of(other).troubles
     assert "DEVICE0" in trouble  # the first machine is still signed in
+
+
+async def test_keys_that_came_last_are_backed_up(scene: Scene) -> None:
+    """At an end at once; else soon, though nothing is heard from the homeserver meanwhile."""
+    first, second = scene.invitation("First"), scene.invitation("Second")
+    intake = scene.intake()
+    await intake.start(first, second)
+    await intake.connector.join(first)
+    await scene.until(lambda: bool(scene.server.asked("/room_keys/version")))
+    began = scene.clock.monotonic()
+    await intake.connector.announce(first, "We record.", key="k1")
+    await scene.until(lambda: first in scene.server.keys.backed_up)
+    assert scene.clock.monotonic() - began <= REST
+    await intake.connector.join(second)
+    await intake.connector.announce(second, "We record.", key="k2")
+    await intake.connector.aclose()
+    assert second in scene.server.keys.backed_up
+
+
+async def test_an_end_while_the_backup_is_refused(scene: Scene) -> None:
+    """It is no reason to stay."""
+    room = scene.invitation("Encrypted")
+    intake = scene.intake()
+    await intake.start(room)
+    await intake.connector.join(room)
+    await intake.connector.announce(room, "We record.", key="k1")
+    await scene.until(lambda: room in scene.server.keys.backed_up)
+    scene.server.keys.backed_up.clear()
+    scene.server.answer("/room_keys/keys", Reply(status=503), times=None)
+    await intake.connector.announce(room, "We record.", key="k2")
+    with capture_logs() as logs:
+        await intake.connector.aclose()
+    assert [each["event"] for each in logs] == ["keys_not_backed_up"]
+    assert scene.server.keys.backed_up == {}
 
 
 async def test_a_backup_of_somebody_else(scene: Scene) -> None:

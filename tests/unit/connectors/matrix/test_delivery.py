@@ -8,6 +8,7 @@ from bridge.model import EventKind, Presence
 from connectors.matrix.delivery import Reader
 from connectors.matrix.envelope import JoinedRoom, SyncEnvelope
 from connectors.matrix.place import Backfill, Place, read_place, write_place
+from connectors.matrix.sightings import ENCRYPTED
 from tests.unit.connectors.matrix.payloads import RECORDER, ROOM, SEEN_AT, message, state
 
 PLACE = Place(since="s1", recorded={ROOM: 1}, stale=(ROOM,))
@@ -123,19 +124,19 @@ def test_a_part_of_the_state_says_nothing_of_encryption() -> None:
     joined = JoinedRoom(timeline=(message("x"),))
     entered = JoinedRoom(state=(CREATE,), timeline=(message("x"),))
     for approved in (frozenset[str](), frozenset({ROOM})):
-        for room, wanted in ((joined, None), (entered, False)):
+        for room, wanted in ((joined, None), (entered, "")):
             envelope = SyncEnvelope(next_batch="s2", joined={ROOM: room})
             delivery = reader().read(envelope, PLACE, approved=approved, at=SEEN_AT)
-            assert [sighting.unreadable for sighting in delivery.sightings] == [wanted]
+            assert [sighting.obstacle for sighting in delivery.sightings] == [wanted]
 
 
 def test_an_invitation_says_only_that_a_group_is_encrypted() -> None:
     """What an invitation shows is no proof that a group can be read."""
     encryption = state("m.room.encryption", {"algorithm": "m.megolm.v1.aes-sha2"})
-    for shown, wanted in (((CREATE, INVITE), None), ((CREATE, encryption, INVITE), True)):
+    for shown, wanted in (((CREATE, INVITE), None), ((CREATE, encryption, INVITE), ENCRYPTED)):
         envelope = SyncEnvelope(next_batch="s2", invited={ROOM: shown})
         delivery = reader().read(envelope, Place(), approved=frozenset({ROOM}), at=SEEN_AT)
-        assert [sighting.unreadable for sighting in delivery.sightings] == [wanted]
+        assert [sighting.obstacle for sighting in delivery.sightings] == [wanted]
 
 
 def test_a_part_of_the_state_makes_no_roster() -> None:
@@ -157,11 +158,11 @@ def test_the_state_of_a_recorded_group_is_told_until_it_is_kept() -> None:
     assert subject.adopt(ROOM, (CREATE, JOIN), PLACE)
     begun = subject.begin(ROOM, PLACE, SEEN_AT)
     assert (begun.place, begun.events) == (PLACE, [])
-    assert [sighting.unreadable for sighting in begun.sightings] == [False]
+    assert [sighting.obstacle for sighting in begun.sightings] == [""]
     envelope = SyncEnvelope(next_batch="s2")
     for _ in range(2):
         delivery = subject.read(envelope, PLACE, approved=frozenset({ROOM}), at=SEEN_AT)
-        assert [sighting.unreadable for sighting in delivery.sightings] == [False]
+        assert [sighting.obstacle for sighting in delivery.sightings] == [""]
     subject.kept(delivery)
     again = subject.read(envelope, PLACE, approved=frozenset({ROOM}), at=SEEN_AT)
     assert again.sightings == []

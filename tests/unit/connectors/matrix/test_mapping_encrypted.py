@@ -9,8 +9,7 @@ from bridge.model import Crypto, EventKind
 from connectors.matrix.delivery import Reader
 from connectors.matrix.encryption import encrypted
 from connectors.matrix.envelope import JoinedRoom, SyncEnvelope
-from connectors.matrix.place import Place
-from connectors.matrix.timers import Length
+from connectors.matrix.place import Backfill, Place, Rescue
 from tests.unit.connectors.matrix.payloads import (
     CLERK,
     RECORDER,
@@ -26,6 +25,7 @@ from tests.unit.connectors.matrix.payloads import (
 
 MEGOLM = "m.megolm.v1.aes-sha2"
 ON = state("m.room.encryption", {"algorithm": MEGOLM})
+JOIN = state("m.room.member", {"membership": "join"}, RECORDER)
 PLAIN = Crypto(plain_in_encrypted=True)
 
 
@@ -95,10 +95,9 @@ def test_from_where_on_a_room_is_encrypted() -> None:
 
 def test_a_timeline_in_which_encryption_begins() -> None:
     """Live and in history alike, what was said before is not flagged."""
-    join = state("m.room.member", {"membership": "join"}, RECORDER)
     first, second = message("before"), message("after", event_id="$b")
     reader = Reader(own_user=RECORDER, default_retention=None)
-    joined = JoinedRoom(timeline=(join, first, ON, second))
+    joined = JoinedRoom(timeline=(JOIN, first, ON, second))
     delivery = reader.read(
         SyncEnvelope(next_batch="s2", joined={ROOM: joined}),
         Place(since="s1"),
@@ -107,7 +106,58 @@ def test_a_timeline_in_which_encryption_begins() -> None:
     )
     said = [each.crypto for each in delivery.events if each.kind is EventKind.MESSAGE]
     assert said == [None, PLAIN]
-    past, _ = reader.read_history(ROOM, (first, ON, second), at=SEEN_AT, disappearing=Length())
+    hole = Backfill(group_id=ROOM, until="p")
+    past, _ = reader.read_history(hole, (first, ON, second), SEEN_AT)
     assert [each.crypto for each in past] == [None, None, PLAIN]
-    rescued = reader.read_rescued(ROOM, second, at=SEEN_AT, timer=Length())
-    assert rescued.crypto == PLAIN
+
+
+def test_encryption_that_begins_in_a_hole() -> None:
+    """What was said before it is flagged on no page, though the room is encrypted by then."""
+    approved = frozenset({ROOM})
+    create = state("m.room.create", {"room_version": "11"})
+    place = Place(since="s1", recorded={ROOM: 1})
+    began = Reader(own_user=RECORDER, default_retention=None)
+    assert began.adopt(ROOM, (create, JOIN), place)
+    quiet = began.read(SyncEnvelope(next_batch="s2"), place, approved=approved, at=SEEN_AT)
+    assert quiet.place.plain == (ROOM,)
+    reader = Reader(own_user=RECORDER, default_retention=None)  # restarted after an outage
+    assert reader.adopt(ROOM, (create, JOIN, ON), quiet.place)
+    joined = JoinedRoom(timeline=(message("last"),), limited=True, prev_batch="p")
+    envelope = SyncEnvelope(next_batch="s3", joined={ROOM: joined})
+    delivery = reader.read(envelope, quiet.place, approved=approved, at=SEEN_AT)
+    assert [each.crypto for each in delivery.events] == [PLAIN]
+    [hole] = delivery.place.backfills
+    assert hole.plain
+    assert delivery.place.plain == ()
+    flags = []
+    for page in ((message("1"), message("2")), (message("3"), ON, message("4")), (message("5"),)):
+        events, hole = reader.read_history(hole, page, SEEN_AT)
+        flags += [each.crypto for each in events if each.kind is EventKind.MESSAGE]
+    assert flags == [None, None, None, PLAIN, PLAIN]
+    assert not hole.plain
+
+
+def test_encryption_that_began_while_nobody_listened() -> None:
+    """Where the response is whole, what stands before it is not flagged either."""
+    approved = frozenset({ROOM})
+    place = Place(since="s1", recorded={ROOM: 1}, plain=(ROOM,))
+    reader = Reader(own_user=RECORDER, default_retention=None)
+    assert reader.adopt(ROOM, (JOIN, ON), place)  # the response ends before it
+    elsewhere = reader.read(SyncEnvelope(next_batch="s2"), place, approved=approved, at=SEEN_AT)
+    assert elsewhere.place.plain == (ROOM,)
+    joined = JoinedRoom(timeline=(message("before"),))
+    envelope = SyncEnvelope(next_batch="s3", joined={ROOM: joined})
+    delivery = reader.read(envelope, elsewhere.place, approved=approved, at=SEEN_AT)
+    assert [each.crypto for each in delivery.events] == [None]
+    nobody = reader.read(SyncEnvelope(next_batch="s4"), place, approved=frozenset(), at=SEEN_AT)
+    assert nobody.place.plain == ()
+
+
+@pytest.mark.parametrize("exposed", [True, False])
+def test_a_rescued_event_is_flagged_as_it_came(*, exposed: bool) -> None:
+    """Whether it was said before the encryption began was known when it came redacted."""
+    reader = Reader(own_user=RECORDER, default_retention=None)
+    assert reader.adopt(ROOM, (JOIN, ON), Place())
+    order = Rescue(group_id=ROOM, event_id="$x", at=0, exposed=exposed)
+    rescued = reader.read_rescued(order, message("said"), SEEN_AT)
+    assert rescued.crypto == (PLAIN if exposed else None)

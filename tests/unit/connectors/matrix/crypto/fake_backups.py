@@ -24,12 +24,15 @@ class FakeBackups:
     """See :class:`connectors.matrix.crypto.backup_ports.BackupServer`.
 
     ``account``: a backup is refused whose private key could not be in its secret storage yet.
+    ``refused``: sessions for which a whole upload is refused.
     """
 
     def __init__(self, account: FakeAccountServer) -> None:
         self.account = account
         self.versions: dict[str, Stored] = {}
         self.portions: list[int] = []
+        self.refused: set[str] = set()
+        self.puts = 0
         self.asked: list[str] = []
 
     @property
@@ -69,6 +72,7 @@ class FakeBackups:
     async def put(self, version: str, rooms: JsonObject) -> bool:
         """Add keys to the newest, each where it is better than what is there."""
         self.account.crashes.before("put keys")
+        self.puts += 1
         newest = self.newest
         if newest is None or newest.described.version != version:
             return False
@@ -76,6 +80,8 @@ class FakeBackups:
         for room_id in rooms:
             for session_id in table(table(rooms, room_id), "sessions"):
                 data = table(table(table(rooms, room_id), "sessions"), session_id)
+                if session_id in self.refused:
+                    raise ConnectorRejectedError("an odd key", code="M_INVALID_PARAM")
                 if data["is_verified"] is not False or not table(data, "session_data"):
                     raise ConnectorRejectedError("not a key", code="M_BAD_JSON")
                 _keep_better(newest.rooms.setdefault(room_id, {}), session_id, data)

@@ -15,12 +15,14 @@ from connectors.matrix.crypto.devices import (
     Change,
     adopt,
     changed_identities,
+    crowded,
     device_by_key,
     devices_of,
     is_user_id,
     others_of_ours,
     read,
     trust_of,
+    unread_of,
 )
 from connectors.matrix.crypto.signed_json import signed
 from connectors.matrix.crypto.store import CryptoStore, Transaction
@@ -201,6 +203,57 @@ def test_an_identity_that_is_replaced(transaction: Transaction, times: Times) ->
     assert changed_identities(transaction) == (ALICE,)
     times.now += timedelta(days=7, seconds=1)
     assert changed_identities(transaction) == ()
+
+
+def test_what_a_replaced_identity_signed(transaction: Transaction) -> None:
+    """It is told apart from what the first one signed, whenever it is asked."""
+    alice = OlmClient(ALICE, "PHONE")
+    for seed, trust in ((1, DeviceTrust.SIGNED), (5, DeviceTrust.CHANGED)):
+        keys = identity(ALICE, seed)
+        by_owner = signed(alice.device_keys(), user_id=ALICE, key=keys.self_signing)
+        take(transaction, answer(by_owner, keys=keys))
+        assert known(transaction, alice.device) == ("PHONE", trust)
+    unsigned = OlmClient(ALICE, "LAPTOP")
+    take(transaction, answer(unsigned.device_keys(), keys=identity(ALICE, 5)))
+    assert known(transaction, unsigned.device) == ("LAPTOP", DeviceTrust.UNSIGNED)
+
+
+def test_a_device_is_not_known_after_it_was_signed_out(
+    transaction: Transaction, times: Times
+) -> None:
+    """What it sent up to then counts as before, what came later does not; shown again, it does."""
+    alice = OlmClient(ALICE, "PHONE")
+    device = alice.device
+    take(transaction, answer(alice.device_keys()))
+    take(transaction, answer(OlmClient(ALICE, "LAPTOP").device_keys()))
+    then = transaction.now_ms
+    for at, trust in ((then, DeviceTrust.NO_IDENTITY), (then + 1, DeviceTrust.UNKNOWN)):
+        found = trust_of(transaction, ALICE, device.curve25519, device.ed25519, at=at)
+        assert found == ("PHONE", trust)
+    times.now += timedelta(days=1)
+    take(transaction, answer(OlmClient(ALICE, "THIRD").device_keys()))
+    late = trust_of(transaction, ALICE, device.curve25519, device.ed25519, at=then + 1)
+    assert late == ("PHONE", DeviceTrust.UNKNOWN)
+    take(transaction, answer(alice.device_keys()))
+    late = trust_of(transaction, ALICE, device.curve25519, device.ed25519, at=then + 1)
+    assert late == ("PHONE", DeviceTrust.NO_IDENTITY)
+
+
+def test_a_user_with_devices_without_end(
+    transaction: Transaction, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many are read as a person can have, each time the same; the others are counted."""
+    monkeypatch.setattr("connectors.matrix.crypto.devices.MOST_DEVICES", 3)
+    transaction.execute("INSERT INTO tracked (user_id) VALUES (?)", (ALICE,))
+    clients = [OlmClient(ALICE, f"D{number}") for number in range(5)]
+    for shown in (clients, clients[::-1]):
+        take(transaction, answer(*(each.device_keys() for each in shown)))
+        found = [each.device_id for each in devices_of(transaction, [ALICE])]
+        assert found == ["D0", "D1", "D2"]
+    assert crowded(transaction) == (ALICE,)
+    assert unread_of(transaction, [ALICE, BOB]) == 2
+    take(transaction, answer(clients[4].device_keys()))
+    assert crowded(transaction) == ()
 
 
 def test_other_devices_of_our_account(transaction: Transaction) -> None:

@@ -8,9 +8,11 @@ import vodozemac
 
 from bridge.model import DeviceTrust, Provenance
 from connectors.matrix.crypto import inbound, megolm, unpadded
+from connectors.matrix.crypto.devices import UserKeys, adopt
 from connectors.matrix.crypto.store import Transaction
 from connectors.matrix.crypto.values import ExportedKey
 from connectors.matrix.fields import JsonObject
+from tests.fakes.clock import FakeClock
 from tests.unit.connectors.matrix.crypto.peer import (
     ROOM,
     Peer,
@@ -118,6 +120,48 @@ async def test_an_event_in_anothers_name_is_a_mismatch(world: World) -> None:
     [answer] = await world.machine.decrypt([request])
     assert said(answer.clear) == "hello"
     assert (answer.device_id, answer.trust) == (None, DeviceTrust.MISMATCH)
+
+
+async def test_a_copy_in_anothers_name_takes_nothing_from_the_true_event(world: World) -> None:
+    """Who sends an event again as his own, and first, has a mismatch; the true one opens."""
+    peer, member = await world.peer(), await world.peer("@eve:example.org")
+    await know(world.machine, peer, DeviceTrust.SIGNED)
+    await world.share(peer)
+    request = peer.say("hello")
+    copy = replace(request, event_id="$copy", sender=member.device.user_id)
+    [false] = await world.machine.decrypt([copy])
+    [true] = await world.machine.decrypt([request])
+    assert false.trust is DeviceTrust.MISMATCH
+    assert (said(true.clear), true.trust) == ("hello", DeviceTrust.SIGNED)
+    again = await world.machine.decrypt([replace(copy, event_id="$third"), copy])
+    assert [each.why for each in again] == [megolm.REPLAY, ""]
+
+
+async def test_a_device_that_is_no_longer_shown_proves_nothing_new(tmp_path: Path) -> None:
+    """What it sent before stays its own, however that key is improved; a later key is unknown."""
+    clock = FakeClock()
+    world = World(await opened(tmp_path / "a.db", clock=clock))
+    peer = await world.peer()
+    await know(world.machine, peer, DeviceTrust.SIGNED)
+    earliest = exported(peer, peer.exported())
+    first = peer.say("first")
+    await world.share(peer)
+    second = peer.say("second")
+    clock.advance(1)
+    gone = UserKeys(user_id=peer.device.user_id, master=None, devices=())
+    await world.machine.run(lambda tx: adopt(tx, gone, own=world.machine.device))
+    clock.advance(1)
+    await world.machine.import_keys([earliest], Provenance.BACKUP)
+    peer.rotate()
+    await world.share(peer)
+    answers = await world.machine.decrypt([first, second, peer.say("third")])
+    assert [said(each.clear) for each in answers] == ["first", "second", "third"]
+    signed, unknown = DeviceTrust.SIGNED, DeviceTrust.UNKNOWN
+    assert [each.trust for each in answers] == [signed, signed, unknown]
+    await know(world.machine, peer, DeviceTrust.SIGNED)
+    [answer] = await world.machine.decrypt([peer.say("fourth")])
+    assert answer.trust is signed
+    await world.machine.aclose()
 
 
 MALFORMED: list[tuple[JsonObject, str]] = [
@@ -232,6 +276,25 @@ async def test_another_device_does_not_take_over_a_session(world: World) -> None
     assert report.counts == {"room_key_of_another": 1}
     [answer] = await world.machine.decrypt([peer.say("hello")])
     assert (answer.device_id, answer.trust) == (peer.device.device_id, DeviceTrust.SIGNED)
+
+
+async def test_who_passes_on_a_restored_key_is_not_its_sender(world: World) -> None:
+    """A member that gives a key from the backup as his own is nobody's device; its sender is."""
+    peer, member = await world.peer(), await world.peer("@eve:example.org")
+    for each in (peer, member):
+        await know(world.machine, each, DeviceTrust.SIGNED)
+    await world.machine.import_keys([exported(peer, peer.exported())], Provenance.BACKUP)
+    key = peer.room_key_content()
+    report = await world.take(member.olm(world.machine.device, "m.room_key", key))
+    assert report.counts == {"room_key_of_another": 1}
+    request = peer.say("hello")
+    copy = replace(request, event_id="$copy", sender=member.device.user_id)
+    answers = await world.machine.decrypt([request, copy])
+    assert [each.trust for each in answers] == [DeviceTrust.UNPROVED] * 2
+    assert [each.provenance for each in answers] == [Provenance.BACKUP] * 2
+    await world.share(peer)
+    answers = await world.machine.decrypt([request, copy])
+    assert [each.trust for each in answers] == [DeviceTrust.SIGNED, DeviceTrust.MISMATCH]
 
 
 async def test_a_false_export_does_not_spoil_a_session(world: World) -> None:

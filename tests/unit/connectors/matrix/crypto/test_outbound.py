@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,8 +12,11 @@ from structlog.testing import capture_logs
 
 from bridge.errors import ConnectorRejectedError, ConnectorUnavailableError
 from bridge.model import DeviceTrust, Provenance
-from connectors.matrix.crypto.outbound import PARCEL, Encrypted
-from connectors.matrix.crypto.values import MegolmRequest
+from connectors.matrix.crypto.cross_signing import OlmDevice
+from connectors.matrix.crypto.olm_sessions import begin
+from connectors.matrix.crypto.outbound import PARCEL, Encrypted, Revival
+from connectors.matrix.crypto.store import Transaction
+from connectors.matrix.crypto.values import MegolmRequest, Wedged
 from connectors.matrix.fields import JsonObject, table
 from tests.fakes.homeserver.answers import Reply
 from tests.unit.connectors.matrix.crypto.account_server import USER
@@ -135,6 +140,103 @@ async def test_devices_that_cannot_be_written_to(scene: KeysScene) -> None:
     assert told["count"] == 4
     assert reads(scene, good, encrypted)
     assert not any(reads(scene, each, encrypted) for each in (bare, forged, broken, false))
+
+
+def copy_of(alice: OlmClient) -> tuple[OlmClient, JsonObject]:
+    """A device of another user, and its keys, which show Alice's Curve25519 key for its own."""
+    false = OlmClient(BOB, "COPY")
+    document = false.device_keys()
+    document.pop("signatures")
+    keys = table(document, "keys") | {"curve25519:COPY": alice.device.curve25519}
+    return false, false.signed(document | {"keys": keys})
+
+
+@pytest.mark.parametrize("users", [[ALICE, BOB], [BOB]])
+async def test_who_shows_anothers_key_keeps_nothing_from_it(
+    scene: KeysScene, users: list[str]
+) -> None:
+    """What is begun with the false device is not used for the true one, before it or after."""
+    alice = OlmClient(ALICE, "PHONE")
+    false, keys = copy_of(alice)
+    for each in (alice, false):
+        scene.server.enrol(each, one_time=5)
+    scene.server.of(BOB, "COPY").keys = keys
+    await said(scene, *users)
+    assert reads(scene, alice, await said(scene, ALICE, BOB))
+
+
+async def test_a_false_device_cannot_push_sessions_out(
+    scene: KeysScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many sessions are begun with it, those of the true one are there."""
+    monkeypatch.setattr("connectors.matrix.crypto.olm_sessions.MOST_SESSIONS", 2)
+    alice = OlmClient(ALICE, "PHONE")
+    false, _ = copy_of(alice)
+    scene.server.enrol(alice)
+    await said(scene, ALICE)
+    copied = replace(false.device, curve25519=alice.device.curve25519)
+    for document in false.one_time_keys(6).values():
+        assert isinstance(document, dict)
+        key = str(document["key"])
+        await scene.machine.run(partial(_begun, copied, key))
+    assert reads(scene, alice, await said(scene, ALICE))
+    assert scene.server.calls.count("/keys/claim") == 1
+
+
+def _begun(recipient: OlmDevice, key: str, transaction: Transaction) -> None:
+    begin(transaction, recipient, key)
+
+
+async def test_devices_beyond_those_that_are_read(
+    scene: KeysScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are given no key, and are counted."""
+    monkeypatch.setattr("connectors.matrix.crypto.devices.MOST_DEVICES", 2)
+    clients = [OlmClient(ALICE, f"D{number}") for number in range(5)]
+    for client in clients:
+        scene.server.enrol(client)
+    encrypted = await said(scene, ALICE)
+    assert encrypted.left_out == 3
+    assert [reads(scene, each, encrypted) for each in clients] == [True, True, *[False] * 3]
+
+
+async def test_a_session_is_begun_anew_with_a_stranger(scene: KeysScene) -> None:
+    """Its device is asked for and told, at most once an hour, and nothing of it is written down."""
+    alice = OlmClient(ALICE, "PHONE")
+    scene.server.enrol(alice, one_time=5)
+    wedged = Wedged(user_id=ALICE, curve25519=alice.device.curve25519)
+    for _ in range(2):
+        revival = await scene.outbound.revive([wedged])
+        assert len(revival.parcels) == 1
+    for parcel in revival.parcels:
+        await scene.outbound.deliver(parcel)
+    await scene.outbound.revived(revival.devices)
+    assert await scene.outbound.revive([wedged]) == Revival()
+    [dummy] = scene.server.take_inbox(alice)
+    assert alice.receive(dummy)["type"] == "m.dummy"
+    assert scene.server.queried == [[ALICE]] * 2
+    await scene.work()
+    assert scene.server.queried[2:] == [[USER]]
+    assert await scene.knows(alice) == (None, DeviceTrust.UNKNOWN)
+    scene.clock.advance(3601)
+    assert len((await scene.outbound.revive([wedged])).parcels) == 1
+
+
+async def test_a_false_device_does_not_stand_for_the_true_one(scene: KeysScene) -> None:
+    """That a session was begun with who shows Alice's key keeps none from Alice."""
+    alice = OlmClient(ALICE, "PHONE")
+    false, keys = copy_of(alice)
+    for each in (alice, false):
+        scene.server.enrol(each)
+    scene.server.of(BOB, "COPY").keys = keys
+    for user_id in (BOB, ALICE):
+        wedged = Wedged(user_id=user_id, curve25519=alice.device.curve25519)
+        revival = await scene.outbound.revive([wedged])
+        assert len(revival.parcels) == 1
+        await scene.outbound.deliver(revival.parcels[0])
+        await scene.outbound.revived(revival.devices)
+    [dummy] = scene.server.take_inbox(alice)
+    assert alice.receive(dummy)["type"] == "m.dummy"
 
 
 async def test_a_device_that_is_signed_out(scene: KeysScene) -> None:

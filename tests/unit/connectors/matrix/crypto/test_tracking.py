@@ -10,7 +10,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from bridge.model import DeviceTrust
-from connectors.matrix.crypto.tracking import MOST_REFUSED, PORTION
+from connectors.matrix.crypto.directory import Directory
+from connectors.matrix.crypto.tracking import MOST_REFUSED, PORTION, Tracking
 from tests.fakes.homeserver.answers import Reply
 from tests.unit.connectors.matrix.crypto.account_server import USER
 from tests.unit.connectors.matrix.crypto.keys_scene import (
@@ -205,6 +206,54 @@ async def test_what_is_odd_is_told(scene: KeysScene) -> None:
     assert scene.troubles() == (identity_trouble, device_trouble)
     await scene.work(8 * 86_400)
     assert scene.troubles() == (device_trouble,)
+
+
+async def test_a_user_with_more_devices_than_are_read(
+    scene: KeysScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """He is found by name until he has fewer; what is logged counts his devices alone."""
+    monkeypatch.setattr("connectors.matrix.crypto.devices.MOST_DEVICES", 2)
+    for number in range(5):
+        scene.server.enrol(OlmClient(ALICE, f"D{number}"), one_time=0)
+    tracking = Tracking(machine=scene.machine, directory=Directory(scene.http), clock=scene.clock)
+    tracking.track([ALICE])
+    with capture_logs() as logs:
+        assert not await tracking.step()
+    [told] = [each for each in logs if each["event"] == "devices_not_read"]
+    assert told["count"] == 3
+    assert ALICE not in str(logs)
+    assert tracking.findings.crowded == (ALICE,)
+    for number in range(2, 5):
+        scene.server.of(ALICE, f"D{number}").keys = {}
+    tracking.changed([ALICE])
+    await tracking.step()
+    found = tracking.findings
+    assert found.crowded == ()
+
+
+async def test_a_glance_at_who_is_not_tracked(scene: KeysScene) -> None:
+    """The valid devices are told, nothing is written down, and what fails holds up nobody."""
+    alice, forged = OlmClient(ALICE, "PHONE"), OlmClient(ALICE, "FORGED")
+    for each in (alice, forged):
+        scene.server.enrol(each)
+    scene.server.of(ALICE, "FORGED").keys |= {"signatures": {}}
+    tracking = Tracking(machine=scene.machine, directory=Directory(scene.http), clock=scene.clock)
+    assert [each.olm for each in await tracking.glance([ALICE, "no user"])] == [alice.device]
+    assert await scene.knows(alice) == (None, DeviceTrust.UNKNOWN)
+    assert await tracking.glance(["no user"]) == ()
+    for reply in (Reply(status=502), Reply(body=b"[]")):
+        scene.server.answer("/keys/query", reply)
+        asked = len(scene.server.calls)
+        for _ in range(2):
+            assert await tracking.glance([ALICE]) == ()
+        assert len(scene.server.calls) == asked + 1
+        scene.clock.advance(10)
+    scene.server.silent.add("far.example")
+    assert [each.olm for each in await tracking.glance([ALICE, FAR])] == [alice.device]
+    assert await tracking.glance([ALICE]) == ()
+    tracking.track([ALICE])
+    assert not await tracking.step()
+    assert scene.server.queried[-1] == [ALICE, USER]
 
 
 async def test_devices_with_other_keys_are_logged(scene: KeysScene) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from bridge.model import DeviceTrust
 from bridge.protocols import ToDevice
 from connectors.matrix.crypto.cross_signing import OlmDevice
 from connectors.matrix.crypto.values import KeyCounts, Wedged
@@ -16,7 +17,13 @@ from connectors.matrix.fields import JsonObject, text
 from tests.fakes.clock import START
 from tests.fakes.homeserver.answers import Reply
 from tests.unit.connectors.matrix.crypto.account_server import USER
-from tests.unit.connectors.matrix.crypto.keys_scene import ALICE, DEVICE, KeysScene, keys_scene
+from tests.unit.connectors.matrix.crypto.keys_scene import (
+    ALICE,
+    BOB,
+    DEVICE,
+    KeysScene,
+    keys_scene,
+)
 from tests.unit.connectors.matrix.crypto.olm_client import OlmClient
 
 HELD = 50
@@ -60,6 +67,14 @@ def to_device(number: int, raw: JsonObject) -> ToDevice:
     return ToDevice(number=number, raw=json.dumps(raw).encode(), at=START)
 
 
+async def use_up(scene: KeysScene) -> None:
+    """The device is published, and all its one-time keys were claimed since."""
+    assert await scene.upkeep.publish_device()
+    while counts(scene).one_time:
+        scene.server.claim((USER, DEVICE))
+    scene.upkeep.after_sync(counts(scene), [], [])
+
+
 async def test_the_device_is_published(scene: KeysScene) -> None:
     """Signed by itself, with one-time keys and a fallback key; again it changes nothing."""
     assert await scene.upkeep.publish_device()
@@ -73,17 +88,28 @@ async def test_the_device_is_published(scene: KeysScene) -> None:
 
 
 async def test_a_device_that_cannot_be_published_yet(scene: KeysScene) -> None:
-    """It is said, not raised; the next work does it, with the keys that were made."""
+    """It is said, not raised, and to be repeated: before, no key goes under a name not ours."""
     scene.server.answer("/keys/upload", Reply(status=503))
     with capture_logs() as logs:
         assert not await scene.upkeep.publish_device()
     said = [each for each in logs if each["log_level"] == "warning"]
     assert [(each["event"], each["step"]) for each in said] == [("keys_put_off", "upload")]
-    await scene.work(1)
-    assert not scene.server.of(USER, DEVICE).keys
-    await scene.work(1.1)
+    for told in (counts(scene), KeyCounts(one_time=1, fallback_unused=False)):
+        scene.upkeep.after_sync(told, [], [])
+        await scene.work(400)
+    assert scene.server.calls.count("/keys/upload") == 1
+    assert await scene.upkeep.publish_device()
     assert scene.server.of(USER, DEVICE).keys
     assert counts(scene).one_time == HELD
+
+
+async def test_a_device_that_is_another_by_now(scene: KeysScene) -> None:
+    """From then on nothing of ours is uploaded under its name."""
+    assert await scene.upkeep.publish_device()
+    scene.upkeep.withdraw()
+    scene.upkeep.after_sync(KeyCounts(one_time=0, fallback_unused=False), [], [])
+    await scene.work(400)
+    assert scene.server.calls.count("/keys/upload") == 1
 
 
 async def test_an_answer_that_was_lost(scene: KeysScene) -> None:
@@ -169,11 +195,11 @@ def one_time_keys(body: JsonObject) -> JsonObject:
 
 async def test_a_server_that_refuses_for_long(scene: KeysScene) -> None:
     """It is told of until it takes them; keys are not made anew each time."""
+    await use_up(scene)
     fault = scene.server.answer(
         "/keys/upload", Reply(status=400, body=b'{"errcode":"M_UNKNOWN"}'), times=None
     )
-    await scene.upkeep.publish_device()
-    for _ in range(6):
+    for _ in range(7):
         await scene.work(400)
     assert "M_UNKNOWN" in scene.troubles()[0]
     fault.times = 0
@@ -191,8 +217,9 @@ async def test_a_server_that_refuses_for_long(scene: KeysScene) -> None:
 
 async def test_a_server_that_is_away_for_long(scene: KeysScene) -> None:
     """One failure is not worth a word; the third in a row is."""
+    await use_up(scene)
     scene.server.answer("/keys/upload", Reply(status=503), times=3)
-    await scene.upkeep.publish_device()
+    await scene.work(300)
     await scene.work(300)
     assert scene.troubles() == ()
     await scene.work(300)
@@ -202,7 +229,7 @@ async def test_a_server_that_is_away_for_long(scene: KeysScene) -> None:
 
 
 async def test_keys_that_senders_withhold(scene: KeysScene) -> None:
-    """They are told of by code, with their number."""
+    """They are told of by code, with their number; what strangers say is not counted."""
     content = {
         "algorithm": "m.megolm.v1.aes-sha2",
         "room_id": "!room:dept.example",
@@ -212,11 +239,35 @@ async def test_keys_that_senders_withhold(scene: KeysScene) -> None:
         "reason": "never repeated",
     }
     raw: JsonObject = {"type": "m.room_key.withheld", "sender": ALICE, "content": content}
-    await scene.machine.take([to_device(1, raw)])
+    await scene.machine.take([to_device(1, raw), to_device(2, raw | {"sender": BOB})])
+    scene.upkeep.track([ALICE])
     await scene.work()
     [trouble] = scene.troubles()
     assert "m.unverified 1" in trouble
     assert "never repeated" not in trouble
+
+
+async def test_somebody_with_too_many_devices(
+    scene: KeysScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is told of, with the remedy."""
+    monkeypatch.setattr("connectors.matrix.crypto.devices.MOST_DEVICES", 2)
+    for number in range(3):
+        scene.server.enrol(OlmClient(ALICE, f"PHONE{number}"))
+    scene.upkeep.track([ALICE, BOB])
+    await scene.work()
+    [trouble] = scene.troubles()
+    assert f"these users: {ALICE}." in trouble
+
+
+async def test_who_shares_no_room_is_not_tracked(scene: KeysScene) -> None:
+    """A stranger whose message cannot be read is written to, and nothing is kept of it."""
+    alice = OlmClient(ALICE, "PHONE")
+    scene.server.enrol(alice)
+    scene.upkeep.wedged([wedged(alice)])
+    await scene.work()
+    assert len(scene.server.take_inbox(alice)) == 1
+    assert await scene.knows(alice) == (None, DeviceTrust.UNKNOWN)
 
 
 async def test_a_session_is_begun_anew(scene: KeysScene) -> None:
@@ -236,6 +287,41 @@ async def test_a_session_is_begun_anew(scene: KeysScene) -> None:
     [dummy] = scene.server.take_inbox(alice)
     assert alice.receive(dummy)["type"] == "m.dummy"
     assert len(scene.server.of(ALICE, "PHONE").one_time) == 3
+
+
+async def test_a_crash_before_a_session_was_told_of(scene: KeysScene) -> None:
+    """Encrypted and not sent, it does not count: with the next message one is begun anew."""
+    alice = OlmClient(ALICE, "PHONE")
+    scene.server.enrol(alice, one_time=2)
+    scene.server.answer("/sendToDevice", Reply(status=503))
+    scene.upkeep.wedged([wedged(alice)])
+    await scene.work()
+    scene.restart()
+    scene.upkeep.wedged([wedged(alice)])
+    await scene.work(1)
+    [dummy] = scene.server.take_inbox(alice)
+    assert alice.receive(dummy)["type"] == "m.dummy"
+    scene.restart()
+    scene.upkeep.wedged([wedged(alice)])
+    await scene.work(1)
+    assert scene.server.take_inbox(alice) == []
+
+
+async def test_devices_that_changed_are_asked_for_first(scene: KeysScene) -> None:
+    """Of those that are asked after only; what nobody told of since is not asked for."""
+    alice = OlmClient(ALICE, "PHONE")
+    scene.server.enrol(alice)
+    scene.upkeep.track([ALICE, BOB])
+    await scene.work()
+    asked = len(scene.server.queried)
+    await scene.upkeep.refresh([ALICE, BOB])
+    assert len(scene.server.queried) == asked
+    scene.upkeep.after_sync(None, [ALICE, BOB], [])
+    await scene.upkeep.refresh([ALICE])
+    assert scene.server.queried[asked:] == [[ALICE]]
+    scene.restart()
+    await scene.upkeep.refresh(["@stranger:dept.example"])
+    assert len(scene.server.queried) == asked + 1
 
 
 async def test_a_device_that_cannot_be_reached(scene: KeysScene) -> None:
@@ -284,6 +370,7 @@ async def test_a_store_that_cannot_be_used(scene: KeysScene) -> None:
     with capture_logs() as logs:
         assert not await scene.upkeep.publish_device()
         await scene.upkeep.ask([ALICE])
+        await scene.upkeep.refresh([ALICE])
         await scene.work()
     assert {("keys_put_off", "upload"), ("devices_not_asked", None), ("keys_put_off", "look")} <= {
         (each["event"], each.get("step")) for each in logs
