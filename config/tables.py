@@ -7,7 +7,7 @@ from typing import Self
 from pydantic import BaseModel, Field, model_validator
 
 from config.sections import MOST_DAYS, SINGLE, Table
-from config.values import FilePath, Label, Text, UserId, WebAddress, refusal
+from config.values import FilePath, Label, Listener, Text, UserId, WebAddress, refusal
 
 
 class RetentionClass(Table):
@@ -27,10 +27,14 @@ class MatrixAccount(Table):
     homeserver: WebAddress = Field(description="Address of the homeserver's client API.")
     user_id: UserId = Field(description="The account, as @name:server.")
     password_file: FilePath | None = Field(
-        None, description="File with the account's password; this or access_token_file."
+        None,
+        description="File with the account's password. Beside access_token_file it is used only"
+        " where the server asks for it.",
     )
     access_token_file: FilePath | None = Field(
-        None, description="File with an access token; this or password_file."
+        None,
+        description="File with an access token of a device of the recorder's own, to be signed in"
+        " with in place of the password.",
     )
     recovery_key_file: FilePath | None = Field(
         None, description="File with the account's recovery key, for encrypted rooms."
@@ -52,10 +56,6 @@ class MatrixAccount(Table):
                 "name the file with the password, or the one with the access token",
                 key="password_file",
             )
-        if self.password_file is not None and self.access_token_file is not None:
-            raise refusal(
-                "is given beside password_file", "keep one of the two", key="access_token_file"
-            )
         return self
 
 
@@ -74,6 +74,38 @@ class TelegramBot(Table):
         allow_inf_nan=False,
         description="Hours after which the bot leaves a group that nobody approved.",
     )
+    local_files: FilePath | None = Field(
+        None,
+        description="Folder in which a Bot API server of your own (--local) keeps its files. With"
+        " it attachments of over 20 MB are fetched too.",
+    )
+    webhook_url: WebAddress | None = Field(
+        None, description="Address at which Telegram reaches webhook_listen; without it we ask."
+    )
+    webhook_listen: Listener | None = Field(
+        None, description="HOST:PORT that takes updates, without TLS: that ends in front of it."
+    )
+    webhook_secret_file: FilePath | None = Field(
+        None, description="File with the secret by which updates are known to be Telegram's."
+    )
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        webhook = {
+            "webhook_url": self.webhook_url,
+            "webhook_listen": self.webhook_listen,
+            "webhook_secret_file": self.webhook_secret_file,
+        }
+        given = [key for key, value in webhook.items() if value is not None]
+        missing = [key for key in webhook if key not in given]
+        if given and missing:
+            remedy = "give all of " + ", ".join(webhook) + ", or none"
+            raise refusal(f"is missing beside {given[0]}", remedy, key=missing[0])
+        public = self.api_base == TelegramBot.model_fields["api_base"].default
+        if public and self.webhook_url is not None and not self.webhook_url.startswith("https:"):
+            remedy = "use https://, which Telegram insists on"
+            raise refusal("is not an https address", remedy, key="webhook_url")
+        return self
 
 
 class ListedGroup(Table):

@@ -14,7 +14,14 @@ from functools import cache
 import msgspec
 
 from bridge import keys
-from bridge.app.report import GroupReport, JournalReport, LogReport, StatusReport, Totals
+from bridge.app.report import (
+    GroupReport,
+    JournalReport,
+    LogReport,
+    StatusReport,
+    Totals,
+    UnopenedReport,
+)
 from bridge.canonical import (
     CaptureTool,
     Leaf,
@@ -215,10 +222,17 @@ STATUS = StatusReport(
             notice="posted",
             note="",
             timer=86_400.0,
+            unopened=[
+                UnopenedReport(
+                    count=2,
+                    oldest_at="2026-03-02T09:14:02.118Z",
+                    why="The event cannot be decrypted: its key has not come.",
+                )
+            ],
             **_COUNTS,
         )
     ],
-    totals=Totals(unlisted=0, **_COUNTS),
+    totals=Totals(unlisted=0, unopened=2, **_COUNTS),
     journal=JournalReport(entries_by_state={"discarded": 4, "stored": 4}, unsplit=0),
     downloads={},
     log=LogReport(size=19),

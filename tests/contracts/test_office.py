@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import pytest
 
-from bridge.protocols import GroupStep, Office, Request, RequestKind, StepKind
+from bridge.protocols import GroupStep, KeyTransfer, Office, Request, RequestKind, StepKind
 from storage.office import SqliteOffice
 from tests.fakes.office import FakeOffice, Inbox
 
@@ -28,6 +28,11 @@ STEP = GroupStep(
     why="ministerial group",
 )
 REQUEST = Request(kind=RequestKind.RECONCILE, by="ada", at=STEP.at)
+KEYS = KeyTransfer(
+    connector="matrix\x00é",
+    file=Path("/home/ada/'; --\udcff.txt"),
+    passphrase_file=Path("/run/secrets/pass phrase"),
+)
 
 
 @pytest.fixture(params=["fake", "sqlite"])
@@ -92,9 +97,21 @@ async def test_every_kind_can_be_asked(opener: Opener, kind: RequestKind) -> Non
     """A request comes back exactly as asked, with the number that `ask` gave."""
     office = await opener()
     assert await office.requests(0) == ()
-    asked = replace(REQUEST, kind=kind, by="'\x00\U0001f6a8\ud800", number=99)
+    keys = KEYS if kind.is_of_keys else None
+    asked = replace(REQUEST, kind=kind, by="'\x00\U0001f6a8\ud800", number=99, keys=keys)
     number = await office.ask(asked)
     assert await office.requests(0) == (replace(asked, number=number),)
+
+
+@pytest.mark.parametrize("kind", RequestKind)
+def test_only_requests_for_keys_name_some(kind: RequestKind) -> None:
+    """Another mixture is our own mistake, and so is a path that means another file elsewhere."""
+    with pytest.raises(ValueError, match="has no such details"):
+        replace(REQUEST, kind=kind, keys=None if kind.is_of_keys else KEYS)
+    with pytest.raises(ValueError, match="absolute"):
+        replace(KEYS, file=Path("keys.txt"))
+    with pytest.raises(ValueError, match="absolute"):
+        replace(KEYS, passphrase_file=Path("../secret"))
 
 
 async def test_requests_after_a_number(opener: Opener) -> None:

@@ -1,4 +1,4 @@
-"""The suite runs on a fake homeserver and on Synapse."""
+"""The suite runs on a fake homeserver, on Synapse, and on a Bot API server."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import pytest
 
 from bridge.demo.homeserver import Homeserver
 from tests.contracts.connector.sides import Side, fake_side, synapse_side
+from tests.contracts.connector.telegram_side import telegram_side
 from tests.fakes.clock import FakeClock
-from tests.fakes.intake import Intake, matrix_connector
+from tests.fakes.intake import Intake
 from tests.servers import synapse
 
 homeserver = synapse.homeserver
@@ -20,21 +21,24 @@ homeserver = synapse.homeserver
 _numbers = count()
 
 
-@pytest.fixture(params=["fake", pytest.param("synapse", marks=synapse.MARKS)])
-def server(request: pytest.FixtureRequest) -> Homeserver | None:
-    """The real homeserver, or None for the fake one."""
-    if request.param == "fake":
-        return None
+@pytest.fixture(params=["fake", pytest.param("synapse", marks=synapse.MARKS), "telegram"])
+def server(request: pytest.FixtureRequest) -> Homeserver | str:
+    """The real homeserver, or the name of another server."""
+    if request.param != "synapse":
+        return str(request.param)
     running: Homeserver = request.getfixturevalue("homeserver")
     return running
 
 
 @pytest.fixture
-async def side(server: Homeserver | None, tmp_path: Path) -> AsyncIterator[Side]:
-    """An official on either server."""
-    if server is None:
+async def side(server: Homeserver | str, tmp_path: Path) -> AsyncIterator[Side]:
+    """An official on one of the servers."""
+    if server == "fake":
         async with fake_side(tmp_path) as fake:
             yield fake
+    elif isinstance(server, str):
+        async with telegram_side(tmp_path) as telegram:
+            yield telegram
     else:
         async with synapse_side(server, tmp_path, f"contract-{next(_numbers)}") as real:
             yield real
@@ -49,6 +53,6 @@ def clock() -> FakeClock:
 @pytest.fixture
 async def intake(side: Side, clock: FakeClock) -> AsyncIterator[Intake]:
     """The recorder, not signed in yet."""
-    intake = Intake(lambda: matrix_connector(side.sign, clock))
+    intake = Intake(lambda: side.connector(clock))
     yield intake
     await intake.connector.aclose()

@@ -5,24 +5,74 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
+
+import pytest
 
 from bridge.canonical.json import Json
 from bridge.demo.homeserver import Account, Homeserver
 from bridge.demo.official import File, Official
 from bridge.demo.wire import CLIENT, Wire
 from bridge.model import Attachment
+from bridge.protocols import Clock, Connector
 from tests.fakes.homeserver import CLERK, PASSWORD, RECORDER, SERVER, FakeHomeserver, Reply
-from tests.fakes.intake import Sign
+from tests.fakes.intake import Sign, matrix_connector
 
 Content = Mapping[str, Json]
 
 
+class Ability(StrEnum):
+    """What a platform may lack. The value says what is then not asked of its connector."""
+
+    INVITATIONS = "the recorder is asked in, and comes in by itself"
+    HISTORY = "what was said can be read again"
+    ENCRYPTION = "groups are encrypted"
+    ROSTER = "every member is told of"
+    SUCCESSION = "a group that moves on is another one"
+    STATE = "a group has any state that is set, and keeps the order of its pins"
+    NAMES = "the recorder's account can be given another name"
+    ADDRESSES = "files have addresses that can be written down"
+
+
+MATRIX = frozenset(Ability)
+
+
 class Side(Protocol):
-    """An official who owns rooms, on a server that has an account for the recorder."""
+    """An official who owns rooms, on a server that has an account for the recorder.
+
+    ``abilities``: what the platform has. ``left`` and ``banned``: how its connector words that the
+    recorder was put out, or put out for good, as ``came`` that it came in; ``forbidden`` what its
+    refusals say, and ``not_asked`` the code where it was not asked in.
+    """
 
     sign: Sign
+    abilities: frozenset[Ability]
+    own_id: str
+    came: str
+    left: str
+    banned: str
+    forbidden: str
+    not_asked: str
+
+    def connector(self, clock: Clock) -> Connector:
+        """The recorder, not signed in yet."""
+
+    def id_in(self, raw: bytes) -> str:
+        """What the bytes of an event say that it is called."""
+
+    def near(self, room: str) -> tuple[str, ...]:
+        """Ids that are almost that of a room."""
+
+    async def polled(self) -> None:
+        """Return when the recorder waits for news, as far as that can be told."""
+
+    async def timed(self, name: str, seconds: int) -> str:
+        """A private room in which messages disappear."""
+
+    async def set_timer(self, room: str, seconds: int) -> None:
+        """Let messages disappear."""
 
     async def room(self, name: str, *, state: Mapping[str, Content] | None = None) -> str:
         """A private room of the official's."""
@@ -70,13 +120,49 @@ class Side(Protocol):
         """The exact bytes of an event, where the server can be asked for them."""
 
 
-class FakeSide:
+class MatrixSide:
+    """What both homeservers have in common."""
+
+    abilities = MATRIX
+    came, left, banned = "join", "leave", "ban"
+    forbidden = not_asked = "M_FORBIDDEN"
+
+    def __init__(self, sign: Sign) -> None:
+        self.sign = sign
+        self.own_id = sign.user_id
+
+    def connector(self, clock: Clock) -> Connector:
+        """The recorder, not signed in yet."""
+        return matrix_connector(self.sign, clock)
+
+    def id_in(self, raw: bytes) -> str:
+        """What the bytes of an event say that it is called."""
+        return str(json.loads(raw)["event_id"])
+
+    def near(self, room: str) -> tuple[str, ...]:
+        """Ids that are almost that of a room."""
+        return room[:-1], room.upper(), f"{room}x"
+
+
+class FakeSide(MatrixSide):
     """See :class:`Side`."""
 
     def __init__(self, server: FakeHomeserver, sign: Sign) -> None:
+        super().__init__(sign)
         self.server = server
-        self.sign = sign
         self._world = server.world
+
+    async def polled(self) -> None:
+        """Return when the recorder waits for news."""
+        await self.server.polling.wait()
+
+    async def timed(self, name: str, seconds: int) -> str:
+        """A private room in which messages disappear."""
+        return await self.room(name, state={"m.room.retention": _retention(seconds)})
+
+    async def set_timer(self, room: str, seconds: int) -> None:
+        """Let messages disappear."""
+        await self.set(room, "m.room.retention", _retention(seconds))
 
     async def room(self, name: str, *, state: Mapping[str, Content] | None = None) -> str:
         """A private room of the official's."""
@@ -152,13 +238,24 @@ class FakeSide:
         self.server.answer(f"/{SERVER}/{media}", reply, times=None)
 
 
-class SynapseSide:
+class SynapseSide(MatrixSide):
     """See :class:`Side`."""
 
     def __init__(self, official: Official, recorder: Account, sign: Sign) -> None:
-        self.sign = sign
+        super().__init__(sign)
         self._recorder = recorder
         self._official = official
+
+    async def polled(self) -> None:
+        """Synapse does not say."""
+
+    async def timed(self, name: str, seconds: int) -> str:
+        """A private room in which messages disappear."""
+        return await self.room(name, state={"m.room.retention": _retention(seconds)})
+
+    async def set_timer(self, room: str, seconds: int) -> None:
+        """Let messages disappear."""
+        await self.set(room, "m.room.retention", _retention(seconds))
 
     async def room(self, name: str, *, state: Mapping[str, Content] | None = None) -> str:
         """A private room of the official's."""
@@ -245,6 +342,17 @@ async def synapse_side(
             homeserver=homeserver.url, user_id=recorder.user_id, folder=folder, password=PASSWORD
         )
         yield SynapseSide(official, recorder, sign)
+
+
+def needs(side: Side, *abilities: Ability) -> None:
+    """Ask nothing of a platform that it cannot do."""
+    for ability in abilities:
+        if ability not in side.abilities:
+            pytest.skip(f"not so on this platform: {ability.value}")
+
+
+def _retention(seconds: int) -> Content:
+    return {"max_lifetime": seconds * 1000}
 
 
 def _pinned(content: Content) -> list[str]:

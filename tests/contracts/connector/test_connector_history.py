@@ -12,7 +12,7 @@ from bridge.errors import ConnectorError, ConnectorRejectedError, ConnectorUnava
 from bridge.model import CaptureMethod, Cursor, EventKind, Presence
 from bridge.protocols import Connector, PastEvent
 from tests.contracts.connector.scenes import enter_again, has, recorded
-from tests.contracts.connector.sides import FakeSide, Side, fake_side
+from tests.contracts.connector.sides import Ability, FakeSide, Side, fake_side, needs
 from tests.fakes.clock import FakeClock
 from tests.fakes.connector import ScriptedConnector
 from tests.fakes.homeserver import Reply
@@ -34,6 +34,7 @@ def journalled(intake: Intake, room: str) -> list[str]:
 
 async def test_history_is_what_was_delivered(side: Side, intake: Intake) -> None:
     """Newest first, of every kind, redacted or not, back to the own join and with it."""
+    needs(side, Ability.HISTORY)
     room = await side.room("Compared")
     before = await side.say(room, "before the join")
     await intake.start(room)
@@ -58,6 +59,7 @@ async def test_history_is_what_was_delivered(side: Side, intake: Intake) -> None
 
 async def test_history_shows_what_was_not_received_yet(side: Side, intake: Intake) -> None:
     """It is read from the platform, not from what was delivered, and acknowledges nothing."""
+    needs(side, Ability.HISTORY)
     room = await recorded(side, intake)
     said = [await side.say(room, f"message {n}") for n in range(230)]
     pages = [page async for page in intake.connector.history(room)]
@@ -71,6 +73,7 @@ async def test_history_shows_what_was_not_received_yet(side: Side, intake: Intak
 
 async def test_history_of_the_latest_stay(side: Side, intake: Intake, clock: FakeClock) -> None:
     """What was said while the recorder was out is not asked after."""
+    needs(side, Ability.HISTORY)
     room = await recorded(side, intake)
     clock.advance(1)
     await side.kick(room)
@@ -85,6 +88,7 @@ async def test_history_of_the_latest_stay(side: Side, intake: Intake, clock: Fak
 
 async def test_history_of_a_group_that_was_left(side: Side, intake: Intake) -> None:
     """Up to the end of the stay everything was to be delivered."""
+    needs(side, Ability.HISTORY)
     room = await recorded(side, intake)
     said = await side.say(room, "said")
     await side.kick(room)
@@ -105,6 +109,7 @@ async def test_history_that_is_refused(side: Side, intake: Intake) -> None:
 
 async def test_backfill_waits_while_it_is_paused(side: Side, intake: Intake) -> None:
     """Live events come, holes stay in the cursor; afterwards they are filled, none given up."""
+    needs(side, Ability.HISTORY)
     room = await recorded(side, intake)
     intake.connector.pause_backfill(paused=True)
     said = {await side.say(room, f"message {n}") for n in range(130)}

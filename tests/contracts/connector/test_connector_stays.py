@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 from bridge.model import EventKind, Presence
-from tests.contracts.connector.scenes import enter, enter_again, has, recorded
-from tests.contracts.connector.sides import Side
+from tests.contracts.connector.scenes import (
+    arrive,
+    enter,
+    enter_again,
+    has,
+    presences,
+    recorded,
+)
+from tests.contracts.connector.sides import Ability, Side, needs
 from tests.fakes.clock import FakeClock
 from tests.fakes.intake import Intake
 
@@ -19,12 +26,10 @@ async def test_nothing_from_before_the_own_join(side: Side, intake: Intake) -> N
     await intake.until(lambda: after in intake.ids(room))
     assert before.isdisjoint(intake.ids(room))
     first = intake.of(room)[0]
-    assert (first.kind, first.body) == (EventKind.MEMBERSHIP, "join")
-    assert ("subject", side.sign.user_id) in first.upstream
-    assert [sighting.presence for sighting in intake.sightings(room)] == [
-        Presence.INVITED,
-        Presence.JOINED,
-    ]
+    assert (first.kind, first.body) == (EventKind.MEMBERSHIP, side.came)
+    assert ("subject", side.own_id) in first.upstream
+    wanted = presences(side, Presence.INVITED, Presence.JOINED)
+    assert [sighting.presence for sighting in intake.sightings(room)] == wanted
     assert intake.losses == []
 
 
@@ -32,10 +37,8 @@ async def test_a_join_followed_by_much(side: Side, intake: Intake) -> None:
     """More since the own join than one delivery holds is fetched, and nothing before it."""
     room = await side.room("Busy")
     before = await side.say(room, "before")
-    await side.invite(room)
     await intake.start(room)
-    await intake.until(lambda: has(intake, room, Presence.INVITED))
-    await intake.connector.join(room)
+    await arrive(side, intake, room)
     said = {await side.say(room, f"message {n}") for n in range(130)}
     await intake.until(lambda: said <= intake.ids(room), after_each=intake.restart)
     assert before not in intake.ids(room)
@@ -44,11 +47,10 @@ async def test_a_join_followed_by_much(side: Side, intake: Intake) -> None:
 
 async def test_a_new_name_of_ours_is_no_join(side: Side, intake: Intake) -> None:
     """What was said between the own join and a change of the own name is kept."""
+    needs(side, Ability.NAMES)
     room = await side.room("Renamed")
-    await side.invite(room)
     await intake.start(room)
-    await intake.until(lambda: has(intake, room, Presence.INVITED))
-    await intake.connector.join(room)
+    await arrive(side, intake, room)
     said = await side.say(room, "between")
     await side.rename(room, "Records office")
     await intake.until(lambda: bool(intake.of(room, EventKind.ROSTER)))
@@ -77,8 +79,8 @@ async def test_put_out(side: Side, intake: Intake) -> None:
     await intake.until(lambda: has(intake, room, Presence.REMOVED))
     assert before in intake.ids(room)
     last = intake.of(room)[-1]
-    assert (last.kind, last.body) == (EventKind.MEMBERSHIP, "leave")
-    assert ("subject", side.sign.user_id) in last.upstream
+    assert (last.kind, last.body) == (EventKind.MEMBERSHIP, side.left)
+    assert ("subject", side.own_id) in last.upstream
     assert last.sender is not None
     assert intake.sightings(room)[-1].by == last.sender.id
 
@@ -89,7 +91,7 @@ async def test_kept_out(side: Side, intake: Intake) -> None:
     await side.ban(room)
     await intake.until(lambda: has(intake, room, Presence.REMOVED))
     last = intake.of(room)[-1]
-    assert (last.kind, last.body) == (EventKind.MEMBERSHIP, "ban")
+    assert (last.kind, last.body) == (EventKind.MEMBERSHIP, side.banned)
 
 
 async def test_put_out_and_let_in_again(side: Side, intake: Intake, clock: FakeClock) -> None:
@@ -115,10 +117,11 @@ async def test_put_out_and_asked_in_while_down(
     between = await side.say(room, "between")
     await enter_again(side, intake, room)
     told = [sighting.presence for sighting in intake.sightings(room)]
-    assert told[2:] == [Presence.REMOVED, Presence.INVITED, Presence.JOINED]
+    stays = (Presence.INVITED, Presence.JOINED, Presence.REMOVED)
+    assert told == presences(side, *stays, Presence.INVITED, Presence.JOINED)
     assert before in intake.ids(room)
     assert between not in intake.ids(room)
-    assert "leave" in [event.body for event in intake.of(room, EventKind.MEMBERSHIP)]
+    assert side.left in [event.body for event in intake.of(room, EventKind.MEMBERSHIP)]
     assert intake.losses == []
 
 
@@ -139,16 +142,14 @@ async def test_a_stay_that_went_by_while_down(side: Side, intake: Intake) -> Non
     """In and out again between two deliveries: what was said in that stay is recorded."""
     room = await side.room("Short stay")
     before = await side.say(room, "before")
-    await side.invite(room)
     await intake.start(room)
-    await intake.until(lambda: has(intake, room, Presence.INVITED))
-    await intake.connector.join(room)
+    await arrive(side, intake, room)
     said = await side.say(room, "while in")
     await side.kick(room)
     await intake.until(lambda: has(intake, room, Presence.REMOVED))
     assert said in intake.ids(room)
     assert before not in intake.ids(room)
-    assert intake.of(room)[-1].body == "leave"
+    assert intake.of(room)[-1].body == side.left
 
 
 async def test_put_out_after_much(side: Side, intake: Intake) -> None:
@@ -165,6 +166,7 @@ async def test_put_out_after_much(side: Side, intake: Intake) -> None:
 
 async def test_an_invitation_is_told(side: Side, intake: Intake) -> None:
     """An invitation tells name and inviter, and yields no events."""
+    needs(side, Ability.INVITATIONS)
     await intake.start()
     room = await side.room("Invited")
     await side.invite(room)

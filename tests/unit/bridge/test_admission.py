@@ -9,7 +9,7 @@ import pytest
 from bridge.admission import ListedGroup, notice
 from bridge.admission.loop import INVITED_PAUSE, JOIN_PAUSE
 from bridge.errors import ConnectorError, ConnectorRejectedError, ConnectorUnavailableError
-from bridge.groups import ENCRYPTED
+from bridge.groups import UNREADABLE
 from bridge.lifecycle import EntryState
 from bridge.model import Group, GroupState, NoticeState, Presence
 from bridge.protocols import GroupStep, StepKind
@@ -30,9 +30,9 @@ async def _list(house: House, *groups: ListedGroup) -> None:
     await house.admission.begin()
 
 
-async def _sight(house: House, presence: Presence, *, unreadable: bool = False) -> None:
+async def _sight(house: House, presence: Presence, *, obstacle: str = "") -> None:
     """The platform tells of the group."""
-    house.connector.deliver(sightings=[samples.sighting(presence, unreadable=unreadable)])
+    house.connector.deliver(sightings=[samples.sighting(presence, obstacle=obstacle)])
     await house.listen()
 
 
@@ -274,9 +274,9 @@ async def test_a_return_that_was_heard_of_late_is_a_return(house: House) -> None
 # The notice
 
 
-async def _joined(house: House, *, unreadable: bool = False) -> Group:
+async def _joined(house: House, *, obstacle: str = "") -> Group:
     await _list(house, LISTED)
-    await _sight(house, Presence.JOINED, unreadable=unreadable)
+    await _sight(house, Presence.JOINED, obstacle=obstacle)
     await house.admission.round()
     return await house.group()
 
@@ -345,6 +345,7 @@ async def test_a_refused_notice_settles(house: House) -> None:
     assert act["refusal"] == "no right to post"
     assert "upstream_id" not in act
     await house.admission.round()
+    await house.speech.round()
     assert len(house.connector.announcements) == 1
 
 
@@ -360,6 +361,29 @@ async def test_no_success_in_time_settles(house: House, error: type[ConnectorErr
     group = await house.group()
     assert group.notice is NoticeState.REFUSED
     assert "the words of the error" in group.note
+    assert _said(house) == []
+    house.connector.announce_faults.clear()
+    for _ in range(2):
+        await house.speech.round()
+    assert _said(house) == ["Flood cell is recorded."]
+    assert len({key for _, _, key in house.connector.announcements}) == 1
+
+
+async def test_a_crash_before_a_late_notice_settles(house: House) -> None:
+    """It is tried anew under the same key, and said once."""
+    await _list(house, LISTED)
+    await _sight(house, Presence.JOINED)
+    house.connector.announce_faults = [ConnectorUnavailableError("away") for _ in range(20)]
+    house.die_at(Crash("before settle_notice"))
+    with pytest.raises(asyncio.CancelledError):
+        await house.admission.round()
+    house.connector.announce_faults.clear()
+    await house.restart()
+    await house.admission.round()
+    assert (await house.group()).notice is NoticeState.POSTED
+    for _ in range(2):
+        await house.speech.round()
+    assert _said(house) == ["Flood cell is recorded."]
 
 
 async def test_a_refusal_of_our_account_is_no_answer_of_the_group(house: House) -> None:
@@ -411,12 +435,12 @@ async def test_a_notice_that_hangs_settles(house: House, monkeypatch: pytest.Mon
 
 async def test_an_encrypted_room_settles_without_a_notice_in_clear(house: House) -> None:
     """Nothing is posted in clear text, and what can be recorded is stored."""
-    group = await _joined(house, unreadable=True)
+    group = await _joined(house, obstacle="encrypted")
     assert group.state is GroupState.NOT_RECORDING
     assert group.notice is NoticeState.REFUSED
     assert house.connector.announcements == []
     (act,) = await _acts(house, "notice")
-    assert act["refusal"] == notice.ENCRYPTED_REFUSAL
+    assert act["refusal"] == notice.UNREADABLE_REFUSAL
     assert "text" not in act
 
 
@@ -625,7 +649,7 @@ async def test_what_was_heard_before_a_pause_does_not_wait_for_ever(
 
 async def test_an_encrypted_group_is_not_told_in_clear(house: House) -> None:
     """A pause of an encrypted room is not said there: it would be the only clear text in it."""
-    await house.admit(samples.group(state=GroupState.NOT_RECORDING, note=ENCRYPTED, listed=True))
+    await house.admit(samples.group(state=GroupState.NOT_RECORDING, note=UNREADABLE, listed=True))
     await _list(house)
     await house.speech.round()
     assert _said(house) == []

@@ -20,8 +20,11 @@ from bridge.groups import (
     step_trigger,
 )
 from bridge.lifecycle import InvalidTransitionError
-from bridge.model import Group, GroupState, Presence, Sighting
+from bridge.model import Group, GroupState, NoticeState, Presence, Sighting
 from bridge.protocols.office import StepKind
+
+OBSTACLE = "encrypted"
+NOTE = f"{groups.UNREADABLE}{OBSTACLE}"
 
 NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 STATES: tuple[GroupState | None, ...] = (None, *GroupState)
@@ -47,7 +50,7 @@ def group(
 def sighting(
     presence: Presence = Presence.JOINED,
     *,
-    unreadable: bool | None = False,
+    obstacle: str | None = "",
     successor: str | None = None,
     name: str | None = None,
     by: str | None = None,
@@ -59,15 +62,15 @@ def sighting(
         at=NOW,
         name=name,
         by=by,
-        unreadable=unreadable,
+        obstacle=obstacle,
         successor=successor,
     )
 
 
 SIGHTINGS = tuple(
-    sighting(presence, unreadable=unreadable, successor=successor, name=name, by="@ada:example.org")
-    for presence, unreadable, successor, name in product(
-        Presence, (False, True, None), (None, "!next:example.org"), (None, "Renamed")
+    sighting(presence, obstacle=obstacle, successor=successor, name=name, by="@ada:example.org")
+    for presence, obstacle, successor, name in product(
+        Presence, ("", OBSTACLE, None), (None, "!next:example.org"), (None, "Renamed")
     )
 )
 
@@ -141,10 +144,10 @@ def test_joining_sets_an_approved_group_to_work() -> None:
 
 
 def test_an_encrypted_room_is_not_recording() -> None:
-    """An encrypted room that is joined or turns encrypted stops recording and says why."""
+    """A group that cannot be read, or no more, is not recording and says why."""
     for state in (GroupState.APPROVED, GroupState.ACTIVE):
-        after = apply_sighting(group(state), sighting(unreadable=True))
-        assert (after.state, after.note) == (GroupState.NOT_RECORDING, groups.ENCRYPTED)
+        after = apply_sighting(group(state), sighting(obstacle=OBSTACLE))
+        assert (after.state, after.note) == (GroupState.NOT_RECORDING, NOTE)
         again = apply_sighting(after, sighting())
         assert (again.state, again.note) == (GroupState.ACTIVE, "")
 
@@ -199,7 +202,7 @@ def test_a_successor_is_named_for_good() -> None:
 @pytest.mark.parametrize("presence", [Presence.INVITED, Presence.JOINED])
 def test_an_unknown_group_is_proposed(presence: Presence) -> None:
     """An invitation, or being put into a group, proposes it and does no more."""
-    seen = sighting(presence, name="Flood cell", by="@ada:example.org", unreadable=False)
+    seen = sighting(presence, name="Flood cell", by="@ada:example.org", obstacle="")
     found = first_sighting(seen, connector="matrix", platform="matrix")
     assert found is not None
     assert (found.state, found.presence, found.name) == (
@@ -222,38 +225,50 @@ def test_approval_of_a_joined_group_waits_for_its_state() -> None:
     proposed = group(GroupState.PROPOSED, Presence.JOINED, groups.UNAPPROVED)
     approved = apply_step(proposed, StepKind.APPROVE)
     assert (approved.state, approved.note) == (GroupState.APPROVED, groups.JOINED)
-    assert apply_sighting(approved, sighting(unreadable=None)) == approved
+    assert apply_sighting(approved, sighting(obstacle=None)) == approved
     active = apply_sighting(approved, sighting())
     assert (active.state, active.note) == (GroupState.ACTIVE, "")
     paused = apply_step(active, StepKind.PAUSE)
     assert paused.state is GroupState.PAUSED
     assert apply_step(paused, StepKind.RESUME) == approved
-    deaf = apply_sighting(approved, sighting(unreadable=True))
-    assert (deaf.state, deaf.note) == (GroupState.NOT_RECORDING, groups.ENCRYPTED)
+    deaf = apply_sighting(approved, sighting(obstacle=OBSTACLE))
+    assert (deaf.state, deaf.note) == (GroupState.NOT_RECORDING, NOTE)
 
 
 @pytest.mark.parametrize("state", [GroupState.PROPOSED, GroupState.PAUSED])
 def test_a_part_of_the_state_does_not_unlearn_encryption(state: GroupState) -> None:
     """What leaves encryption open keeps the note of it, and the approval after it is deaf."""
-    known = apply_sighting(group(state), sighting(unreadable=True))
-    after = apply_sighting(known, sighting(unreadable=None, name="Renamed"))
-    assert (after.name, after.note) == ("Renamed", groups.ENCRYPTED)
+    known = apply_sighting(group(state), sighting(obstacle=OBSTACLE))
+    after = apply_sighting(known, sighting(obstacle=None, name="Renamed"))
+    assert (after.name, after.note) == ("Renamed", NOTE)
     assert apply_step(after, StepKind.APPROVE).state is GroupState.NOT_RECORDING
 
 
 def test_a_part_of_the_state_does_not_let_it_hear() -> None:
     """A group that is not recording stays so, with its reason, whatever note came between."""
-    for note in (groups.ENCRYPTED, "notice refused: encrypted room"):
+    unknown = f"{groups.UNREADABLE}{groups.UNKNOWN}"
+    for note, wanted in ((NOTE, NOTE), ("notice refused: no right", unknown)):
         deaf = group(GroupState.NOT_RECORDING, Presence.JOINED, note)
-        after = apply_sighting(deaf, sighting(unreadable=None))
-        assert (after.state, after.note) == (GroupState.NOT_RECORDING, groups.ENCRYPTED)
+        after = apply_sighting(deaf, sighting(obstacle=None))
+        assert (after.state, after.note) == (GroupState.NOT_RECORDING, wanted)
     active = group(GroupState.ACTIVE, Presence.JOINED)
-    assert apply_sighting(active, sighting(unreadable=None)) == active
+    assert apply_sighting(active, sighting(obstacle=None)) == active
+
+
+def test_a_group_that_can_be_read_again_is_told() -> None:
+    """The notice that came to nothing is due again; one that stands is not repeated."""
+    for before, after in (
+        (NoticeState.REFUSED, NoticeState.DUE),
+        (NoticeState.POSTED, NoticeState.POSTED),
+    ):
+        deaf = replace(group(GroupState.NOT_RECORDING, Presence.JOINED, NOTE), notice=before)
+        hears = apply_sighting(deaf, sighting())
+        assert (hears.state, hears.notice) == (GroupState.ACTIVE, after)
 
 
 def test_a_pause_does_not_make_an_encrypted_room_readable() -> None:
     """An encrypted room that is paused and resumed is still not recording."""
-    deaf = group(GroupState.NOT_RECORDING, Presence.JOINED, groups.ENCRYPTED)
+    deaf = group(GroupState.NOT_RECORDING, Presence.JOINED, NOTE)
     assert apply_step(apply_step(deaf, StepKind.PAUSE), StepKind.RESUME) == deaf
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bridge.groups import ENCRYPTED
+from bridge.groups import UNREADABLE
 from bridge.interruption import (
     LEAST_SECONDS,
     PATIENCE_SECONDS,
@@ -228,7 +228,7 @@ def test_only_groups_that_were_recorded_lose_anything() -> None:
 def test_gaps_and_sentences_go_to_the_groups_it_was_too_long_for() -> None:
     """A short timer makes an interruption of what is none elsewhere; encrypted rooms stay mute."""
     quick = replace(samples.group("!quick"), timer=Timer(seconds=8, basis="sample"))
-    sealed = replace(quick, group_id="!sealed", state=GroupState.NOT_RECORDING, note=ENCRYPTED)
+    sealed = replace(quick, group_id="!sealed", state=GroupState.NOT_RECORDING, note=UNREADABLE)
     silence = Silence(since=START, until=START + timedelta(seconds=9), seconds=9)
     losses, sayings = interrupted(
         silence, [samples.group("!slow"), quick, sealed], seconds=60, language="en"

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from bridge import speech
 from bridge.errors import ConnectorError, ConnectorRejectedError, ConnectorUnavailableError
-from bridge.groups import ENCRYPTED
+from bridge.groups import UNREADABLE
 from bridge.model import Group, GroupState, Presence
 from bridge.protocols import Saying
 from tests.fakes import samples
@@ -119,7 +119,7 @@ async def test_what_is_stale_is_not_said(house: House) -> None:
     [
         samples.group("!c", state=GroupState.REMOVED, presence=Presence.REMOVED),
         samples.group("!c", state=GroupState.NOT_RECORDING),
-        samples.group("!c", state=GroupState.PAUSED, note=ENCRYPTED),
+        samples.group("!c", state=GroupState.PAUSED, note=UNREADABLE),
         samples.group("!unknown"),
     ],
 )

@@ -13,7 +13,8 @@ from bridge.lifecycle import EntryState
 from bridge.model import EventKind, Outcome, Reason, Relation, RelationType
 from bridge.protocols import Entry, Sealing
 from bridge.seal import Sealer
-from bridge.triage import AT_ONCE, HURRIED_SECONDS, TURN_SECONDS, WINDOW
+from bridge.surroundings import WINDOW
+from bridge.triage import AT_ONCE, HURRIED_SECONDS, TURN_SECONDS
 from tests.fakes import samples
 from tests.fakes.connector import OfferedFile
 from tests.fakes.crash import Crash
@@ -327,21 +328,31 @@ async def test_only_captures_promote(house: House) -> None:
     assert await house.leaves("decision") == []
 
 
-async def test_late_media_of_a_restricted_message_are_restricted(house: House) -> None:
+@pytest.mark.parametrize("revision", [None, "rescued", "u7"])
+async def test_late_media_of_a_restricted_message_are_restricted(
+    house: House, revision: str | None
+) -> None:
     """A file that comes after a SECRET message was sealed is kept from the store with it."""
+    house.says("$1", Outcome.CAPTURE)
+    if revision is not None:
+        await house.hear(samples.event("$1"))
+        await house.triage.step()
     secret = house.classifier.verdict(Outcome.REVIEW, restricted=True)
     house.classifier.verdicts["$1"] = secret
-    await house.hear(samples.event("$1", attachments=[PLAN]))
+    *_, entry = await house.hear(samples.event("$1", revision=revision, attachments=[PLAN]))
     await house.triage.step()
     house.later(seconds=40)
     await house.triage.step()
-    assert (await house.states())["$1"] is EntryState.RESTRICTED
+    found = await house.journal.entry(entry.seq)
+    assert found is not None
+    assert found.state is EntryState.RESTRICTED
     house.classifier.verdicts["$1"] = house.classifier.verdict(Outcome.CAPTURE)
     house.connector.files[PLAN.url] = OfferedFile(chunks=(b"%PDF-1.7",))
     await house.settle()
-    states = await house.states()
-    assert states["$1/media-0"] is EntryState.RESTRICTED
-    assert house.objects("records") == house.objects("review") == {}
+    file = (await house.entries())[-1]
+    assert file.event.kind is EventKind.MEDIA
+    assert file.state is EntryState.RESTRICTED
+    assert not [key for key in house.store.objects if "/media/" in key]
 
 
 async def test_an_utterance_is_what_the_classifier_reads(house: House) -> None:

@@ -11,8 +11,10 @@ import pytest
 
 from bridge import keys
 from bridge.lifecycle import EntryState
-from bridge.model import Digest, Outcome
+from bridge.model import Digest, EventKind, Outcome
+from bridge.protocols import Decryption
 from bridge.undecided import BEFORE, ROUND_SECONDS, Undecided
+from tests.contracts.journal.encrypted import clear, shut
 from tests.fakes import samples
 from tests.fakes.connector import OfferedFile
 from tests.fakes.crash import Crash
@@ -200,3 +202,29 @@ async def test_the_loop_goes_on_when_the_journal_fails(house: House) -> None:
     await until(lambda: not undecided.health)
     await stopped(running)
     assert (await house.states())["$1"] is EntryState.SEALED
+
+
+async def test_a_ciphertext_that_was_opened_expires(house: House) -> None:
+    """Once a late key brought its content, only the record of that goes on to ``records/``."""
+    house.says("$2", Outcome.REVIEW)
+    await house.hear(shut("$2"), shut("$3", session="never"))
+    house.later(seconds=31)
+    await house.settle()
+    content = clear(shut("$2"))
+    seqs = {entry.event.upstream_id: entry.seq for entry in await house.entries()}
+    assert await house.journal.decrypted([Decryption(seq=seqs["$2"], event=content)]) == ()
+    await house.settle()
+    house.later(days=24)
+    await _undecided(house).round()
+    await house.settle()
+    areas = {
+        (entry.event.upstream_id, entry.event.kind): entry.record.key.partition("/")[0]
+        for entry in await house.entries()
+        if entry.record is not None
+    }
+    assert areas == {
+        ("$1", EventKind.MESSAGE): "records",
+        ("$2", EventKind.ENCRYPTED): "review",
+        ("$2", EventKind.MESSAGE): "records",
+        ("$3", EventKind.ENCRYPTED): "records",
+    }

@@ -260,13 +260,6 @@ BAD_FILES = [
         ),
     ),
     (
-        MATRIX + 'access_token_file = "t"',
-        (
-            "[[matrix]] access_token_file (table 1) is given beside password_file: keep one of the"
-            " two."
-        ),
-    ),
-    (
         MATRIX.replace("@recorder:example.org", "recorder"),
         "[[matrix]] user_id (table 1) is 'recorder': use a full user id, @name:server.",
     ),

@@ -8,13 +8,14 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from bridge.errors import ConfigError, JournalUnavailableError
-from bridge.protocols import GroupStep, Request, RequestKind, StepKind
+from bridge.protocols import GroupStep, KeyTransfer, Request, RequestKind, StepKind
 from storage.office import SqliteOffice, schema
 
 STEP = GroupStep(
@@ -136,7 +137,55 @@ async def test_a_file_of_version_1_is_brought_up_to_date(tmp_path: Path) -> None
     assert await office.ask(Request(kind=RequestKind.RECONCILE, by="ada", at=STEP.at)) == 1
     assert [step.by for step in await office.steps(0)] == ["ada"]
     await office.aclose()
-    assert run(file, "PRAGMA user_version") == [(2,)]
+    assert run(file, "PRAGMA user_version") == [(3,)]
+
+
+async def test_a_file_of_version_2_keeps_its_requests(tmp_path: Path) -> None:
+    """They have the numbers they had, later ones go on from there, and none can be altered."""
+    file = tmp_path / "office.db"
+    before = (await asyncio.to_thread(schema.migrations))[:2]
+    asked = Request(number=7, kind=RequestKind.RECONCILE_SOURCE, by="ada", at=STEP.at)
+    with closing(sqlite3.connect(file, isolation_level=None)) as db:
+        db.executescript("\n".join((*before, "PRAGMA user_version = 2;")))
+        db.execute(
+            "INSERT INTO request (number, kind, asked_by, at) VALUES (?, ?, ?, ?)",
+            (asked.number, asked.kind.value, asked.by, asked.at.isoformat()),
+        )
+    office = await SqliteOffice.open(file)
+    keys = KeyTransfer(connector="matrix", file=tmp_path / "k", passphrase_file=tmp_path / "p")
+    later = replace(asked, number=8, kind=RequestKind.KEYS_IMPORT, keys=keys)
+    assert await office.ask(later) == 8
+    assert await office.requests(0) == (asked, later)
+    await office.aclose()
+    for statement in ("UPDATE request SET at = 'x'", "DELETE FROM request"):
+        with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+            run(file, statement)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ("reconcile", "matrix", "/k", "/p"),
+        ("keys_export", None, "/k", "/p"),
+        ("keys_export", "matrix", None, "/p"),
+        ("keys_import", "matrix", "/k", None),
+        ("keys_import", "matrix", "k", "/p"),
+        ("keys_import", "matrix", "/k", "hunter2"),
+    ],
+)
+async def test_the_schema_refuses_half_a_request(
+    path: Path, values: tuple[str | None, ...]
+) -> None:
+    """Keys are asked for with all details or none, and no secret fits where a path belongs."""
+    with (
+        closing(sqlite3.connect(path, isolation_level=None)) as db,
+        pytest.raises(sqlite3.IntegrityError, match="CHECK"),
+    ):
+        db.execute(
+            "INSERT INTO request (kind, connector, file, passphrase_file, asked_by, at)"
+            " VALUES (?, ?, ?, ?, 'ada', 'now')",
+            values,
+        )
 
 
 async def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:

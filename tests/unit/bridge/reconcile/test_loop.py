@@ -9,10 +9,25 @@ from pathlib import Path
 import pytest
 
 from bridge.errors import JournalUnavailableError
-from bridge.protocols import Request, RequestKind
-from bridge.reconcile import FILE, Progress, Reconciliation, read_progress
+from bridge.protocols import KeyTransfer, Request, RequestKind
+from bridge.reconcile import (
+    FILE,
+    Advance,
+    Answer,
+    Answering,
+    Progress,
+    Reconciliation,
+    Report,
+    read_progress,
+)
 from bridge.reconcile.lineage import SeenStream
-from bridge.reconcile.loop import AGAIN_SECONDS, SAID_SECONDS, START_SECONDS
+from bridge.reconcile.loop import (
+    AGAIN_SECONDS,
+    REMEMBERED,
+    SAID_SECONDS,
+    START_SECONDS,
+    unable,
+)
 from bridge.reconcile.unclaimed import FILE as UNCLAIMED_FILE
 from bridge.reconcile.unclaimed import read_unclaimed, write_unclaimed
 from tests.fakes import samples
@@ -53,6 +68,7 @@ def _loop(
     start_seconds: float = START_SECONDS,
     file: Path | None = None,
     wait: Callable[[], bool] = lambda: False,
+    answering: Answering = unable,
 ) -> Reconciliation:
     return Reconciliation(
         reconciler=reconciler_of(house, wait=wait),
@@ -61,11 +77,18 @@ def _loop(
         file=file or house.path.with_name(FILE),
         clock=house.clock,
         start_seconds=start_seconds,
+        answering=answering,
     )
 
 
 async def _ask(house: House, kind: RequestKind = RequestKind.RECONCILE) -> int:
     return await house.office.ask(Request(kind=kind, by="tester", at=house.clock.now()))
+
+
+async def _ask_for_keys(house: House) -> int:
+    keys = KeyTransfer(connector="matrix", file=Path("/k"), passphrase_file=Path("/p"))
+    kind = RequestKind.KEYS_EXPORT
+    return await house.office.ask(Request(kind=kind, by="tester", at=house.clock.now(), keys=keys))
 
 
 async def _said(house: House) -> Progress:
@@ -90,6 +113,60 @@ async def test_requests_are_done_in_order_and_once(house: House) -> None:
     again = _loop(house)
     await again.round()
     assert await _said(house) == said
+
+
+async def test_all_kinds_of_requests_are_done_in_one_order(house: House) -> None:
+    """One begins when the one before it ended; whoever asked first still reads how it ended."""
+    order: list[str] = []
+
+    async def answering(request: Request, advance: Advance) -> Answer:
+        advance.begin("exporting keys")
+        shown = await _said(house)
+        order.append(f"{request.by}: after {[each.number for each in shown.earlier]}")
+        return Answer(done=True, sentence="4 keys.")
+
+    since = house.clock.now().isoformat()
+    first = await _ask(house)
+    second = await _ask_for_keys(house)
+    third = await _ask(house, RequestKind.RECONCILE_SOURCE)
+    taker = _loop(house, answering=answering)
+    await taker.begin()
+    await taker.round()
+    assert order == ["tester: after []"]
+    said = await _said(house)
+    ends = [said.of(number, since=since) for number in (first, second, third)]
+    outcomes = [end and (end.report or end.answer) for end in ends]
+    assert isinstance(outcomes[0], Report)
+    assert outcomes[1] == Answer(done=True, sentence="4 keys.")
+    assert isinstance(outcomes[2], Report)
+    assert said.of(third + 1, since=since) is None
+    assert said.of(first, since=house.clock.now().isoformat() + "1") is None
+
+
+async def test_only_the_last_ends_are_kept(house: House) -> None:
+    """The file does not grow with the requests."""
+    for _ in range(REMEMBERED + 3):
+        await _ask_for_keys(house)
+    await _loop(house).round()
+    said = await _said(house)
+    assert len(said.earlier) == REMEMBERED
+    assert all(each.earlier == () for each in said.earlier)
+    assert said.answer is not None
+    assert not said.answer.done
+
+
+async def test_a_transfer_that_fails_unexpectedly_is_not_repeated(house: House) -> None:
+    """Its name alone is told, and whoever asked reads it."""
+
+    async def broken(_request: Request, _advance: Advance) -> Answer:
+        raise ZeroDivisionError("secret")
+
+    number = await _ask_for_keys(house)
+    await _loop(house, answering=broken).round()
+    answer = (await _said(house)).answer
+    assert answer is not None
+    assert (answer.done, answer.sentence) == (False, "It failed (ZeroDivisionError).")
+    assert await house.journal.requests_taken() == number
 
 
 async def test_a_request_survives_the_process(house: House) -> None:

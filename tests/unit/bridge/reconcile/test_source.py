@@ -203,6 +203,18 @@ async def test_an_attachments_gap_explains_no_message(house: House) -> None:
     assert (await _days(house, _past("$a", minutes=5)))[0].reasons == {"unexplained": 1}
 
 
+@pytest.mark.parametrize(
+    "why", ["undecryptable", "not_rescued", "redacted_before_delivery", "paid_media_preview"]
+)
+@pytest.mark.parametrize("since", [10, None])
+async def test_a_gap_of_one_event_explains_no_other(
+    house: House, why: str, since: float | None
+) -> None:
+    """Its event is in the journal; what another lacks of the same time has no cause by that."""
+    await _gap(house, why, since=None if since is None else _ago(since), until=_ago(1))
+    assert (await _days(house, _past("$a", minutes=5)))[0].reasons == {"unexplained": 1}
+
+
 async def test_a_source_that_refuses_costs_its_group_alone(house: House) -> None:
     """It stands in the report, with the platform's own words."""
     other = samples.group("!other:example.org")

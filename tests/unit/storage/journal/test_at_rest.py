@@ -181,3 +181,16 @@ async def test_a_damaged_row_costs_its_neighbours_nothing(
         e.seq
         for e in await journal.claim(EntryState.RECEIVED, now=NOW + timedelta(hours=1), limit=1)
     ] == [2]
+
+
+async def test_a_damaged_version_hides_no_other(journal: SqliteJournal, path: Path) -> None:
+    """A message is found by the version that opens; where none does, that is said."""
+    await journal.append(batch(event("$1"), event("$1", revision="rescued")))
+    (first, rescued) = await journal.claim(EntryState.RECEIVED, now=NOW, limit=9)
+    stream = first.stream.id
+    assert await journal.find_open(stream, "$1") == rescued
+    rows(path, "UPDATE entry SET payload_sealed = zeroblob(99) WHERE seq = 2")
+    assert await journal.find_open(stream, "$1") == first
+    rows(path, "UPDATE entry SET payload_sealed = zeroblob(99)")
+    with pytest.raises(JournalKeyError):
+        await journal.find_open(stream, "$1")

@@ -1,0 +1,1 @@
+"""The Telegram connector: our own `getUpdates` loop over raw bytes."""
