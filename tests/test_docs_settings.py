@@ -55,6 +55,7 @@ def test_the_toml_of_the_pages_is_a_valid_file() -> None:
     """What the README and the operator's manual tell to write, the settings take."""
     started = "\n".join(b for kind, b in page("README.md").blocks() if kind == "toml")
     settings = parse(example() + started, ROOT / "muniment.toml", {})
-    assert [group.connector for group in settings.groups] == [settings.matrix[0].name]
+    named = [a.name for a in settings.matrix] + [b.name for b in settings.telegram]
+    assert [group.connector for group in settings.groups] == named
     (bucket,) = (b for kind, b in page("docs/operations.md").blocks() if kind == "toml")
     assert parse(bucket, ROOT / "muniment.toml", {}).store.lock == "governance"

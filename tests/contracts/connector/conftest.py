@@ -1,4 +1,4 @@
-"""The suite runs on a fake homeserver, on Synapse, and on a Bot API server."""
+"""The suite runs on a fake homeserver, on Synapse, on a Bot API server, and on a folder."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 
 from bridge.demo.homeserver import Homeserver
 from tests.contracts.connector.sides import Side, fake_side, synapse_side
+from tests.contracts.connector.tail_side import tail_side
 from tests.contracts.connector.telegram_side import telegram_side
 from tests.fakes.clock import FakeClock
 from tests.fakes.intake import Intake
@@ -21,7 +22,7 @@ homeserver = synapse.homeserver
 _numbers = count()
 
 
-@pytest.fixture(params=["fake", pytest.param("synapse", marks=synapse.MARKS), "telegram"])
+@pytest.fixture(params=["fake", pytest.param("synapse", marks=synapse.MARKS), "telegram", "tail"])
 def server(request: pytest.FixtureRequest) -> Homeserver | str:
     """The real homeserver, or the name of another server."""
     if request.param != "synapse":
@@ -36,6 +37,8 @@ async def side(server: Homeserver | str, tmp_path: Path) -> AsyncIterator[Side]:
     if server == "fake":
         async with fake_side(tmp_path) as fake:
             yield fake
+    elif server == "tail":
+        yield await tail_side(tmp_path)
     elif isinstance(server, str):
         async with telegram_side(tmp_path) as telegram:
             yield telegram

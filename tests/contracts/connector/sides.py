@@ -33,7 +33,9 @@ class Ability(StrEnum):
     SUCCESSION = "a group that moves on is another one"
     STATE = "a group has any state that is set, and keeps the order of its pins"
     NAMES = "the recorder's account can be given another name"
+    FILES = "messages carry files"
     ADDRESSES = "files have addresses that can be written down"
+    TIMERS = "messages disappear after a while"
 
 
 MATRIX = frozenset(Ability)

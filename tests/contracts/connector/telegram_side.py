@@ -19,7 +19,7 @@ from tests.servers.bot_api import Bot, BotApi, Chat, HandClock, Upload, bot_api
 class TelegramSide:
     """See :class:`Side`. What it cannot do MUST be asked for by an ability it does not have."""
 
-    abilities: frozenset[Ability] = frozenset()
+    abilities = frozenset({Ability.FILES, Ability.TIMERS})
     came, left, banned = "member: Recorder", "kicked: Recorder", "kicked: Recorder"
     forbidden = "Bot API"
     not_asked = "not_added"

@@ -112,6 +112,7 @@ async def fetched(connector: Connector, attachment: Attachment) -> tuple[int | N
 
 async def test_a_download(side: Side, intake: Intake) -> None:
     """A file comes in order and whole, with its size told before."""
+    needs(side, Ability.FILES)
     await intake.start()
     data = bytes(range(256)) * 1500
     attachment = await side.offer(data)
@@ -120,6 +121,7 @@ async def test_a_download(side: Side, intake: Intake) -> None:
 
 async def test_a_download_too_large_is_known_before(side: Side, intake: Intake) -> None:
     """The size is told before a byte is read, so that a file too large need not be."""
+    needs(side, Ability.FILES)
     await intake.start()
     download = await intake.connector.open_download("!room", await side.offer(bytes(900_000)))
     assert download.size == 900_000

@@ -1,0 +1,1 @@
+"""A connector of a third platform, small enough to be read at once."""
