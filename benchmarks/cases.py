@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from benchmarks.senders import Sending, bodies, send
+from benchmarks.senders import Sending, Speaker, bodies, send
 from benchmarks.subjects import UNLOADED, Kept, Load, Subject
-from bridge.demo.official import Official
 
 _LOOK_SECONDS = 0.25
 _KILLED_AFTER = 3
@@ -43,7 +43,10 @@ class Case:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What one subject kept of one case, by stage, and its delays in seconds."""
+    """What one subject kept of one case, by stage, and its delays in seconds.
+
+    ``twice`` is how often the last stage has a message again.
+    """
 
     case: str
     subject: str
@@ -51,6 +54,15 @@ class Result:
     rate: float
     kept: dict[str, int]
     delays: dict[str, tuple[float, float]]
+    twice: int = 0
+
+
+Trouble = Callable[[], Awaitable[None]]
+"""What is done meanwhile to those who listen live."""
+
+
+async def no_trouble() -> None:
+    """Nothing is done."""
 
 
 FULL = (
@@ -104,18 +116,24 @@ SHORT = tuple(
 async def measure(
     case: Case,
     subjects: Sequence[Subject],
-    people: Sequence[Official],
+    people: Sequence[Speaker],
     room: str,
     *,
     quiet: float,
+    meanwhile: Trouble = no_trouble,
 ) -> list[Result]:
-    """Send, and wait until everything is kept or nothing new came for ``quiet`` seconds."""
+    """Send, and wait until everything is kept or nothing new came for ``quiet`` seconds.
+
+    ``meanwhile`` runs beside the sending of a live case and is waited for.
+    """
     texts = bodies(f"row {case.key}", case.sending.count)
     async with contextlib.AsyncExitStack() as stack:
         for subject in subjects:
             await subject.prepare(room)
             stack.push_async_callback(subject.stop)
-        rate = await _perform(case, subjects, people, room, texts)
+        rate = await _perform(
+            case, subjects, lambda: send(people, room, texts, case.sending), meanwhile
+        )
         results: list[Result] = []
         for subject in subjects:
             await _settle(subject, len(texts), quiet)
@@ -127,6 +145,7 @@ def _result(
     case: Case, subject: Subject, stages: dict[str, list[Kept]], texts: Sequence[str], rate: float
 ) -> Result:
     wanted = frozenset(texts)
+    *_, last = stages.values()
     return Result(
         case=case.key,
         subject=subject.label,
@@ -137,22 +156,27 @@ def _result(
             for stage, kept in stages.items()
         },
         delays={stage: _percentiles(kept, wanted) for stage, kept in stages.items()},
+        twice=_twice(last, wanted),
     )
 
 
 async def _perform(
-    case: Case, subjects: Sequence[Subject], people: Sequence[Official], room: str, texts: list[str]
+    case: Case,
+    subjects: Sequence[Subject],
+    sending: Callable[[], Awaitable[float]],
+    meanwhile: Trouble,
 ) -> float:
     if case.way is Way.LIVE:
         for subject in subjects:
             await subject.start(case.load)
-        return await send(people, room, texts, case.sending)
+        rate, _ = await asyncio.gather(sending(), meanwhile())
+        return rate
     # They must have been there once: what is sent before the join is nobody's to record.
     healthy = replace(case.load, slow=0.0)
     for subject in subjects:
         await subject.start(healthy)
         await subject.stop()
-    rate = await send(people, room, texts, case.sending)
+    rate = await sending()
     for subject in subjects:
         if case.way is Way.KILLED:
             await _killed(subject, case.load)
@@ -178,6 +202,12 @@ async def _settle(subject: Subject, count: int, quiet: float) -> None:
         now = await subject.finished()
         if now != seen:
             seen, changed = now, clock()
+
+
+def _twice(kept: Sequence[Kept], wanted: frozenset[str]) -> int:
+    """Messages beyond the first with each body."""
+    counts = Counter(one.body for one in kept if one.body in wanted)
+    return counts.total() - len(counts)
 
 
 def _percentiles(kept: Sequence[Kept], wanted: frozenset[str]) -> tuple[float, float]:

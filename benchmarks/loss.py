@@ -23,7 +23,7 @@ from benchmarks.cases import FULL, SHORT, Case, Result, measure
 from benchmarks.journal_view import journalled_bodies
 from benchmarks.scene import account, in_memory, speakers
 from benchmarks.senders import Sending, bodies, send
-from benchmarks.subjects import Muniment, PlainBot, Subject
+from benchmarks.subjects import Muniment, PlainBot, Subject, nio_bot, on_matrix
 from bridge.demo.homeserver import Account, Homeserver
 from bridge.demo.official import Official
 
@@ -37,13 +37,13 @@ Maker = Callable[[Homeserver, Account, Path], Subject]
 
 def plain_bot(homeserver: Homeserver, account: Account, folder: Path) -> Subject:
     """The plain bot."""
-    return PlainBot(homeserver=homeserver, account=account, folder=folder)
+    return PlainBot(program=nio_bot(homeserver, account), folder=folder)
 
 
 def muniment(homeserver: Homeserver, account: Account, folder: Path) -> Subject:
     """Muniment."""
     return Muniment(
-        homeserver=homeserver, account=account, folder=folder, journal=journalled_bodies
+        prepare=on_matrix(homeserver, account), folder=folder, journal=journalled_bodies
     )
 
 

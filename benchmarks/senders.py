@@ -1,4 +1,4 @@
-"""Officials who send as fast as they are told to."""
+"""People who send as fast as they are told to."""
 
 from __future__ import annotations
 
@@ -6,8 +6,14 @@ import asyncio
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from bridge.demo.official import Official
+
+class Speaker(Protocol):
+    """Somebody who can write to a group, on whatever platform."""
+
+    async def text(self, room: str, body: str, /) -> object:
+        """Send a text; returns when the platform has taken it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +30,7 @@ def bodies(tag: str, count: int) -> list[str]:
     return [f"Decision {number} on {tag}: approve option B, go ahead" for number in range(count)]
 
 
-async def send(people: Sequence[Official], room: str, texts: Sequence[str], how: Sending) -> float:
+async def send(people: Sequence[Speaker], room: str, texts: Sequence[str], how: Sending) -> float:
     """Send all ``texts``; returns the rate reached, in messages a second."""
     clock = asyncio.get_running_loop().time
     begun = clock()

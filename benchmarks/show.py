@@ -44,6 +44,10 @@ class Part:
 
 LOSS = Part(title="Loss", command=("benchmarks.loss", "--synapse", SYNAPSE))
 TOLD = (
+    Part(
+        title="Messages kept, of the same traffic against one Bot API server for tests",
+        command=("benchmarks.telegram_loss",),
+    ),
     Part(title="A long outage of the store", command=("benchmarks.outage",)),
     Part(
         title="Each outage of the store, under traffic",

@@ -80,25 +80,65 @@ class _Seen(msgspec.Struct):
     seen: float
 
 
-class PlainBot:
+Enter = Callable[[str], Awaitable[None]]
+"""Accepts the invitation to a room."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BotProgram:
+    """A plain bot: a module that is told where it signs in by ``arguments``.
+
+    Beside them it MUST take ``--token-file``, ``--folder`` and ``--handler-delay``. In the folder
+    it makes the file ``ready`` when it listens, and writes to ``seen.jsonl`` what it was handed.
+    """
+
+    label: str
+    module: str
+    arguments: tuple[str, ...]
+    token: str
+    enter: Enter
+
+
+def nio_bot(homeserver: Homeserver, account: Account) -> BotProgram:
     """The plain matrix-nio bot of :mod:`benchmarks.peer_bot`."""
 
-    label = "plain nio bot"
+    async def enter(room: str) -> None:
+        async with Official(homeserver=homeserver.url, account=account) as client:
+            await client.join(room)
 
-    def __init__(self, *, homeserver: Homeserver, account: Account, folder: Path) -> None:
-        self._homeserver = homeserver
-        self._account = account
+    return BotProgram(
+        label="plain nio bot",
+        module="benchmarks.peer_bot",
+        arguments=(
+            *("--homeserver", homeserver.url),
+            *("--user", account.user_id),
+            *("--device", account.device_id),
+        ),
+        token=account.access_token,
+        enter=enter,
+    )
+
+
+class PlainBot:
+    """A plain bot as a process."""
+
+    def __init__(self, *, program: BotProgram, folder: Path) -> None:
+        self._program = program
         self._folder = folder
         self._child: Child | None = None
 
+    @property
+    def label(self) -> str:
+        """See :class:`Subject`."""
+        return self._program.label
+
     async def prepare(self, room: str) -> None:
         """Join, and lay the token where the bot finds it."""
-        async with Official(homeserver=self._homeserver.url, account=self._account) as client:
-            await client.join(room)
+        await self._program.enter(room)
         await asyncio.to_thread(self._lay_out)
 
     async def start(self, load: Load, *, wait: bool = True) -> None:
-        """Start, and wait for its first sync."""
+        """Start, and wait until it says that it listens."""
         ready = self._folder / "ready"
         await asyncio.to_thread(ready.unlink, missing_ok=True)
         self._child = await Child.start(self._command(load), log=self._folder / "bot.log")
@@ -116,8 +156,8 @@ class PlainBot:
             await self._child.kill()
 
     async def finished(self) -> int:
-        """Messages written to its file."""
-        return len(await asyncio.to_thread(self._seen))
+        """Messages written to its file, each once."""
+        return len({one.body for one in await asyncio.to_thread(self._seen)})
 
     async def stages(self) -> dict[str, list[Kept]]:
         """One stage: its callback."""
@@ -137,21 +177,19 @@ class PlainBot:
         return (
             sys.executable,
             "-m",
-            "benchmarks.peer_bot",
-            *("--homeserver", self._homeserver.url),
-            *("--user", self._account.user_id),
-            *("--device", self._account.device_id),
+            self._program.module,
+            *self._program.arguments,
             *("--token-file", str(self._folder / "token")),
             *("--folder", str(self._folder)),
             *("--handler-delay", str(load.slow)),
-            *("--timeline", str(load.timeline)),
+            *(("--timeline", str(load.timeline)) if load.timeline else ()),
         )
 
     def _lay_out(self) -> None:
         self._folder.mkdir(parents=True)
         token = self._folder / "token"
         token.touch(mode=0o600)
-        token.write_text(self._account.access_token, encoding="utf-8")
+        token.write_text(self._program.token, encoding="utf-8")
 
     def _seen(self) -> list[_Seen]:
         path = self._folder / "seen.jsonl"
@@ -162,26 +200,32 @@ class PlainBot:
         return [msgspec.json.decode(line, type=_Seen) for line in whole.splitlines()]
 
 
+Prepare = Callable[[Recorder, ApprovedGroup], Awaitable[None]]
+"""`muniment init`, with an account and a group that is approved."""
+
+
+def on_matrix(homeserver: Homeserver, account: Account) -> Prepare:
+    """With an account on a homeserver."""
+
+    async def prepare(recorder: Recorder, group: ApprovedGroup) -> None:
+        await recorder.prepare(homeserver=homeserver.url, account=account, groups=[group])
+
+    return prepare
+
+
 class Muniment:
     """`muniment run` on a `file:` store."""
 
     label = "muniment"
 
-    def __init__(
-        self, *, homeserver: Homeserver, account: Account, folder: Path, journal: JournalReader
-    ) -> None:
-        self._homeserver = homeserver
-        self._account = account
+    def __init__(self, *, prepare: Prepare, folder: Path, journal: JournalReader) -> None:
+        self._prepare = prepare
         self._journal = journal
         self._recorder = Recorder(folder=folder, command=(sys.executable, "-m", "bridge"))
 
     async def prepare(self, room: str) -> None:
         """`muniment init`, with the room approved."""
-        await self._recorder.prepare(
-            homeserver=self._homeserver.url,
-            account=self._account,
-            groups=[ApprovedGroup(id=room, name="Measured")],
-        )
+        await self._prepare(self._recorder, ApprovedGroup(id=room, name="Measured"))
 
     async def start(self, load: Load, *, wait: bool = True) -> None:
         """Start, and wait until it records."""
@@ -200,8 +244,8 @@ class Muniment:
         await self._recorder.kill()
 
     async def finished(self) -> int:
-        """Messages in the store."""
-        return len(await self._stored())
+        """Messages in the store, each once."""
+        return len({record.body for record in await self._stored()})
 
     async def stages(self) -> dict[str, list[Kept]]:
         """Two stages: the journal and the store."""

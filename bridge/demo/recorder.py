@@ -19,6 +19,12 @@ from bridge.errors import ConfigError, ConnectorUnavailableError
 CONNECTOR = "matrix"
 """The connector's name in the settings."""
 
+TELEGRAM = "telegram"
+"""The same, of a bot."""
+
+_LOG_ORIGIN = "records.example.org"
+
+_SECRETS = {CONNECTOR: "recorder.password", TELEGRAM: "recorder.token"}
 _TOLD = frozenset({"posted", "refused"})
 
 
@@ -92,19 +98,32 @@ class Recorder:
         homeserver: str,
         account: Account,
         groups: Sequence[ApprovedGroup],
-        log_origin: str = "records.example.org",
+        log_origin: str = _LOG_ORIGIN,
     ) -> None:
         """`muniment init`, then the account and the groups at the end of the settings.
 
         Raises:
             ConfigError: `init` refuses.
         """
-        await self._ask(
-            "init", str(self.folder), "--tenant", self.tenant, "--log-origin", log_origin
-        )
-        self._group_ids = frozenset(group.id for group in groups)
-        tables = _matrix_table(homeserver, account.user_id) + "".join(map(_group_table, groups))
-        await asyncio.to_thread(self._append, tables, account.password)
+        await self._init(log_origin)
+        table = _matrix_table(homeserver, account.user_id)
+        await self._join(CONNECTOR, groups, table, secret=account.password)
+
+    async def prepare_telegram(
+        self,
+        *,
+        api_base: str,
+        token: str,
+        groups: Sequence[ApprovedGroup],
+        log_origin: str = _LOG_ORIGIN,
+    ) -> None:
+        """The same with a bot in place of the account.
+
+        Raises:
+            ConfigError: `init` refuses.
+        """
+        await self._init(log_origin)
+        await self._join(TELEGRAM, groups, _telegram_table(api_base), secret=token)
 
     async def start(self, *, patience: float = 60.0, command: Sequence[str] = ()) -> None:
         """`muniment run`, until it records every approved group and has told them.
@@ -198,10 +217,22 @@ class Recorder:
             raise ConfigError(f"`muniment {arguments[0]}` exits {process.returncode}: {said}")
         return out
 
-    def _append(self, tables: str, password: str) -> None:
-        secret = self.folder / "recorder.password"
-        secret.touch(mode=0o600)
-        secret.write_text(password + "\n", encoding="utf-8")
+    async def _init(self, log_origin: str) -> None:
+        await self._ask(
+            "init", str(self.folder), "--tenant", self.tenant, "--log-origin", log_origin
+        )
+
+    async def _join(
+        self, connector: str, groups: Sequence[ApprovedGroup], table: str, *, secret: str
+    ) -> None:
+        """The account and the groups at the end of the settings, and the secret beside them."""
+        self._group_ids = frozenset(group.id for group in groups)
+        tables = table + "".join(_group_table(connector, group) for group in groups)
+        await asyncio.to_thread(self._append, tables, self.folder / _SECRETS[connector], secret)
+
+    def _append(self, tables: str, file: Path, secret: str) -> None:
+        file.touch(mode=0o600)
+        file.write_text(secret + "\n", encoding="utf-8")
         with self.config.open("a", encoding="utf-8") as settings:
             settings.write(tables)
 
@@ -223,14 +254,23 @@ def _matrix_table(homeserver: str, user_id: str) -> str:
         f"name = {_quoted(CONNECTOR)}\n"
         f"homeserver = {_quoted(homeserver)}\n"
         f"user_id = {_quoted(user_id)}\n"
-        'password_file = "recorder.password"\n'
+        f"password_file = {_quoted(_SECRETS[CONNECTOR])}\n"
     )
 
 
-def _group_table(group: ApprovedGroup) -> str:
+def _telegram_table(api_base: str) -> str:
+    return (
+        "\n[[telegram]]\n"
+        f"name = {_quoted(TELEGRAM)}\n"
+        f"token_file = {_quoted(_SECRETS[TELEGRAM])}\n"
+        f"api_base = {_quoted(api_base)}\n"
+    )
+
+
+def _group_table(connector: str, group: ApprovedGroup) -> str:
     return (
         "\n[[groups]]\n"
-        f"connector = {_quoted(CONNECTOR)}\n"
+        f"connector = {_quoted(connector)}\n"
         f"id = {_quoted(group.id)}\n"
         f"name = {_quoted(group.name)}\n"
     )

@@ -8,7 +8,7 @@ from bridge.errors import ConnectorRejectedError, ConnectorUnavailableError
 from bridge.model import EventKind, Presence
 from connectors.telegram.hearing import PRIVACY, UNPROVED
 from connectors.telegram.watch import CHECK_EVERY
-from tests.servers.bot_api import FaultKind, How
+from tests.servers.bot_api import Chat, FaultKind, How
 from tests.unit.connectors.telegram.scene import DAY, HOUR, Office, office
 
 
@@ -42,6 +42,32 @@ async def test_privacy_mode_switched_off_too_late() -> None:
         at.clerk.kick(room, at.bot)
         at.clerk.add(room, at.bot)
         await at.intake.until(lambda: at.intake.sightings(group)[-1].obstacle == "")
+
+
+async def test_privacy_mode_switched_on_before_the_bot_was_added(at: Office) -> None:
+    """Who we are is asked anew when we come into a group: what was known before is too old."""
+    _, first = await at.recorded()
+    at.api.privacy(at.bot, on=True)
+    room = at.api.supergroup("Storm cell", at.clerk)
+    group = str(room.id)
+    at.intake.approve(first, group)
+    at.clerk.add(room, at.bot)
+    await at.hears(room, "/start@recorder_bot")
+    assert at.intake.sightings(group)[-1].obstacle == PRIVACY
+
+
+async def test_who_we_are_cannot_be_asked_when_we_come(at: Office) -> None:
+    """Then nothing is held up, and the group waits for a message that shows that it is heard."""
+    _, first = await at.recorded()
+    room = at.api.supergroup("Storm cell", at.clerk)
+    group = str(room.id)
+    at.intake.approve(first, group)
+    at.fault(FaultKind.STATUS, "getMe")
+    at.clerk.add(room, at.bot)
+    await at.hears(room, "/start@recorder_bot")
+    assert at.intake.sightings(group)[-1].obstacle == UNPROVED
+    await at.hears(room, "among people")
+    assert at.intake.sightings(group)[-1].obstacle == ""
 
 
 async def test_a_bot_that_was_there_before(at: Office) -> None:
@@ -131,6 +157,33 @@ async def test_leaving_is_tried_again(at: Office) -> None:
     await at.intake.take()
     at.clock.advance(10)
     await at.intake.until(lambda: at.intake.sightings(group)[-1].presence is Presence.LEFT)
+
+
+@pytest.mark.parametrize(("method", "later"), [("leaveChat", DAY), ("getMe", CHECK_EVERY + 1)])
+async def test_a_wish_to_wait_beside_the_stream_holds_up_no_events(
+    at: Office, method: str, later: float
+) -> None:
+    """Of a 429 to a check or to leaving a group the loop is told no seconds, and events come."""
+    room, _ = await at.recorded()
+    at.room("Strangers")
+    await at.hears(room, "before")
+    at.advance(later)
+    at.fault(FaultKind.FLOOD, method, retry_after=3000)
+    with pytest.raises(ConnectorUnavailableError, match="429") as error:
+        await _taking(at, room)
+    assert error.value.retry_after is None
+    asked = len(at.asked(method))
+    await at.hears(room, "meanwhile")
+    assert len(at.asked(method)) == asked
+    at.clock.advance(3001)
+    at.clerk.say(room, "wake")
+    await at.intake.until(lambda: len(at.asked(method)) > asked)
+
+
+async def _taking(at: Office, room: Chat) -> None:
+    for _ in range(9):
+        at.clerk.say(room, "more")
+        await at.intake.take()
 
 
 async def test_private_chats_are_counted_only(at: Office) -> None:

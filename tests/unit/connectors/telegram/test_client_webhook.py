@@ -31,6 +31,18 @@ async def _hooked(at: Office) -> AsyncIterator[Office]:
     at.bot.webhook = None
 
 
+async def test_a_process_that_does_not_record_sets_no_webhook(at: Office) -> None:
+    """It looks only: a recorder that asks for the same updates goes on."""
+    room, _ = await at.recorded()
+    place = WebhookPlace(url="http://127.0.0.1:9/hook", host="127.0.0.1", port=9, secret="s3cret")
+    webhook = Webhook(place, boot="boot", listens=False)
+    probe = telegram_connector(at.api.url, at.bot.token, at.clock, webhook=webhook)
+    await probe.start()
+    await probe.aclose()
+    assert at.bot.webhook is None
+    await at.hears(room, "undisturbed")
+
+
 async def test_confirmed_once_durable(hooked: Office) -> None:
     """An update stays with the platform until the cursor that covers it is given back."""
     at = hooked
