@@ -19,7 +19,7 @@ from bridge.app.platforms import connectors_of, standing_of
 from bridge.clock import SystemClock
 from bridge.errors import JournalUnavailableError, MunimentError
 from bridge.health import FILE, read_health
-from bridge.model import DeviceTrust
+from bridge.model import DeviceTrust, Group, GroupState
 from config.settings import Settings
 from config.tables import MatrixAccount
 from storage.objects import LocalObjectStore
@@ -52,7 +52,7 @@ class Finding:
 async def examine(settings: Settings) -> tuple[Finding, ...]:
     """Every check, in an order in which a failure explains the later ones."""
     findings = await asyncio.to_thread(_of_this_machine, settings)
-    findings.append(await _journal(settings))
+    findings += await _journal(settings)
     findings.append(await _store(settings))
     findings += await _platforms(settings)
     return tuple(findings)
@@ -117,15 +117,31 @@ def _policy(settings: Settings) -> Finding:
     return Finding(check="policy", passed=True, fact=f"{classifier.policy}+{classifier.model}")
 
 
-async def _journal(settings: Settings) -> Finding:
+async def _journal(settings: Settings) -> list[Finding]:
     try:
         journal = await open_journal(settings, SystemClock(), look=True)
     except JournalUnavailableError as error:
-        return Finding(check="journal", passed=None, fact=str(error), remedy=error.hint)
+        return [Finding(check="journal", passed=None, fact=str(error), remedy=error.hint)]
     except MunimentError as error:
-        return Finding(check="journal", passed=False, fact=str(error), remedy=error.hint)
-    await journal.aclose()
-    return Finding(check="journal", passed=True, fact="opens with the journal key")
+        return [Finding(check="journal", passed=False, fact=str(error), remedy=error.hint)]
+    try:
+        groups = await journal.groups()
+    finally:
+        await journal.aclose()
+    return [
+        Finding(check="journal", passed=True, fact="opens with the journal key"),
+        *map(_unheard, (group for group in groups if group.state is GroupState.NOT_RECORDING)),
+    ]
+
+
+def _unheard(group: Group) -> Finding:
+    """An approved group whose messages do not reach us, or that we cannot read."""
+    return Finding(
+        check=f"group {group.name or group.group_id}",
+        passed=False,
+        fact=f"not recording: {group.note}",
+        remedy="As the fact says; the recorder looks again by itself, and at its next start.",
+    )
 
 
 async def _store(settings: Settings) -> Finding:

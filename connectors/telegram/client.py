@@ -26,6 +26,7 @@ from connectors.telegram.place import (
 )
 from connectors.telegram.polling import LIMIT, STANDING_PAUSE, Polling
 from connectors.telegram.ports import Arrival, Mark, Source, name_of
+from connectors.telegram.sequence import left_out
 from connectors.telegram.standing import Standing
 from connectors.telegram.watch import Watch
 from connectors.telegram.webhook import Webhook
@@ -203,11 +204,14 @@ class TelegramConnector:
         fresh = tuple(each for each in arrival.updates if name_of(each) not in self._passed)
         if arrival.updates and not fresh:
             await self._clock.sleep(STANDING_PAUSE)
+        fresh_arrival = Arrival(updates=fresh, posts=arrival.posts)
+        await self._watch.renew(fresh_arrival)
         delivery = self._reader.read(
-            Arrival(updates=fresh, posts=arrival.posts),
+            fresh_arrival,
             place,
             approved=self._watch.approved,
             at=self._clock.now(),
+            missing=left_out(arrival.updates, place.offset),
         )
         self._keep_strays(delivery)
         if any(each.update_id is None for each in fresh):

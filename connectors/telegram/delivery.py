@@ -30,6 +30,7 @@ from connectors.telegram.place import (
     with_poll,
 )
 from connectors.telegram.ports import Arrival
+from connectors.telegram.sequence import NUMBERED_ON
 from connectors.telegram.update import MESSAGES, NEW, POLLS, Update, open_update
 
 KEPT_FOR = timedelta(hours=24)
@@ -54,10 +55,14 @@ class _Where:
 
 
 class Reader:
-    """Reads updates for one bot. ``told`` are the groups without approval that were told of."""
+    """Reads updates for one bot. ``told`` are the groups without approval that were told of.
+
+    ``me_is_new``: what is known of our account was asked after the updates that are read came.
+    """
 
     def __init__(self) -> None:
         self.me = Me(id=0)
+        self.me_is_new = False
         self._told: set[str] = set()
 
     def kept(self, delivery: Delivery) -> None:
@@ -65,11 +70,19 @@ class Reader:
         self._told |= delivery.counted
 
     def read(
-        self, arrival: Arrival, place: Place, *, approved: frozenset[str], at: datetime
+        self,
+        arrival: Arrival,
+        place: Place,
+        *,
+        approved: frozenset[str],
+        at: datetime,
+        missing: int = 0,
     ) -> Delivery:
-        """What one answer brings, in its order."""
+        """What one answer brings, in its order; ``missing`` updates never came before it."""
         delivery = Delivery(place=place)
         self._outage(delivery, approved, at)
+        if missing and not delivery.losses:
+            self._missed(delivery, approved, at)
         for each in arrival.updates:
             self._take(delivery, open_update(each.raw), approved, at)
         after = offset_after(arrival.updates)
@@ -78,6 +91,7 @@ class Reader:
         delivery.place = msgspec.structs.replace(
             delivery.place,
             offset=None if arrival.posts else offset,
+            newest=delivery.place.newest if after is None else milliseconds(at),
             posts=arrival.posts,
         )
         return delivery
@@ -115,6 +129,16 @@ class Reader:
                 delivery.lose(group_id, "updates_expired", since=since, until=at - KEPT_FOR)
         if now < place.heard or now - place.heard >= HEARD_EVERY // _MS:
             delivery.place = msgspec.structs.replace(place, heard=now)
+
+    def _missed(self, delivery: Delivery, approved: frozenset[str], at: datetime) -> None:
+        """What waited for us was acknowledged by somebody else: any group may have lost it."""
+        place = delivery.place
+        quiet = (milliseconds(at) - place.newest) * _MS
+        if not place.newest or quiet >= NUMBERED_ON:
+            return
+        since = min(at - quiet, at)
+        for group_id in sorted(place.groups.keys() & approved):
+            delivery.lose(group_id, "updates_missing", since=since, until=at)
 
     def _take(
         self, delivery: Delivery, update: Update, approved: frozenset[str], at: datetime
@@ -214,7 +238,7 @@ class Reader:
             status = text(table(update.subject, "new_chat_member"), "status") or ""
             was = text(table(update.subject, "old_chat_member"), "status")
             if was in {None, "left", "kicked"}:
-                hears = self.me.reads_all
+                hears = self.me.reads_all and self.me_is_new
                 delivery.met.add(group_id)
         elif status in {"creator", "administrator"}:
             hears = known.hears  # whoever administers hears all: that shows nothing of later

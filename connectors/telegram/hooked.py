@@ -21,6 +21,7 @@ class Hooked:
     async def start(self) -> None:
         """Listen, and have the updates sent here. Setting the same webhook again changes nothing.
 
+        A process that does not record only looks: it would take the updates from one that polls.
         A webhook that somebody else set is an error until a person removed it: that bot may be in
         use.
         """
@@ -28,6 +29,8 @@ class Hooked:
         found = text(await self._api.call("getWebhookInfo"), "url")
         if found and found != self._url:
             raise _elsewhere()
+        if not self._webhook.listens:
+            return
         await self._api.call(
             "setWebhook", **self._webhook.parameters, allowed_updates=list(ALLOWED)
         )

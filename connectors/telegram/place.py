@@ -38,15 +38,17 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where we stand.
 
     ``offset`` and ``posts`` are what may be acknowledged (:class:`connectors.telegram.ports.Mark`).
-    ``heard`` is when the platform was last known to answer, in milliseconds, as is the time in
-    ``waiting`` since when we have been in a group that nobody approved. ``moved`` leads from the
-    number of a supergroup to the group it was before; ``polls`` from a poll to its message.
-    ``turns`` counts deliveries that would else end where they began.
+    ``heard`` is when the platform was last known to answer, in milliseconds, as are ``newest``,
+    when the last update with a number came, and the time in ``waiting`` since when we have been in
+    a group that nobody approved. ``moved`` leads from the number of a supergroup to the group it
+    was before; ``polls`` from a poll to its message. ``turns`` counts deliveries that would else
+    end where they began.
     """
 
     offset: int | None = None
     posts: str = ""
     heard: int = 0
+    newest: int = 0
     groups: dict[str, GroupPlace] = {}
     moved: dict[str, str] = {}
     polls: dict[str, str] = {}

@@ -72,6 +72,9 @@ class Polling:
         except EnvelopeError as error:
             if error.body != self._bad:
                 # Its bytes are kept before it is passed by, and an answer cut short comes whole.
+                if self._bad:
+                    # Something that answers anew each time must neither spin nor fill the disk.
+                    await self._clock.sleep(STANDING_PAUSE)
                 self._bad = error.body
                 raise
             return await self._with_the_next(offset, error.body)

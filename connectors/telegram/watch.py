@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 
 import msgspec
@@ -14,7 +15,9 @@ from connectors.telegram.delivered import Delivery
 from connectors.telegram.delivery import Reader
 from connectors.telegram.pauses import Pauses
 from connectors.telegram.place import Place, chat_of, milliseconds
+from connectors.telegram.ports import Arrival
 from connectors.telegram.standing import Standing, begin, end, wants_roster
+from connectors.telegram.update import open_update
 
 log = structlog.get_logger(__name__)
 
@@ -91,8 +94,11 @@ class Watch:
             ConnectorRejectedError: the account is refused.
             ConnectorUnavailableError: no answer; the group is put off.
         """
-        if self._age(_OWN_ACCOUNT) > CHECK_EVERY:
-            await self._ask_own()
+        if self._age(_OWN_ACCOUNT) > CHECK_EVERY and not self._pauses.left(_OWN_ACCOUNT):
+            try:
+                await self._ask_own()
+            except ConnectorUnavailableError as error:
+                raise self._put_off(_OWN_ACCOUNT, error, "Privacy mode cannot be asked") from None
         delivery = await self._leave(place)
         for group_id in sorted(self.approved):
             if delivery is not None:
@@ -104,6 +110,24 @@ class Watch:
                 told = group_id in found.begun and group_id in self.approved
                 delivery = found if told else None
         return delivery
+
+    async def renew(self, arrival: Arrival) -> None:
+        """Ask who we are anew if we came into a group: privacy mode counts as it is then.
+
+        Where no answer comes, the group waits for what shows that it is heard; nothing else does.
+
+        Raises:
+            ConnectorRejectedError: the token is refused.
+        """
+        came = any(
+            b"my_chat_member" in each.raw and open_update(each.raw).own_presence is Presence.JOINED
+            for each in arrival.updates
+        )
+        self._reader.me_is_new = False
+        if came:
+            with suppress(ConnectorUnavailableError):
+                await self._ask_own()
+                self._reader.me_is_new = True
 
     async def meet(self, delivery: Delivery) -> None:
         """Begin the groups that the updates of a delivery show for the first time."""
@@ -119,8 +143,16 @@ class Watch:
             except ConnectorUnavailableError:
                 self._unknown.add(group_id)
 
+    def _put_off(
+        self, name: str, error: ConnectorUnavailableError, what: str
+    ) -> ConnectorUnavailableError:
+        """The same, without its wish to wait: that is heeded for ``name``, and events go on."""
+        self._pauses.failed(name, least=error.retry_after or 0.0)
+        return ConnectorUnavailableError(f"{what} yet. {error}", hint=error.hint)
+
     async def _ask_own(self) -> None:
         self._reader.me = await self._standing.me()
+        self._pauses.succeeded(_OWN_ACCOUNT)
         self._checked[_OWN_ACCOUNT] = self._clock.monotonic()
 
     def _is_due(self, place: Place, group_id: str) -> bool:
@@ -132,17 +164,14 @@ class Watch:
         return known is not None and known.stale and wants_roster(known, self._clock.now())
 
     async def _look(self, delivery: Delivery, group_id: str) -> None:
-        """Ask how a group is, and take that up. A wish to wait is heeded for this group alone."""
+        """Ask how a group is, and take that up."""
         known = delivery.place.groups.get(group_id)
         chat = chat_of(delivery.place, group_id)
         with_roster = wants_roster(known, self._clock.now())
         try:
             found = await self._standing.look(chat, self._reader.me, with_roster=with_roster)
         except ConnectorUnavailableError as error:
-            self._pauses.failed(group_id, least=error.retry_after or 0.0)
-            raise ConnectorUnavailableError(
-                f"The state of a group cannot be had yet. {error}", hint=error.hint
-            ) from None
+            raise self._put_off(group_id, error, "The state of a group cannot be had") from None
         self._pauses.succeeded(group_id)
         self._checked[group_id] = self._clock.monotonic()
         now = self._clock.now()
@@ -167,9 +196,8 @@ class Watch:
                 continue
             try:
                 await self._standing.leave(chat_of(place, chat))
-            except ConnectorUnavailableError:
-                self._pauses.failed(f"leave {chat}")
-                raise
+            except ConnectorUnavailableError as error:
+                raise self._put_off(f"leave {chat}", error, "A group cannot be left") from None
             self._pauses.succeeded(f"leave {chat}")
             log.info("left_unapproved", connector=self._connector)
             return _left(place, chat, now, by=str(self._reader.me.id))

@@ -98,6 +98,11 @@ class Webhook:
         self.port = place.port
 
     @property
+    def listens(self) -> bool:
+        """Whether this process takes updates, once it was started."""
+        return self._listens
+
+    @property
     def parameters(self) -> dict[str, object]:
         """What ``setWebhook`` is called with, beside the types of updates."""
         return {"url": self._place.url, "secret_token": self._place.secret}

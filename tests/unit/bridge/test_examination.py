@@ -11,11 +11,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from bridge.app import examine, new_folder, read_settings
+from bridge.app import examine, new_folder, open_journal, read_settings
 from bridge.app.examination import WITHHELD, Finding
 from bridge.app.platforms import connectors_of
 from bridge.clock import SystemClock
 from bridge.health import FILE, Health
+from bridge.model import GroupState
 from bridge.protocols import Connector
 from config.settings import Settings
 from connectors.matrix.crypto.upkeep import Upkeep
@@ -153,3 +154,15 @@ def test_the_alarm_is_found_by_its_words() -> None:
         isinstance(each, str) and WITHHELD in each
         for each in Upkeep._troubles.__code__.co_consts  # white-box: its words tie the two
     )
+
+
+async def test_a_group_that_is_not_heard_fails_the_examination(settings: Settings) -> None:
+    """What the register says of a group that cannot be read, doctor says too."""
+    journal = await open_journal(settings, SystemClock())
+    note = "cannot be read: privacy mode is on"
+    group = samples.group(state=GroupState.NOT_RECORDING, note=note)
+    await journal.set_group(group, expect=None)
+    await journal.aclose()
+    found = await _found(settings)
+    (unheard,) = (each for check, each in found.items() if check.startswith("group "))
+    assert (unheard.passed, note in unheard.fact) == (False, True)
