@@ -18,7 +18,7 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -145,11 +145,22 @@ class Nio:
         return spent
 
 
+class _Nobody:
+    """In place of the upkeep: the homeserver knows nothing of any device."""
+
+    async def refresh(self, users: Collection[str]) -> None:
+        """Nothing changed."""
+
+    async def ask(self, users: Collection[str]) -> None:
+        """No answer."""
+
+
 class _Keys:
     """What the decrypter needs of a session, without a homeserver."""
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
+        self.upkeep = _Nobody()
 
 
 class Ours:

@@ -34,7 +34,8 @@ def command(options: argparse.Namespace) -> int:
     )
     print(
         f"Made {folder}. Keep {folder / 'keys'} safe: without its keys the journal is lost.\n"
-        f"Next: add [[matrix]] or [[telegram]], and [[groups]] tables to {folder / 'muniment.toml'}, then\n"
+        "Next: add a [[matrix]] or [[telegram]] table, and [[groups]] tables, to"
+        f" {folder / 'muniment.toml'}, then\n"
         f"  muniment doctor --config {folder / 'muniment.toml'}\n"
         f"  muniment run --config {folder / 'muniment.toml'}",
         file=sys.stderr,
