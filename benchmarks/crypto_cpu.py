@@ -162,6 +162,9 @@ class _Keys:
         self.machine = machine
         self.upkeep = _Nobody()
 
+    async def begun(self) -> None:
+        """It was, with the machine."""
+
 
 class Ours:
     """The connector's reading and decrypting, as it runs in the recorder."""
