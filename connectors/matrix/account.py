@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from bridge.errors import ConnectorRejectedError, ConnectorUnavailableError, EnvelopeError
-from connectors.matrix.fields import JsonObject, decode, text
+from bridge.rawjson.fields import JsonObject, decode, text
 from connectors.matrix.http import MatrixHttp, path
 
 UNKNOWN_TOKEN = "M_UNKNOWN_TOKEN"  # noqa: S105 - an error code

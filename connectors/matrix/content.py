@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bridge.model import Attachment, EventKind, Relation, RelationType
+from bridge.rawjson.fields import JsonObject, count, table, text, texts
 from connectors.matrix import polls, timers
 from connectors.matrix.crypto.attachments import secret_of
-from connectors.matrix.fields import JsonObject, count, table, text, texts
 from connectors.matrix.relations import Facts, relation
 
 

@@ -6,8 +6,8 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from connectors.matrix.fields import count, decode
-from connectors.matrix.scan import ScanError, Scanner
+from bridge.rawjson.fields import count, decode
+from bridge.rawjson.scan import ScanError, Scanner
 
 TOLD_OF_DEVICES = (
     "device_lists",

@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 
+from bridge.rawjson.fields import decode, salvage, table, text
 from connectors.matrix.envelope import Events, JoinedRoom
-from connectors.matrix.fields import decode, salvage, table, text
 from connectors.matrix.place import Backfill, Place
 from connectors.matrix.room import RoomState
 

@@ -14,6 +14,7 @@ from typing import TypeVar
 import msgspec
 
 from bridge.errors import EnvelopeError
+from bridge.rawjson.scan import ScanError, Scanner
 from connectors.matrix.device_news import (
     NO_NEWS,
     NOTHING,
@@ -21,7 +22,6 @@ from connectors.matrix.device_news import (
     DeviceNews,
     read_news,
 )
-from connectors.matrix.scan import ScanError, Scanner
 
 Events = tuple[bytes, ...]
 Split = TypeVar("Split")

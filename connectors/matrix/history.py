@@ -8,6 +8,7 @@ import msgspec
 
 from bridge.errors import ConnectorRejectedError, ConnectorUnavailableError, EnvelopeError
 from bridge.model import Loss
+from bridge.pauses import Pauses
 from bridge.protocols import Clock
 from connectors.matrix.delivered import Delivery
 from connectors.matrix.delivery import Reader
@@ -19,7 +20,6 @@ from connectors.matrix.envelope import (
     split_state,
 )
 from connectors.matrix.http import MatrixHttp, is_of_the_account, path
-from connectors.matrix.pauses import Pauses
 from connectors.matrix.place import Backfill, Place
 
 PAGE = 100

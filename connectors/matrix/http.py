@@ -14,7 +14,7 @@ from urllib.parse import quote
 import aiohttp
 
 from bridge.errors import ConnectorRejectedError, ConnectorUnavailableError, EnvelopeError
-from connectors.matrix.fields import JsonObject, count, decode, table, tables, text, texts
+from bridge.rawjson.fields import JsonObject, count, decode, table, tables, text, texts
 
 CLIENT = "/_matrix/client/v3"
 VERSIONS = "/_matrix/client/versions"

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 
 from bridge.errors import ConnectorUnavailableError
 from bridge.protocols import PastEvent
+from bridge.rawjson.fields import decode, text
 from connectors.matrix.envelope import Events, split_messages
-from connectors.matrix.fields import decode, text
 from connectors.matrix.http import MatrixHttp, path
 from connectors.matrix.mapping import identify
 from connectors.matrix.stay import own_move

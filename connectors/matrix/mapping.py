@@ -8,8 +8,8 @@ from datetime import datetime
 from bridge.deadlines import from_milliseconds, sooner
 from bridge.keys import EARLIEST, FURTHEST_AHEAD
 from bridge.model import CaptureMethod, Crypto, Event, EventKind, GroupTimer, Sender, Timer
+from bridge.rawjson.fields import JsonObject, decode, salvage, table, text
 from connectors.matrix.content import Reading, read
-from connectors.matrix.fields import JsonObject, decode, salvage, table, text
 from connectors.matrix.room import RoomState
 from connectors.matrix.timers import TimerSetting
 from connectors.matrix.timers import own as own_timer

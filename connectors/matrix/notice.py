@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 from bridge.errors import ConnectorError, ConnectorRejectedError
 from bridge.protocols import Announcement
+from bridge.rawjson.fields import decode, text
 from connectors.matrix.crypto.session import CryptoSession
 from connectors.matrix.encryption import ENCRYPTION
 from connectors.matrix.envelope import split_messages
-from connectors.matrix.fields import decode, text
 from connectors.matrix.http import MatrixHttp, is_of_the_account, path
 from connectors.matrix.room import RoomState
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from connectors.matrix.fields import JsonObject, table, tables, text, texts
+from bridge.rawjson.fields import JsonObject, table, tables, text, texts
 
 START = frozenset({"m.poll.start", "org.matrix.msc3381.poll.start"})
 RESPONSE = frozenset({"m.poll.response", "org.matrix.msc3381.poll.response"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from connectors.matrix.fields import JsonObject, table, text, texts
+from bridge.rawjson.fields import JsonObject, table, text, texts
 
 PINNED = "m.room.pinned_events"
 CREATOR_LEVEL = 100

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bridge.model import Relation, RelationType
-from connectors.matrix.fields import JsonObject, table, text
+from bridge.rawjson.fields import JsonObject, table, text
 
 Facts = tuple[tuple[str, str], ...]
 

@@ -17,13 +17,13 @@ import msgspec
 from bridge.deadlines import from_milliseconds
 from bridge.errors import ConnectorRejectedError, ConnectorUnavailableError, EnvelopeError
 from bridge.model import Event, Loss, Relation, RelationType
+from bridge.pauses import Pauses
 from bridge.protocols import Clock
+from bridge.rawjson.fields import decode, table
 from connectors.matrix.delivered import Delivery
 from connectors.matrix.delivery import Reader
-from connectors.matrix.fields import decode, table
 from connectors.matrix.http import VERSIONS, MatrixHttp, is_of_the_account, path
 from connectors.matrix.mapping import REDACTED, identify
-from connectors.matrix.pauses import Pauses
 from connectors.matrix.place import Place, Rescue
 from connectors.matrix.timers import Length
 

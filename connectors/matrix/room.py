@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from bridge.model import GroupTimer, Timer
+from bridge.rawjson.fields import JsonObject, decode, salvage, table, text, texts
 from connectors.matrix import power
 from connectors.matrix import timers as rules
-from connectors.matrix.fields import JsonObject, decode, salvage, table, text, texts
 
 PRESENT = frozenset({"join", "invite"})
 _ROSTER = ("m.room.power_levels", "m.room.name")

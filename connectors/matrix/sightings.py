@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from bridge.model import Presence, Sighting
+from bridge.rawjson.fields import decode, text
 from connectors.matrix.envelope import Events
-from connectors.matrix.fields import decode, text
 from connectors.matrix.room import RoomState
 from connectors.matrix.stay import own_leaver, own_membership
 

@@ -12,9 +12,9 @@ from datetime import datetime
 import msgspec
 
 from bridge.model import Loss
+from bridge.pauses import Pauses
 from bridge.protocols import Clock
 from connectors.matrix.delivered import Delivery
-from connectors.matrix.pauses import Pauses
 from connectors.matrix.place import OTHERS, Place, Slice, heard
 
 ROUND_PAUSE = 1.0

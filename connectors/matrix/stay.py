@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bridge.rawjson.fields import JsonObject, decode, table, text
 from connectors.matrix.envelope import Events
-from connectors.matrix.fields import JsonObject, decode, table, text
 
 GONE = frozenset({"leave", "ban"})
 

@@ -16,7 +16,7 @@ import msgspec
 
 from bridge.deadlines import LONGEST_TIMER, from_milliseconds, sooner, usable_seconds
 from bridge.model import Timer
-from connectors.matrix.fields import JsonObject, decode, salvage, table, text
+from bridge.rawjson.fields import JsonObject, decode, salvage, table, text
 
 RETENTION = "m.room.retention"
 DISAPPEARING = "com.beeper.disappearing_timer"

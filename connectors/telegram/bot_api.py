@@ -11,6 +11,8 @@ from urllib.parse import quote
 from telegram.error import TelegramError
 
 from bridge.errors import ConnectorError, ConnectorUnavailableError, EnvelopeError
+from bridge.rawjson.fields import JsonObject, decode, tables
+from bridge.rawjson.scan import members
 from connectors.telegram.exact import (
     SECONDS,
     Endpoint,
@@ -21,8 +23,6 @@ from connectors.telegram.exact import (
     hush,
     unavailable,
 )
-from connectors.telegram.fields import JsonObject, decode, tables
-from connectors.telegram.pieces import members
 from connectors.telegram.refusals import RefusedError
 from connectors.telegram.transfer import FileStream
 

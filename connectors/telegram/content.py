@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bridge.model import EventKind
+from bridge.rawjson.fields import JsonObject, says, table, text, whole
 from connectors.telegram import media, places, polls, service
 from connectors.telegram.entities import hidden, oddness
-from connectors.telegram.fields import JsonObject, says, table, text, whole
 from connectors.telegram.people import names
 from connectors.telegram.reading import Facts, Reading, fact, lines
 from connectors.telegram.relations import forwarded, story_name

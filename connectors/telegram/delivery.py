@@ -12,10 +12,10 @@ from datetime import datetime, timedelta
 import msgspec
 
 from bridge.model import Event, EventKind, GroupTimer, Presence, Sighting, Timer
+from bridge.rawjson.fields import table, text, whole
 from connectors.telegram import timers
 from connectors.telegram.delivered import Delivery
 from connectors.telegram.envelope import offset_after
-from connectors.telegram.fields import table, text, whole
 from connectors.telegram.hearing import Me, obstacle, shows_hearing
 from connectors.telegram.mapping import Setting, map_update
 from connectors.telegram.noticeboard import opened

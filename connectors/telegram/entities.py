@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from connectors.telegram.fields import JsonObject, count, table, tables, text, whole
+from bridge.rawjson.fields import JsonObject, count, table, tables, text, whole
 from connectors.telegram.reading import Facts, fact
 
 OUTSIDE = "An entity lies outside of its text."

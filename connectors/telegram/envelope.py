@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from bridge.errors import EnvelopeError
-from connectors.telegram.pieces import PiecesError, elements, members
+from bridge.rawjson.scan import ScanError, elements, members
 
 _REFUSALS = (msgspec.MsgspecError, ValueError, RecursionError)
 _HIGHEST = 2**63
@@ -69,7 +69,7 @@ def split_webhook(body: bytes) -> RawUpdate:
         try:
             for _ in members(body):
                 pass
-        except PiecesError as error:
+        except ScanError as error:
             raise EnvelopeError(f"The update cannot be split: {error}.", body=body) from None
     return RawUpdate(update_id=update_id, raw=body)
 
@@ -105,7 +105,7 @@ def _usable(update_id: int) -> int | None:
 def _scanned(body: bytes) -> tuple[bytes, ...]:
     try:
         return tuple(elements(_result(body)))
-    except PiecesError as error:
+    except ScanError as error:
         raise EnvelopeError(
             f"The answer with updates cannot be split: {error}.", body=body
         ) from None
@@ -117,5 +117,5 @@ def _result(body: bytes) -> bytes:
         ok = value if key == "ok" else ok
         result = value if key == "result" else result
     if ok != b"true" or result is None:
-        raise PiecesError("it has no result")
+        raise ScanError("it has no result")
     return result

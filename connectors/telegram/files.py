@@ -7,9 +7,9 @@ from pathlib import Path
 from bridge.errors import ConnectorUnavailableError
 from bridge.model import Attachment
 from bridge.protocols import Download
+from bridge.rawjson.fields import text
 from connectors.telegram.bot_api import BotApi
 from connectors.telegram.exact import SECONDS
-from connectors.telegram.fields import text
 from connectors.telegram.media import file_names
 from connectors.telegram.refusals import FILE_TOO_BIG, RefusedError, too_big, unsettled
 from connectors.telegram.transfer import open_local

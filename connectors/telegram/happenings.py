@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 from bridge.canonical.json import rfc3339
 from bridge.model import EventKind, RelationType
+from bridge.rawjson.fields import JsonObject, table, tables, text, whole
 from connectors.telegram import polls
-from connectors.telegram.fields import JsonObject, moment, table, tables, text, whole
+from connectors.telegram.fields import moment
 from connectors.telegram.people import shown_as
 from connectors.telegram.reading import Facts, Reading, fact
 from connectors.telegram.relations import to

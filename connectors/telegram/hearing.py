@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from connectors.telegram.fields import JsonObject, says, table, text, whole
+from bridge.rawjson.fields import JsonObject, says, table, text, whole
 from connectors.telegram.service import READERS
 from connectors.telegram.update import Update
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bridge.errors import ConnectorRejectedError
+from bridge.rawjson.fields import text
 from connectors.telegram.bot_api import BotApi
-from connectors.telegram.fields import text
 from connectors.telegram.polling import ALLOWED, WEBHOOK_SET
 from connectors.telegram.ports import Arrival, Mark, Source
 from connectors.telegram.webhook import Webhook

@@ -9,8 +9,9 @@ from bridge.canonical.json import rfc3339
 from bridge.deadlines import lasts, sooner
 from bridge.keys import EARLIEST, FURTHEST_AHEAD
 from bridge.model import CaptureMethod, Event, EventKind, GroupTimer, RelationType, Sender
+from bridge.rawjson.fields import wholes
 from connectors.telegram import content, happenings
-from connectors.telegram.fields import moment, wholes
+from connectors.telegram.fields import moment
 from connectors.telegram.people import speaker
 from connectors.telegram.reading import Facts, Reading, fact
 from connectors.telegram.relations import relation, to

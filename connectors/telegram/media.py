@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote, unquote
 
 from bridge.model import Attachment
-from connectors.telegram.fields import JsonObject, count, table, tables, text
+from bridge.rawjson.fields import JsonObject, count, table, tables, text
 
 PREVIEW = "paid_media_preview"
 """Why a paid medium did not reach us: the platform shows only that there is one."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bridge.model import Sender
-from connectors.telegram.fields import JsonObject, table, tables, text, whole
+from bridge.rawjson.fields import JsonObject, table, tables, text, whole
 from connectors.telegram.reading import Facts, fact
 
 ANONYMOUS_ADMIN = "anonymous_admin"

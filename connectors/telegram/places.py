@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from connectors.telegram.fields import JsonObject, table, text, whole
+from bridge.rawjson.fields import JsonObject, table, text, whole
 from connectors.telegram.reading import Facts, fact, lines
 
 

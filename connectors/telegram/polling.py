@@ -13,9 +13,9 @@ from math import ceil
 
 from bridge.errors import ConnectorRejectedError, EnvelopeError
 from bridge.protocols import Clock
+from bridge.rawjson.fields import text
 from connectors.telegram.bot_api import BotApi
 from connectors.telegram.envelope import RawUpdate, split_updates
-from connectors.telegram.fields import text
 from connectors.telegram.ports import Arrival, Mark, Source
 from connectors.telegram.update import KNOWN
 

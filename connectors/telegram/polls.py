@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from connectors.telegram.fields import JsonObject, table, tables, text, whole, wholes
+from bridge.rawjson.fields import JsonObject, table, tables, text, whole, wholes
 from connectors.telegram.reading import Facts, fact, lines
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bridge.errors import ConnectorError, ConnectorRejectedError, ConnectorUnavailableError
-from connectors.telegram.fields import JsonObject, count, decode, table, text, whole
+from bridge.rawjson.fields import JsonObject, count, decode, table, text, whole
 
 LONGEST_WAIT = 3600.0
 

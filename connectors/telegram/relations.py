@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bridge.canonical.json import rfc3339
 from bridge.model import Relation, RelationType
-from connectors.telegram.fields import JsonObject, moment, says, table, text, whole
+from bridge.rawjson.fields import JsonObject, says, table, text, whole
+from connectors.telegram.fields import moment
 from connectors.telegram.people import chat_name, user_name
 from connectors.telegram.reading import Facts, fact
 from connectors.telegram.update import Update

@@ -7,9 +7,9 @@ from datetime import datetime
 
 from bridge.canonical.json import rfc3339
 from bridge.model import Event, EventKind
-from connectors.telegram.fields import decode, table
+from bridge.rawjson.fields import decode, table
+from bridge.rawjson.scan import ScanError, elements
 from connectors.telegram.people import shown_as
-from connectors.telegram.pieces import PiecesError, elements
 from connectors.telegram.reading import fact
 
 ADMINISTRATORS = "administrators"
@@ -44,5 +44,5 @@ def _name(member: bytes) -> str | None:
 def _parts(raw: bytes) -> list[bytes]:
     try:
         return list(elements(raw))
-    except PiecesError:
+    except ScanError:
         return []

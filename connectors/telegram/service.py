@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 from bridge.canonical.json import rfc3339
 from bridge.model import EventKind
+from bridge.rawjson.fields import JsonObject, table, text, whole, wholes
 from connectors.telegram import polls, timers
-from connectors.telegram.fields import JsonObject, moment, table, text, whole, wholes
+from connectors.telegram.fields import moment
 from connectors.telegram.people import names, shown_as
 from connectors.telegram.reading import Facts, fact, lines
 from connectors.telegram.update import Update

@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 import msgspec
 
 from bridge.model import Presence, Sighting
+from bridge.rawjson.fields import text, whole
 from connectors.telegram import timers
 from connectors.telegram.bot_api import BotApi
 from connectors.telegram.delivered import Delivery
 from connectors.telegram.delivery import running
-from connectors.telegram.fields import text, whole
 from connectors.telegram.hearing import Me, obstacle
 from connectors.telegram.people import chat_name
 from connectors.telegram.place import GroupPlace, milliseconds

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from bridge.deadlines import LONGEST_TIMER
 from bridge.model import GroupTimer, Timer
-from connectors.telegram.fields import JsonObject, table, whole
+from bridge.rawjson.fields import JsonObject, table, whole
 from connectors.telegram.update import MESSAGES, Update
 
 AUTO_DELETE = "message_auto_delete_time"

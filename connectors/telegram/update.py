@@ -7,16 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from bridge.model import Presence
+from bridge.rawjson.fields import JsonObject, decode, table, text, whole
 from connectors.telegram.envelope import update_id_of
-from connectors.telegram.fields import (
-    JsonObject,
-    decode,
-    moment,
-    salvage,
-    table,
-    text,
-    whole,
-)
+from connectors.telegram.fields import moment, salvage
 
 NEW = frozenset({"message", "channel_post", "business_message", "guest_message"})
 EDITED = frozenset({"edited_message", "edited_channel_post", "edited_business_message"})

@@ -10,10 +10,10 @@ import structlog
 
 from bridge.errors import ConnectorUnavailableError
 from bridge.model import Presence, Sighting
+from bridge.pauses import Pauses
 from bridge.protocols import Clock
 from connectors.telegram.delivered import Delivery
 from connectors.telegram.delivery import Reader
-from connectors.telegram.pauses import Pauses
 from connectors.telegram.place import Place, chat_of, milliseconds
 from connectors.telegram.ports import Arrival
 from connectors.telegram.standing import Standing, begin, end, wants_roster

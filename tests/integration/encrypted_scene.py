@@ -16,13 +16,13 @@ from bridge.demo.homeserver import Homeserver
 from bridge.demo.official import Official
 from bridge.model import Event, EventKind
 from bridge.protocols import Decrypter, ToDevice
+from bridge.rawjson.fields import JsonObject, decode, table, text
 from connectors.matrix.account import Account
 from connectors.matrix.crypto.machine import Machine
 from connectors.matrix.crypto.settings import CryptoSettings
 from connectors.matrix.crypto.upkeep import Upkeep
 from connectors.matrix.crypto.values import MegolmRequest
 from connectors.matrix.envelope import split_sync
-from connectors.matrix.fields import JsonObject, decode, table, text
 from connectors.matrix.http import Endpoint, MatrixHttp, path
 from tests.fakes.intake import PATIENCE, Intake, Sign, matrix_connector
 

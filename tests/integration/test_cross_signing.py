@@ -14,6 +14,7 @@ import pytest_asyncio
 from bridge.demo.homeserver import Homeserver
 from bridge.errors import ConnectorRejectedError
 from bridge.model import DeviceTrust
+from bridge.rawjson.fields import decode, table, text
 from connectors.matrix.crypto.cross_signing import CrossSigning, Usage
 from connectors.matrix.crypto.identity import Identity
 from connectors.matrix.crypto.key_file import KeyFile
@@ -26,7 +27,6 @@ from connectors.matrix.crypto.refusals import (
 )
 from connectors.matrix.crypto.server import HomeserverIdentity
 from connectors.matrix.crypto.signing_key import SigningKey
-from connectors.matrix.fields import decode, table, text
 from connectors.matrix.http import Endpoint, MatrixHttp, path
 from tests.servers.synapse import MARKS
 from tests.unit.connectors.matrix.crypto.olm import OlmAccount, verifies

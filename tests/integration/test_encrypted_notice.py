@@ -12,11 +12,11 @@ import pytest_asyncio
 from bridge.clock import SystemClock
 from bridge.demo.homeserver import Homeserver
 from bridge.model import DeviceTrust
+from bridge.rawjson.fields import JsonObject, count, decode, table, tables, text, texts
 from connectors.matrix.crypto.devices import trust_of
 from connectors.matrix.crypto.machine import Machine
 from connectors.matrix.crypto.upkeep import Upkeep
 from connectors.matrix.crypto.values import KeyCounts, MegolmRequest, Wedged
-from connectors.matrix.fields import JsonObject, count, decode, table, tables, text, texts
 from connectors.matrix.http import Endpoint, MatrixHttp, path
 from tests.fakes.clock import FakeClock
 from tests.servers.synapse import MARKS

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.ciphers.modes import CTR
 from bridge.demo.official import File
 from bridge.errors import ConnectorRejectedError, ConnectorUnavailableError
 from bridge.model import DeviceTrust, EventKind, Provenance, RelationType
-from connectors.matrix.fields import JsonObject, table, text
+from bridge.rawjson.fields import JsonObject, table, text
 from tests.fakes.intake import PATIENCE
 from tests.integration.encrypted_scene import MEGOLM, Scene, scene
 from tests.servers.synapse import MARKS

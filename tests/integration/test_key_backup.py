@@ -12,6 +12,7 @@ import pytest_asyncio
 
 from bridge.demo.homeserver import Homeserver
 from bridge.model import Provenance
+from bridge.rawjson.fields import decode, table, text
 from connectors.matrix.crypto.backup import KeyBackup, Restored
 from connectors.matrix.crypto.backup_key import ALGORITHM, BackupKey
 from connectors.matrix.crypto.backup_server import HomeserverBackups
@@ -22,7 +23,6 @@ from connectors.matrix.crypto.machine import Machine
 from connectors.matrix.crypto.secret_storage import SecretName
 from connectors.matrix.crypto.server import HomeserverIdentity
 from connectors.matrix.crypto.vault import Vault
-from connectors.matrix.fields import decode, table, text
 from connectors.matrix.http import Endpoint, MatrixHttp, path
 from tests.fakes.clock import FakeClock
 from tests.servers.synapse import MARKS

@@ -20,9 +20,9 @@ from cryptography.hazmat.primitives.ciphers.modes import CTR
 
 from bridge.errors import CanonicalError, ConnectorRejectedError
 from bridge.protocols import Download
+from bridge.rawjson.fields import JsonObject, decode, table, text
 from connectors.matrix.crypto import unpadded
 from connectors.matrix.crypto.signed_json import canonical
-from connectors.matrix.fields import JsonObject, decode, table, text
 
 KEY_BYTES = 32
 IV_BYTES = 16

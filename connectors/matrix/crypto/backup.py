@@ -23,6 +23,7 @@ import structlog
 
 from bridge.errors import ConnectorRejectedError, ConnectorUnavailableError
 from bridge.model import Provenance
+from bridge.rawjson.fields import JsonObject, table, text
 from connectors.matrix.crypto.backup_key import ALGORITHM, BackupKey
 from connectors.matrix.crypto.backup_mark import mark, set_mark
 from connectors.matrix.crypto.backup_ports import (
@@ -42,7 +43,6 @@ from connectors.matrix.crypto.signed_json import canonical, covered, is_signed, 
 from connectors.matrix.crypto.signing_key import ALGORITHM as SIGNING
 from connectors.matrix.crypto.signing_key import SigningKey
 from connectors.matrix.crypto.values import ExportedKey, KeyRow
-from connectors.matrix.fields import JsonObject, table, text
 from connectors.matrix.http import is_of_the_account
 
 log = structlog.get_logger(__name__)

@@ -14,12 +14,12 @@ from typing import Self
 import msgspec
 import vodozemac
 
+from bridge.rawjson.fields import JsonObject, decode, table, text
 from connectors.matrix.crypto import unpadded
 from connectors.matrix.crypto.exported_keys import read_session_data, session_data
 from connectors.matrix.crypto.guarded import GUARDED, OlmRefusedError
 from connectors.matrix.crypto.recovery_key import RandomBytes
 from connectors.matrix.crypto.values import ExportedKey, KeyRow
-from connectors.matrix.fields import JsonObject, decode, table, text
 
 ALGORITHM = "m.megolm_backup.v1.curve25519-aes-sha2"
 PRIVATE_BYTES = 32

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from bridge.model import Provenance
+from bridge.rawjson.fields import JsonObject
 from connectors.matrix.crypto.cross_signing import OlmDevice
 from connectors.matrix.crypto.secret_storage import SecretName
 from connectors.matrix.crypto.store import Transaction
 from connectors.matrix.crypto.values import ExportedKey, KeyRow
-from connectors.matrix.fields import JsonObject
 
 T = TypeVar("T")
 

@@ -7,9 +7,9 @@ from contextlib import aclosing
 from urllib.parse import quote
 
 from bridge.errors import ConnectorRejectedError, ConnectorUnavailableError, EnvelopeError
+from bridge.rawjson.fields import JsonObject, decode, table, text
 from connectors.matrix.crypto.backup_answer import entries
 from connectors.matrix.crypto.backup_ports import BackupEntry, BackupVersion
-from connectors.matrix.fields import JsonObject, decode, table, text
 from connectors.matrix.http import MatrixHttp, path
 
 NOT_FOUND = "M_NOT_FOUND"

@@ -12,10 +12,10 @@ from enum import StrEnum
 from typing import Self
 
 from bridge.model import DeviceTrust
+from bridge.rawjson.fields import JsonObject, table, text, texts
 from connectors.matrix.crypto import unpadded
 from connectors.matrix.crypto.signed_json import covered, is_signed, signed
 from connectors.matrix.crypto.signing_key import ALGORITHM, SEED_BYTES, SigningKey
-from connectors.matrix.fields import JsonObject, table, text, texts
 
 
 class Usage(StrEnum):

@@ -9,11 +9,11 @@ from pathlib import Path
 from bridge.errors import ConnectorError
 from bridge.model import Crypto, DeviceTrust, Event, EventKind
 from bridge.protocols import Decrypter, ImportedKeys, Opened, ToDevice
+from bridge.rawjson.fields import decode, table
 from connectors.matrix.crypto.key_files import export_keys, import_keys
 from connectors.matrix.crypto.opened import opened
 from connectors.matrix.crypto.session import CryptoSession
 from connectors.matrix.crypto.values import MegolmAnswer, MegolmRequest
-from connectors.matrix.fields import decode, table
 
 AT_ONCE = 64
 """Events mapped without giving others a turn."""

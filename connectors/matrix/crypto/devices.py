@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from bridge.model import DeviceTrust
+from bridge.rawjson.fields import JsonObject, decode, table, text
 from connectors.matrix.crypto import unpadded
 from connectors.matrix.crypto.cross_signing import OlmDevice, Published, Usage
 from connectors.matrix.crypto.store import Transaction
-from connectors.matrix.fields import JsonObject, decode, table, text
 
 KEY_BYTES = 32
 LONGEST_USER = 255

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from bridge.errors import ConnectorUnavailableError
+from bridge.rawjson.fields import JsonObject, decode, table
 from connectors.matrix.crypto.devices import Device
-from connectors.matrix.fields import JsonObject, decode, table
 from connectors.matrix.http import MatrixHttp, path
 
 OF_OTHERS_MS = 10_000

@@ -20,6 +20,8 @@ from cryptography.hazmat.primitives.ciphers.modes import CTR
 from cryptography.hazmat.primitives.hashes import SHA512
 from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 
+from bridge.rawjson.fields import decode as decoded
+from bridge.rawjson.scan import ScanError, Scanner
 from connectors.matrix.crypto.exported_keys import exported, read_exported
 from connectors.matrix.crypto.key_refusals import (
     ExportDamagedError,
@@ -31,8 +33,6 @@ from connectors.matrix.crypto.key_refusals import (
 )
 from connectors.matrix.crypto.recovery_key import RandomBytes
 from connectors.matrix.crypto.values import ExportedKey
-from connectors.matrix.fields import decode as decoded
-from connectors.matrix.scan import ScanError, Scanner
 
 HEADER = b"-----BEGIN MEGOLM SESSION DATA-----"
 TRAILER = b"-----END MEGOLM SESSION DATA-----"

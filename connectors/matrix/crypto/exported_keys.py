@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import vodozemac
 
+from bridge.rawjson.fields import JsonObject, table, text, texts
 from connectors.matrix.crypto import unpadded
 from connectors.matrix.crypto.guarded import GUARDED, OlmRefusedError
 from connectors.matrix.crypto.values import ExportedKey
-from connectors.matrix.fields import JsonObject, table, text, texts
 
 ALGORITHM = "m.megolm.v1.aes-sha2"
 PUBLIC_BYTES = 32

@@ -11,13 +11,13 @@ import contextlib
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
 from bridge.model import Provenance
 from bridge.protocols import Clock, ToDevice
+from bridge.rawjson.fields import JsonObject
 from connectors.matrix.crypto import inbound, olm_account
 from connectors.matrix.crypto.cross_signing import OlmDevice
 from connectors.matrix.crypto.megolm import MegolmSlice
@@ -31,9 +31,7 @@ from connectors.matrix.crypto.values import (
     MegolmAnswer,
     MegolmRequest,
     TakenReport,
-    WithheldCount,
 )
-from connectors.matrix.fields import JsonObject
 
 T = TypeVar("T")
 Opening: TypeAlias = tuple[CryptoStore, OlmDevice]
@@ -142,10 +140,6 @@ class Machine:
         """The server took the last upload. Without it the same keys are given again."""
         await self.run(olm_account.uploaded)
 
-    async def withheld(self) -> tuple[WithheldCount, ...]:
-        """How many sessions senders keep from us now, by code."""
-        return await self.run(_withheld)
-
     async def keys(self, *, after: int, limit: int, unbacked: bool) -> tuple[KeyRow, ...]:
         """Room keys with an id above ``after``, in order; none when there are no more."""
         return await self.run(
@@ -245,16 +239,6 @@ def _decrypted(
 def _taken(transaction: Transaction) -> int:
     (number,) = transaction.execute("SELECT taken FROM meta").fetchone()
     return int(number)
-
-
-def _withheld(transaction: Transaction) -> tuple[WithheldCount, ...]:
-    rows = transaction.execute(
-        "SELECT code, count(*), min(at) FROM withheld GROUP BY code ORDER BY code"
-    )
-    return tuple(
-        WithheldCount(code=code, count=count, since=datetime.fromtimestamp(since / 1000, tz=UTC))
-        for code, count, since in rows
-    )
 
 
 def _forget_backups(transaction: Transaction) -> None:

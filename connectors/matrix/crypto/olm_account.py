@@ -10,13 +10,13 @@ from typing import Protocol, cast
 
 import vodozemac
 
+from bridge.rawjson.fields import JsonObject
 from connectors.matrix.crypto.cross_signing import OlmDevice
 from connectors.matrix.crypto.guarded import GUARDED, OlmRefusedError
 from connectors.matrix.crypto.refusals import StoreDamagedError
 from connectors.matrix.crypto.signed_json import canonical
 from connectors.matrix.crypto.store import Transaction
 from connectors.matrix.crypto.values import KeyCounts
-from connectors.matrix.fields import JsonObject
 
 OLM = "m.olm.v1.curve25519-aes-sha2"
 MEGOLM = "m.megolm.v1.aes-sha2"

@@ -14,13 +14,13 @@ from enum import StrEnum
 
 import vodozemac
 
+from bridge.rawjson.fields import JsonObject, count, decode, table, text
 from connectors.matrix.crypto import unpadded
 from connectors.matrix.crypto.cross_signing import OlmDevice
 from connectors.matrix.crypto.guarded import GUARDED, OlmRefusedError, curve25519
 from connectors.matrix.crypto.olm_account import OLM, account, device, save
 from connectors.matrix.crypto.signed_json import canonical
 from connectors.matrix.crypto.store import Transaction
-from connectors.matrix.fields import JsonObject, count, decode, table, text
 
 MOST_SESSIONS = 20
 """Sessions kept that one device began, and as many that we began with it; the oldest go first."""

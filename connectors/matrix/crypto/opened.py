@@ -10,9 +10,9 @@ from dataclasses import replace
 
 from bridge.deadlines import sooner
 from bridge.model import Crypto, Event, RelationType
+from bridge.rawjson.fields import JsonObject, decode, salvage, table, text
 from connectors.matrix import timers
 from connectors.matrix.content import Reading, read
-from connectors.matrix.fields import JsonObject, decode, salvage, table, text
 from connectors.matrix.mapping import as_notice
 
 RELATION = "m.relates_to"

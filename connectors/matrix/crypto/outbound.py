@@ -19,6 +19,7 @@ import vodozemac
 
 from bridge.errors import ConnectorError, ConnectorRejectedError
 from bridge.model import DeviceTrust
+from bridge.rawjson.fields import JsonObject, table, text
 from connectors.matrix.crypto.devices import (
     Device,
     device_by_key,
@@ -37,7 +38,6 @@ from connectors.matrix.crypto.store import Transaction
 from connectors.matrix.crypto.strangers import is_tracked
 from connectors.matrix.crypto.tracking import Tracking
 from connectors.matrix.crypto.values import Wedged
-from connectors.matrix.fields import JsonObject, table, text
 from connectors.matrix.http import is_of_the_account
 
 log = structlog.get_logger(__name__)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from bridge.rawjson.fields import JsonObject
 from connectors.matrix.crypto.recovery_key import RecoveryKey
-from connectors.matrix.fields import JsonObject
 
 
 class IdentityServer(Protocol):

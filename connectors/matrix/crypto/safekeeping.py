@@ -14,6 +14,7 @@ from bridge.errors import (
     ConnectorUnavailableError,
     MunimentError,
 )
+from bridge.pauses import Pauses
 from bridge.protocols import Clock
 from connectors.matrix.crypto.backup import KeyBackup
 from connectors.matrix.crypto.backup_ports import BackupServer
@@ -21,7 +22,6 @@ from connectors.matrix.crypto.machine import Machine
 from connectors.matrix.crypto.ports import IdentityServer, RecoveryKeyKeeper
 from connectors.matrix.crypto.recovery_key import RandomBytes
 from connectors.matrix.crypto.vault import Vault
-from connectors.matrix.pauses import Pauses
 
 log = structlog.get_logger(__name__)
 

@@ -19,10 +19,10 @@ from cryptography.hazmat.primitives.ciphers.modes import CTR
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from bridge.rawjson.fields import JsonObject, table, text
 from connectors.matrix.crypto import unpadded
 from connectors.matrix.crypto.recovery_key import RandomBytes, RecoveryKey
 from connectors.matrix.crypto.refusals import SecretDamagedError, WrongRecoveryKeyError
-from connectors.matrix.fields import JsonObject, table, text
 
 ALGORITHM = "m.secret_storage.v1.aes-hmac-sha2"
 DEFAULT_KEY = "m.secret_storage.default_key"

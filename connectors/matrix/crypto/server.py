@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bridge.errors import ConnectorRejectedError, ConnectorUnavailableError, EnvelopeError
+from bridge.rawjson.fields import JsonObject, decode
 from connectors.matrix.crypto.refusals import AuthenticationAskedError
-from connectors.matrix.fields import JsonObject, decode
 from connectors.matrix.http import AuthenticationNeededError, MatrixHttp, path
 
 _NOT_FOUND = "M_NOT_FOUND"

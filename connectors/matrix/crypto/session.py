@@ -27,7 +27,9 @@ from bridge.errors import (
     ConnectorUnavailableError,
     MunimentError,
 )
+from bridge.pauses import Pauses
 from bridge.protocols import Clock
+from bridge.rawjson.fields import JsonObject
 from connectors.matrix.account import Account
 from connectors.matrix.crypto.backup_server import HomeserverBackups
 from connectors.matrix.crypto.identity import Identity
@@ -40,9 +42,7 @@ from connectors.matrix.crypto.settings import CryptoSettings
 from connectors.matrix.crypto.upkeep import Upkeep
 from connectors.matrix.crypto.values import KeyCounts
 from connectors.matrix.device_news import DeviceNews
-from connectors.matrix.fields import JsonObject
 from connectors.matrix.http import MatrixHttp
-from connectors.matrix.pauses import Pauses
 
 log = structlog.get_logger(__name__)
 

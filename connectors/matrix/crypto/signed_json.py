@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 
 from bridge.errors import CanonicalError
+from bridge.rawjson.fields import JsonObject, table, text
 from connectors.matrix.crypto.signing_key import SigningKey, is_signature
-from connectors.matrix.fields import JsonObject, table, text
 
 LARGEST = 2**53 - 1
 _NOT_SIGNED = frozenset({"signatures", "unsigned"})

@@ -10,6 +10,7 @@ import vodozemac
 
 from bridge.model import Provenance
 from bridge.protocols import ToDevice
+from bridge.rawjson.fields import JsonObject, decode, text
 from connectors.matrix.crypto import strangers
 from connectors.matrix.crypto.exported_keys import is_room_id
 from connectors.matrix.crypto.guarded import GUARDED, OlmRefusedError, curve25519
@@ -25,7 +26,6 @@ from connectors.matrix.crypto.olm_sessions import (
 from connectors.matrix.crypto.refusals import StoreRefusedError
 from connectors.matrix.crypto.store import StoreUnavailableError, Transaction, is_of_store
 from connectors.matrix.crypto.values import TakenReport, Wedged
-from connectors.matrix.fields import JsonObject, decode, text
 
 NO_OLM = "m.no_olm"
 CODES = frozenset({"m.unverified", "m.blacklisted", "m.unauthorised", "m.unavailable", NO_OLM})

@@ -14,6 +14,7 @@ import structlog
 
 from bridge.errors import ConnectorError, ConnectorRejectedError, EnvelopeError
 from bridge.model import DeviceTrust
+from bridge.pauses import Pauses
 from bridge.protocols import Clock
 from connectors.matrix.crypto.devices import (
     Device,
@@ -29,7 +30,6 @@ from connectors.matrix.crypto.directory import OF_OTHERS_MS, Directory
 from connectors.matrix.crypto.machine import Machine
 from connectors.matrix.crypto.store import Transaction
 from connectors.matrix.http import is_of_the_account
-from connectors.matrix.pauses import Pauses
 
 log = structlog.get_logger(__name__)
 

@@ -13,7 +13,9 @@ from functools import partial
 import structlog
 
 from bridge.errors import ConnectorError, ConnectorRejectedError
+from bridge.pauses import Pauses
 from bridge.protocols import Clock
+from bridge.rawjson.fields import JsonObject, count, table
 from connectors.matrix.crypto.devices import MOST_DEVICES, TOLD_MS
 from connectors.matrix.crypto.directory import CLAIMED, Directory, Parcel
 from connectors.matrix.crypto.machine import Machine
@@ -21,9 +23,7 @@ from connectors.matrix.crypto.outbound import Outbound
 from connectors.matrix.crypto.store import Transaction
 from connectors.matrix.crypto.tracking import Tracking
 from connectors.matrix.crypto.values import KeyCounts, Wedged
-from connectors.matrix.fields import JsonObject, count, table
 from connectors.matrix.http import MatrixHttp, is_of_the_account
-from connectors.matrix.pauses import Pauses
 
 log = structlog.get_logger(__name__)
 

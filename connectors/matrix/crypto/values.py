@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 
 import vodozemac
 
@@ -71,15 +70,6 @@ class MegolmAnswer:
     provenance: Provenance | None = None
     why: str = ""
     is_final: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WithheldCount:
-    """How many sessions senders keep from us, by the code they gave. ``since``: the oldest."""
-
-    code: str
-    count: int
-    since: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

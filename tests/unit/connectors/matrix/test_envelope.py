@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from bridge.canonical.json import Json
 from bridge.errors import EnvelopeError
+from bridge.rawjson.scan import Scanner
 from connectors.matrix import envelope
 from connectors.matrix.device_news import DeviceNews
 from connectors.matrix.envelope import (
@@ -23,7 +24,6 @@ from connectors.matrix.envelope import (
     split_state,
     split_sync,
 )
-from connectors.matrix.scan import Scanner
 from tests.unit.connectors.matrix.payloads import ROOM, message, scalars, texts, values, written
 
 GOOD = message("Good neighbours.")

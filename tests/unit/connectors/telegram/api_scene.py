@@ -13,9 +13,9 @@ import pytest
 from bridge.errors import ConnectorError
 from bridge.model import Attachment
 from bridge.protocols import Download
+from bridge.rawjson.fields import decode, table, tables
 from connectors.telegram.bot_api import BotApi, Endpoint
 from connectors.telegram.envelope import split_updates
-from connectors.telegram.fields import decode, table, tables
 from connectors.telegram.files import open_file
 from connectors.telegram.media import attachments
 from tests.servers.bot_api import Bot, Chat, HandClock, Person, Upload, bot_api

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from bridge.canonical.json import Json
 from bridge.errors import EnvelopeError
+from bridge.rawjson.scan import ScanError, elements, members
 from connectors.telegram import envelope
 from connectors.telegram.envelope import (
     RawUpdate,
@@ -19,7 +20,6 @@ from connectors.telegram.envelope import (
     split_webhook,
     update_id_of,
 )
-from connectors.telegram.pieces import PiecesError, elements, members
 from tests.unit.connectors.matrix.payloads import texts, values, written
 from tests.unit.connectors.telegram.payloads import UPDATE_ID, message
 
@@ -168,14 +168,14 @@ def test_parts_are_kept_up_to_where_they_cannot_be_told_apart() -> None:
     """What stands before a fault is given."""
     found = members(b'{"a": 1 ,"b":[2')
     assert next(found) == ("a", b"1")
-    with pytest.raises(PiecesError):
+    with pytest.raises(ScanError):
         next(found)
     assert list(elements(b" [ 1 , , \n{} ] ")) == [b"1", b"{}"]
 
 
 def test_a_great_many_quotes_take_no_great_time() -> None:
     """A text that never ends is looked at once."""
-    with pytest.raises(PiecesError):
+    with pytest.raises(ScanError):
         list(elements(b'["' + b'\\"' * 100_000))
-    with pytest.raises(PiecesError):
+    with pytest.raises(ScanError):
         list(elements(b"[" * 200_000))

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from bridge.errors import ConfigError, ConnectorRejectedError
+from bridge.rawjson.fields import JsonObject, table, text
 from connectors.matrix.crypto.recovery_key import RecoveryKey
 from connectors.matrix.crypto.refusals import AuthenticationAskedError
 from connectors.matrix.crypto.unpadded import encode
-from connectors.matrix.fields import JsonObject, table, text
 from tests.unit.connectors.matrix.crypto.olm import verifies
 
 USER: Final = "@recorder:dept.example"

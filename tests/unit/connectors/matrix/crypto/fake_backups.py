@@ -6,9 +6,9 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field, replace
 
 from bridge.errors import ConnectorRejectedError
+from bridge.rawjson.fields import JsonObject, table, text
 from connectors.matrix.crypto.backup_ports import BackupEntry, BackupVersion
 from connectors.matrix.crypto.secret_storage import SecretName
-from connectors.matrix.fields import JsonObject, table, text
 from tests.unit.connectors.matrix.crypto.account_server import FakeAccountServer
 
 

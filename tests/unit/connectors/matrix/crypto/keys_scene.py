@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from bridge.model import DeviceTrust
+from bridge.rawjson.fields import table
 from connectors.matrix.crypto.cross_signing import CrossSigning
 from connectors.matrix.crypto.devices import trust_of
 from connectors.matrix.crypto.machine import Machine
@@ -16,7 +17,6 @@ from connectors.matrix.crypto.outbound import Outbound
 from connectors.matrix.crypto.signed_json import signed
 from connectors.matrix.crypto.signing_key import SigningKey
 from connectors.matrix.crypto.upkeep import Upkeep
-from connectors.matrix.fields import table
 from connectors.matrix.http import Endpoint, MatrixHttp
 from tests.fakes.clock import FakeClock
 from tests.unit.connectors.matrix.crypto.account_server import USER, Randomness

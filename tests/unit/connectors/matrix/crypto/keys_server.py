@@ -12,7 +12,7 @@ from typing import Self
 
 from aiohttp import web
 
-from connectors.matrix.fields import JsonObject, decode, table, text, texts
+from bridge.rawjson.fields import JsonObject, decode, table, text, texts
 from tests.fakes.homeserver.answers import Fault, Reply, Seen, give
 from tests.fakes.homeserver.rooms import RefusedError
 from tests.unit.connectors.matrix.crypto.olm import verifies

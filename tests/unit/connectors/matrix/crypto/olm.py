@@ -6,8 +6,8 @@ import json
 
 import vodozemac
 
+from bridge.rawjson.fields import JsonObject
 from connectors.matrix.crypto.cross_signing import OlmDevice
-from connectors.matrix.fields import JsonObject
 
 
 def plain_canonical(document: JsonObject) -> bytes:

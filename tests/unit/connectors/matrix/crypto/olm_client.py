@@ -8,8 +8,8 @@ from typing import Protocol, cast
 
 import vodozemac
 
+from bridge.rawjson.fields import JsonObject, table, text
 from connectors.matrix.crypto.cross_signing import OlmDevice
-from connectors.matrix.fields import JsonObject, table, text
 from tests.unit.connectors.matrix.crypto.olm import plain_canonical
 
 OLM = "m.olm.v1.curve25519-aes-sha2"

@@ -11,13 +11,13 @@ import vodozemac
 
 from bridge.model import DeviceTrust
 from bridge.protocols import ToDevice
+from bridge.rawjson.fields import JsonObject, table, text
 from connectors.matrix.crypto import unpadded
 from connectors.matrix.crypto.cross_signing import OlmDevice
 from connectors.matrix.crypto.devices import Device, UserKeys, adopt
 from connectors.matrix.crypto.machine import Machine
 from connectors.matrix.crypto.store import Transaction
 from connectors.matrix.crypto.values import KeyCounts, MegolmRequest
-from connectors.matrix.fields import JsonObject, table, text
 from tests.fakes.clock import FakeClock
 
 OWN = "@recorder:example.org"

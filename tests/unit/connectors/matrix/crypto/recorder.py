@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from bridge.rawjson.fields import table
 from connectors.matrix.crypto.cross_signing import CrossSigning, OlmDevice
 from connectors.matrix.crypto.identity import Identity
 from connectors.matrix.crypto.recovery_key import RandomBytes, RecoveryKey
@@ -16,7 +17,6 @@ from connectors.matrix.crypto.secret_storage import (
     description_type,
 )
 from connectors.matrix.crypto.signing_key import SigningKey
-from connectors.matrix.fields import table
 from tests.unit.connectors.matrix.crypto.account_server import (
     USAGES,
     USER,

@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives.ciphers.modes import CTR
 
 from bridge.errors import ConnectorRejectedError, ConnectorUnavailableError
 from bridge.protocols import Download
+from bridge.rawjson.fields import JsonObject
 from connectors.matrix.crypto.attachments import AttachmentRefusedError, decrypting, secret_of
 from connectors.matrix.crypto.unpadded import decode, encode
-from connectors.matrix.fields import JsonObject
 
 ONES = "__________________________________________8"
 LETTERS = b"alphanumerically" * 4

@@ -13,6 +13,7 @@ import pytest_asyncio
 
 from bridge.errors import ConnectorUnavailableError
 from bridge.model import Provenance
+from bridge.rawjson.fields import JsonObject, table, text
 from connectors.matrix.crypto.backup import PORTION, KeyBackup, Restored
 from connectors.matrix.crypto.backup_key import ALGORITHM, BackupKey
 from connectors.matrix.crypto.cross_signing import seed_text
@@ -23,7 +24,6 @@ from connectors.matrix.crypto.refusals import SecretDamagedError
 from connectors.matrix.crypto.secret_storage import SecretName
 from connectors.matrix.crypto.signing_key import SigningKey
 from connectors.matrix.crypto.vault import Vault
-from connectors.matrix.fields import JsonObject, table, text
 from tests.fakes.clock import FakeClock
 from tests.unit.connectors.matrix.crypto.account_server import (
     USER,

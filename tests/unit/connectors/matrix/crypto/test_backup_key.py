@@ -14,11 +14,11 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.padding import PKCS7
 
+from bridge.rawjson.fields import JsonObject, table, text
 from connectors.matrix.crypto.backup_key import BackupKey
 from connectors.matrix.crypto.exported_keys import session_data
 from connectors.matrix.crypto.unpadded import decode, encode
 from connectors.matrix.crypto.values import ExportedKey, KeyRow
-from connectors.matrix.fields import JsonObject, table, text
 from tests.unit.connectors.matrix.crypto.account_server import Randomness
 from tests.unit.connectors.matrix.crypto.sessions import FORWARDER, ROOM, Sender
 

@@ -12,9 +12,9 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from bridge.errors import ConnectorError, ConnectorRejectedError, ConnectorUnavailableError
+from bridge.rawjson.fields import JsonObject
 from connectors.matrix.crypto.backup_ports import BackupEntry, BackupVersion
 from connectors.matrix.crypto.backup_server import HomeserverBackups
-from connectors.matrix.fields import JsonObject
 from connectors.matrix.http import Endpoint, MatrixHttp
 
 ROOM = "!a/b%2f..:dept.example"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bridge.model import DeviceTrust
+from bridge.rawjson.fields import JsonObject, table, text
 from connectors.matrix.crypto.cross_signing import (
     CrossSigning,
     Published,
@@ -14,7 +15,6 @@ from connectors.matrix.crypto.cross_signing import (
     seed_text,
 )
 from connectors.matrix.crypto.signing_key import SigningKey
-from connectors.matrix.fields import JsonObject, table, text
 from tests.unit.connectors.matrix.crypto.account_server import USER, Randomness
 from tests.unit.connectors.matrix.crypto.olm import OlmAccount, verifies
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bridge.model import DeviceTrust
+from bridge.rawjson.fields import JsonObject, table
 from connectors.matrix.crypto.cross_signing import CrossSigning, OlmDevice
 from connectors.matrix.crypto.devices import (
     Change,
@@ -26,7 +27,6 @@ from connectors.matrix.crypto.devices import (
 )
 from connectors.matrix.crypto.signed_json import signed
 from connectors.matrix.crypto.store import CryptoStore, Transaction
-from connectors.matrix.fields import JsonObject, table
 from tests.unit.connectors.matrix.crypto.account_server import USER, Randomness
 from tests.unit.connectors.matrix.crypto.keys_scene import ALICE, BOB, DEVICE, identity
 from tests.unit.connectors.matrix.crypto.olm_client import OlmClient

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from bridge.rawjson.fields import JsonObject
 from connectors.matrix.crypto.exported_keys import (
     exported,
     is_session_id,
@@ -14,7 +15,6 @@ from connectors.matrix.crypto.exported_keys import (
     session_data,
 )
 from connectors.matrix.crypto.unpadded import encode
-from connectors.matrix.fields import JsonObject
 from tests.unit.connectors.matrix.crypto.sessions import FORWARDER, ROOM, Sender
 
 SENDER = Sender()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bridge.model import DeviceTrust
+from bridge.rawjson.fields import JsonObject, table
 from connectors.matrix.crypto.recovery_key import RecoveryKey
 from connectors.matrix.crypto.refusals import (
     AuthenticationAskedError,
@@ -23,7 +24,6 @@ from connectors.matrix.crypto.secret_storage import (
     SecretName,
     description_type,
 )
-from connectors.matrix.fields import JsonObject, table
 from tests.unit.connectors.matrix.crypto.account_server import (
     USAGES,
     USER,

@@ -2,9 +2,9 @@ import shutil
 from datetime import timedelta
 from pathlib import Path
 
+from bridge.rawjson.fields import table
 from connectors.matrix.crypto.cross_signing import Published
 from connectors.matrix.crypto.values import KeyCounts
-from connectors.matrix.fields import table
 from tests.fakes.clock import FakeClock
 from tests.unit.connectors.matrix.crypto.olm import verifies
 from tests.unit.connectors.matrix.crypto.peer import (

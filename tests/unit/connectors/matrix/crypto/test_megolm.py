@@ -7,11 +7,11 @@ import pytest
 import vodozemac
 
 from bridge.model import DeviceTrust, Provenance
+from bridge.rawjson.fields import JsonObject
 from connectors.matrix.crypto import inbound, megolm, unpadded
 from connectors.matrix.crypto.devices import UserKeys, adopt
 from connectors.matrix.crypto.store import Transaction
 from connectors.matrix.crypto.values import ExportedKey
-from connectors.matrix.fields import JsonObject
 from tests.fakes.clock import FakeClock
 from tests.unit.connectors.matrix.crypto.peer import (
     ROOM,

@@ -12,12 +12,12 @@ from structlog.testing import capture_logs
 
 from bridge.errors import ConnectorRejectedError, ConnectorUnavailableError
 from bridge.model import DeviceTrust, Provenance
+from bridge.rawjson.fields import JsonObject, table
 from connectors.matrix.crypto.cross_signing import OlmDevice
 from connectors.matrix.crypto.olm_sessions import begin
 from connectors.matrix.crypto.outbound import PARCEL, Encrypted, Revival
 from connectors.matrix.crypto.store import Transaction
 from connectors.matrix.crypto.values import MegolmRequest, Wedged
-from connectors.matrix.fields import JsonObject, table
 from tests.fakes.homeserver.answers import Reply
 from tests.unit.connectors.matrix.crypto.account_server import USER
 from tests.unit.connectors.matrix.crypto.keys_scene import (

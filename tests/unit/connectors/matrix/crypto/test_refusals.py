@@ -1,29 +1,39 @@
-"""Every refusal of an identity is named, drawn and has a remedy."""
+"""Every refusal of an identity, of keys and of a backup is named, drawn and has a remedy."""
 
 from __future__ import annotations
 
 import inspect
 import re
+from types import ModuleType
 
 import pytest
 
 from bridge.errors import ConnectorRejectedError, MunimentError
-from connectors.matrix.crypto import refusals
+from connectors.matrix.crypto import key_refusals, refusals
 
-CLASSES = [
-    each
-    for each in vars(refusals).values()
-    if inspect.isclass(each) and each.__module__ == refusals.__name__
-]
+MODULES = (refusals, key_refusals)
 
 
-def test_the_drawing_is_the_tree() -> None:
-    """Every class stands in the module's docstring, and nothing else of its own does."""
-    drawn = set(re.findall(r"(?:└──|├──) (\w+Error)", refusals.__doc__ or ""))
-    assert drawn == {each.__name__ for each in CLASSES}
+def _own(module: ModuleType) -> list[type[MunimentError]]:
+    return [
+        each
+        for each in vars(module).values()
+        if inspect.isclass(each)
+        and issubclass(each, MunimentError)
+        and each.__module__ == module.__name__
+    ]
 
 
-@pytest.mark.parametrize("error", CLASSES, ids=lambda error: error.__name__)
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__.rpartition(".")[2])
+def test_the_drawing_is_the_tree(module: ModuleType) -> None:
+    """Every class stands in its module's docstring, and nothing else of its own does."""
+    drawn = set(re.findall(r"(?:└──|├──) (\w+Error)", module.__doc__ or ""))
+    assert drawn == {each.__name__ for each in _own(module)}
+
+
+@pytest.mark.parametrize(
+    "error", [each for module in MODULES for each in _own(module)], ids=lambda each: each.__name__
+)
 def test_each_says_what_to_do(error: type[MunimentError]) -> None:
     """Each has a remedy of its own, and waiting does not mend it."""
     assert error.hint.endswith(".")

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridge.rawjson.fields import JsonObject, table, text
 from connectors.matrix.crypto import unpadded
 from connectors.matrix.crypto.recovery_key import RecoveryKey
 from connectors.matrix.crypto.refusals import SecretDamagedError, WrongRecoveryKeyError
@@ -18,7 +19,6 @@ from connectors.matrix.crypto.secret_storage import (
     description_type,
     key_ids,
 )
-from connectors.matrix.fields import JsonObject, table, text
 from tests.unit.connectors.matrix.crypto.account_server import Randomness
 
 # Published in the tests of two other implementations, in Rust and in Python.

@@ -8,10 +8,10 @@ import pytest
 
 from bridge.canonical import dumps
 from bridge.errors import CanonicalError
+from bridge.rawjson.fields import JsonObject
 from connectors.matrix.crypto import unpadded
 from connectors.matrix.crypto.signed_json import canonical, is_signed, signed
 from connectors.matrix.crypto.signing_key import SigningKey
-from connectors.matrix.fields import JsonObject
 
 SEED = unpadded.decode("YJDBA9Xnr2sVqXD9Vj7XVUnmFZcZrlw8Md7kMW+3XA1") or b""
 KEY = SigningKey(seed=SEED)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from bridge.rawjson.fields import JsonObject
 from connectors.matrix.crypto import megolm, strangers
 from connectors.matrix.crypto.store import Transaction
-from connectors.matrix.fields import JsonObject
 from tests.fakes.clock import FakeClock
 from tests.unit.connectors.matrix.crypto.peer import MEGOLM, ROOM, Peer, opened, said
 from tests.unit.connectors.matrix.crypto.world import World

@@ -11,9 +11,9 @@ from structlog.testing import capture_logs
 
 from bridge.model import DeviceTrust
 from bridge.protocols import ToDevice
+from bridge.rawjson.fields import JsonObject, text
 from connectors.matrix.crypto.cross_signing import OlmDevice
 from connectors.matrix.crypto.values import KeyCounts, Wedged
-from connectors.matrix.fields import JsonObject, text
 from tests.fakes.clock import START
 from tests.fakes.homeserver.answers import Reply
 from tests.unit.connectors.matrix.crypto.account_server import USER

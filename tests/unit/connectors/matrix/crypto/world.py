@@ -28,6 +28,11 @@ class World:
         self.sent += len(messages)
         return report
 
+    async def withheld(self) -> list[tuple[str, int]]:
+        """How many sessions are kept from us, by the code that was given."""
+        found = "SELECT code, count(*) FROM withheld GROUP BY code ORDER BY code"
+        return await self.machine.run(lambda transaction: transaction.execute(found).fetchall())
+
     async def share(self, peer: Peer, *, room_id: str = ROOM) -> TakenReport:
         """The peer gives us its key as it is now."""
         return await self.take(peer.room_key(self.machine.device, room_id=room_id))

@@ -171,3 +171,26 @@ class Scanner:
             elif byte != closers.pop():
                 raise ScanError("its brackets do not match")
             at += 1
+
+
+def members(data: bytes) -> Iterator[tuple[str, bytes]]:
+    """Each key of the object with the exact bytes of its value, in order.
+
+    Raises:
+        ScanError: it is no object, or its members cannot be told apart from here on.
+    """
+    scanner = Scanner(data)
+    for key in scanner.members():
+        yield key, scanner.value()
+    scanner.finish()
+
+
+def elements(data: bytes) -> Iterator[bytes]:
+    """The exact bytes of each element of the array, in order.
+
+    Raises:
+        ScanError: it is no array, or its elements cannot be told apart from here on.
+    """
+    scanner = Scanner(data)
+    yield from scanner.elements()
+    scanner.finish()

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from connectors.matrix.scan import ScanError, Scanner, text_of
+from bridge.rawjson.scan import ScanError, Scanner, text_of
 
 JsonObject: TypeAlias = dict[str, object]
 
@@ -88,9 +88,32 @@ def tables(fields: JsonObject, key: str) -> tuple[JsonObject, ...]:
     return tuple(element for element in value if isinstance(element, dict))
 
 
+def wholes(fields: JsonObject, key: str) -> tuple[int, ...]:
+    """The whole numbers in the array under ``key``; other elements are left out."""
+    value = fields.get(key)
+    if not isinstance(value, list):
+        return ()
+    return tuple(number for each in value if (number := _whole(each)) is not None)
+
+
+def whole(fields: JsonObject, key: str) -> int | None:
+    """The whole number of at most 64 bits under ``key``, or None."""
+    return _whole(fields.get(key))
+
+
 def count(fields: JsonObject, key: str) -> int | None:
     """The whole number under ``key`` that canonical JSON can carry, if there is one."""
+    value = whole(fields, key)
+    return None if value is None or not 0 <= value < 2**53 else value
+
+
+def says(fields: JsonObject, key: str) -> bool:
+    """Whether there is something under ``key``."""
     value = fields.get(key)
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**53:
+    return value is not None and value is not False
+
+
+def _whole(value: object) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, int) or not -(2**63) <= value < 2**63:
         return None
     return value
