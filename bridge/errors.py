@@ -19,6 +19,13 @@
     │   ├── ObjectStoreRejectedError    credentials, bucket or lock mode are wrong
     │   ├── ObjectConflictError         another object has this key
     │   └── RetentionNotKeptError       the store accepted a retention and did not keep it
+    ├── LogError
+    │   ├── LogUnavailableError         log.db cannot be written now
+    │   ├── LogSchemaError              log.db belongs to another version
+    │   └── LogForkError                signing would make a second history of the log
+    ├── AnchorError
+    │   ├── AnchorUnavailableError      a witness or time-stamping authority does not answer
+    │   └── AnchorRejectedError         it refuses, or its answer proves nothing
     ├── PolicyError                     a policy file that cannot be put in force
     └── CanonicalError                  a value that JSON cannot carry
 
@@ -154,6 +161,50 @@ class RetentionNotKeptError(ObjectStoreError):
 
     retryable = True
     hint = 'Use a bucket with Object Lock, or set [store] lock_mode = "none" knowingly.'
+
+
+class LogError(MunimentError):
+    """Anything the log could not do. Nothing of what is recorded is lost by it."""
+
+
+class LogUnavailableError(LogError):
+    """Nothing was written: the disk is full or ``log.db`` is locked."""
+
+    retryable = True
+    hint = "Free disk space; records are stored meanwhile, and the log follows."
+
+
+class LogSchemaError(LogError):
+    """``log.db`` was written by a version this one does not know."""
+
+    hint = "Run the version that wrote it."
+
+
+class LogForkError(LogError):
+    """The log's published history and ours differ: what is signed now would contradict it."""
+
+    hint = (
+        "Find out who else writes this log, or what was restored; records are stored meanwhile."
+        " Run `muniment verify`, and see docs/operations.md, The log."
+    )
+
+
+class AnchorError(MunimentError):
+    """Anything a witness or a time-stamping authority did to us. Nothing waits for them."""
+
+
+class AnchorUnavailableError(AnchorError):
+    """No answer, or one that settles nothing."""
+
+    retryable = True
+    hint = "The recorder tries again by itself; check the network and the address."
+
+
+class AnchorRejectedError(AnchorError):
+    """It refuses, or what it answered does not prove what it should."""
+
+    retryable = True
+    hint = "Check [witness] and [timestamp]: the address, and the keys that belong to it."
 
 
 class PolicyError(MunimentError):

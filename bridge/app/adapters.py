@@ -21,7 +21,7 @@ from config.settings import Settings, load
 from storage.journal import SqliteJournal
 from storage.objects import LocalObjectStore
 from storage.office import SqliteOffice
-from storage.signer import origin, parse_signing_key
+from bridge.notekeys import origin, parse_signing_key
 from storage.spool import FileSpool
 
 FILE_WORKERS = 4

@@ -12,7 +12,7 @@ from bridge.model import Group
 from bridge.protocols import GroupStep, StepKind
 from config.scaffold import check_names, scaffold
 from config.settings import Settings
-from storage.signer import generate, origin
+from bridge.notekeys import generate, origin
 
 
 def new_folder(

@@ -8,6 +8,7 @@ from bridge.protocols.classifier import Classifier
 from bridge.protocols.clock import Clock
 from bridge.protocols.connector import Announcement, Connector, Download, PastEvent
 from bridge.protocols.decrypter import Decrypter, ImportedKeys, KeyFiles, Opened, ToDevice
+from bridge.protocols.evidence import Evidence, KeptUntil, StoredVersion
 from bridge.protocols.journal import Journal
 from bridge.protocols.journal_values import (
     Appended,
@@ -29,6 +30,14 @@ from bridge.protocols.journal_values import (
     Unopened,
     UnopenedGroup,
 )
+from bridge.protocols.log import (
+    Anchor,
+    CheckpointPlace,
+    CheckpointStore,
+    Head,
+    RecordLog,
+    Signer,
+)
 from bridge.protocols.office import (
     GroupStep,
     KeyTransfer,
@@ -40,8 +49,11 @@ from bridge.protocols.office import (
 from bridge.protocols.store import ObjectBody, ObjectStore, Spool, SpoolWriter
 
 __all__ = [
+    "Anchor",
     "Announcement",
     "Appended",
+    "CheckpointPlace",
+    "CheckpointStore",
     "Classifier",
     "Clock",
     "Connector",
@@ -52,10 +64,13 @@ __all__ = [
     "DownloadState",
     "EarlierStream",
     "Entry",
+    "Evidence",
     "GroupStep",
+    "Head",
     "ImportedKeys",
     "Journal",
     "KeptObject",
+    "KeptUntil",
     "KeyFiles",
     "KeyTransfer",
     "ManifestPlace",
@@ -67,14 +82,17 @@ __all__ = [
     "PastEvent",
     "Placement",
     "PlacementKind",
+    "RecordLog",
     "Request",
     "RequestKind",
     "Saying",
     "Sealing",
+    "Signer",
     "Spool",
     "SpoolWriter",
     "StepKind",
     "StoredProof",
+    "StoredVersion",
     "Tally",
     "TallyGroup",
     "ToDevice",

@@ -1,19 +1,5 @@
-"""The keys that sign checkpoints, in the one-line format of Go's ``note`` package."""
+"""Who signs checkpoints."""
 
-from storage.signer.note import (
-    NoteSigner,
-    NoteVerifier,
-    generate,
-    origin,
-    parse_signing_key,
-    parse_verifier,
-)
+from storage.signer.ed25519 import Ed25519Signer
 
-__all__ = [
-    "NoteSigner",
-    "NoteVerifier",
-    "generate",
-    "origin",
-    "parse_signing_key",
-    "parse_verifier",
-]
+__all__ = ["Ed25519Signer"]

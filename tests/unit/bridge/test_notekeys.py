@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from bridge.errors import ConfigError
-from storage.signer import (
+from bridge.notekeys import (
     NoteVerifier,
     generate,
     origin,
