@@ -19,6 +19,7 @@
     │   ├── ObjectStoreRejectedError    credentials, bucket or lock mode are wrong
     │   ├── ObjectConflictError         another object has this key
     │   └── RetentionNotKeptError       the store accepted a retention and did not keep it
+    ├── CatalogError                    the catalog cannot be used; it can always be rebuilt
     ├── LogError
     │   ├── LogUnavailableError         log.db cannot be written now
     │   ├── LogSchemaError              log.db belongs to another version
@@ -161,6 +162,13 @@ class RetentionNotKeptError(ObjectStoreError):
 
     retryable = True
     hint = 'Use a bucket with Object Lock, or set [store] lock_mode = "none" knowingly.'
+
+
+class CatalogError(MunimentError):
+    """The catalog cannot be read or written. Nothing is lost: it is derived from the store."""
+
+    retryable = True
+    hint = "Run `muniment catalog rebuild`; free disk space if it says so."
 
 
 class LogError(MunimentError):

@@ -1,0 +1,220 @@
+"""The index by which people find records: derived from the store, rebuilt from it, no evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from bridge.model import EventKind, Outcome, RelationType
+from bridge.query import Query
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedReason:
+    """Why, as the manifest says it. The span is in ``body``, and only of what is kept."""
+
+    code: str
+    rule: str
+    start: int = 0
+    end: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedMedium:
+    """An attachment as its record names it. Without ``sha256`` it had not come when sealed."""
+
+    i: int
+    object: str | None = None
+    sha256: str | None = None
+    size: int | None = None
+    declared_type: str | None = None
+    sniffed_type: str | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedRelation:
+    """What an event refers to; ``n`` where that stands in the same stream."""
+
+    type: RelationType
+    upstream_id: str
+    n: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """An event as the catalog lists it.
+
+    ``key`` and what follows it stand only for what is kept, since only that is in the store.
+    ``damaged``: the object does not have the digest that the manifest names, or is missing; then
+    only what the manifest says is here. ``part`` orders manifest rows: the newest holds.
+    """
+
+    gid: str
+    group_id: str
+    group_name: str | None
+    stream: str
+    n: int
+    leaf: int
+    part: int
+    day: str
+    outcome: Outcome
+    reasons: tuple[ListedReason, ...]
+    score: float
+    policy: str
+    model: str
+    context: tuple[int, ...] = ()
+    sent_at: datetime | None = None
+    key: str | None = None
+    sha256: str | None = None
+    damaged: bool = False
+    platform: str = ""
+    observed_at: datetime | None = None
+    kind: EventKind | None = None
+    upstream_id: str | None = None
+    revision: str | None = None
+    sender_id: str | None = None
+    sender_name: str | None = None
+    body: str | None = field(default=None, repr=False)
+    relates_to: ListedRelation | None = None
+    media: tuple[ListedMedium, ...] = ()
+    method: str | None = None
+    timer_seconds: float | None = None
+    roster: int | None = None
+
+    @property
+    def at(self) -> datetime | None:
+        """When it was said, as far as anybody knows."""
+        return self.sent_at or self.observed_at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedAct:
+    """An act as the store has it. ``subject`` is the gid or stream it is about, where it says."""
+
+    key: str
+    kind: str
+    at: datetime
+    by: str
+    subject: str | None
+    document: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """What is looked for. Every condition that is given must hold; none means everything.
+
+    Times are ``since`` <= said < ``until``. ``before`` is where the last page ended.
+    """
+
+    words: Query | None = None
+    gids: tuple[str, ...] = ()
+    persons: tuple[str, ...] = ()
+    since: datetime | None = None
+    until: datetime | None = None
+    kinds: tuple[EventKind, ...] = ()
+    outcomes: tuple[Outcome, ...] = ()
+    codes: tuple[str, ...] = ()
+    media_types: tuple[str, ...] = ()
+    sha256: str | None = None
+    before: int | None = None
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A page of what was found, newest first. ``total`` counts up to ``COUNTED``.
+
+    ``following`` goes into the next search as ``before``; None: this is the last page.
+    """
+
+    listings: tuple[Listing, ...]
+    total: int
+    following: int | None = None
+
+
+COUNTED = 1000
+"""What is found is counted up to here; one more means "more than"."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedGroup:
+    """A group as the catalog knows it, and what it holds of it."""
+
+    gid: str
+    platform: str
+    group_id: str
+    name: str | None
+    captured: int
+    review: int
+    discarded: int
+    first_day: str
+    last_day: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayCount:
+    """How many events of one day had which outcome, in one group."""
+
+    gid: str
+    day: str
+    captured: int
+    review: int
+    discarded: int
+
+
+class Catalog(Protocol):
+    """Reading. Raises only :class:`bridge.errors.CatalogError`. May lag behind the store."""
+
+    async def search(self, search: Search) -> Found:
+        """What fits, newest first."""
+
+    async def day(self, gid: str, day: str) -> tuple[Listing, ...]:
+        """A group's day, ``YYYY-MM-DD`` of its keys, in the order in which things were said."""
+
+    async def by_stem(self, stem: str) -> Listing | None:
+        """The event whose record has this stem."""
+
+    async def numbered(self, stream: str, numbers: Sequence[int]) -> tuple[Listing, ...]:
+        """Events of a stream by their numbers, in order; unknown numbers are left out."""
+
+    async def about(self, stream: str, upstream_id: str) -> tuple[Listing, ...]:
+        """All that happened to a message: itself, its versions, and what refers to it."""
+
+    async def around(self, listing: Listing, *, before: int, after: int) -> tuple[Listing, ...]:
+        """What stands around an event in its group, itself among it, in order."""
+
+    async def groups(self) -> tuple[ListedGroup, ...]:
+        """Every group of which anything is listed, by name."""
+
+    async def days(self, gid: str | None = None) -> tuple[DayCount, ...]:
+        """Counts by group and day, in order of days."""
+
+    async def persons(self, begins: str, *, limit: int) -> tuple[tuple[str, str], ...]:
+        """Ids and latest display names of senders, of whom either begins so."""
+
+    async def acts(self, *, kind: str | None = None, limit: int) -> tuple[ListedAct, ...]:
+        """Acts, newest first."""
+
+    async def aclose(self) -> None:
+        """Close the file."""
+
+
+class CatalogWriter(Protocol):
+    """Writing. One writer. Raises only :class:`bridge.errors.CatalogError`."""
+
+    async def has_taken(self, keys: Sequence[str]) -> frozenset[str]:
+        """Which of these manifest parts and acts are listed already."""
+
+    async def take(
+        self, key: str, *, listings: Sequence[Listing] = (), act: ListedAct | None = None
+    ) -> None:
+        """List what one manifest part or act says, in one transaction. Repeating it is safe.
+
+        Of two rows for one event the one of the higher part holds, in whatever order they come.
+        """
+
+    async def aclose(self) -> None:
+        """Finish what was begun and close the file."""
