@@ -1,0 +1,138 @@
+"""Accounts, sessions and the trail, as whoever runs the console relies on them."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from bridge.protocols.people import Account, Role, Session, TrailEntry
+from storage.office.people import SqlitePeople
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+async def people(tmp_path: Path) -> AsyncIterator[SqlitePeople]:
+    """An office that nobody uses yet."""
+    opened = await SqlitePeople.open(tmp_path / "office.db")
+    yield opened
+    await opened.aclose()
+
+
+def session(*, seen_at: datetime = NOON, digest: bytes = b"d" * 32) -> Session:
+    """A session of a reader of one group."""
+    return Session(
+        digest=digest,
+        name="jo",
+        roles=frozenset({Role.READER}),
+        groups=frozenset({"0" * 16}),
+        csrf="token",
+        began_at=NOON,
+        seen_at=seen_at,
+        proved_at=NOON,
+    )
+
+
+async def test_an_account_is_made_once_under_its_name(people: SqlitePeople) -> None:
+    """A second one of that name changes nothing."""
+    account = Account(
+        name="jo", roles=frozenset({Role.OWNER, Role.AUDITOR}), groups=frozenset({"ab"})
+    )
+    assert await people.create_account(account, at=NOON)
+    assert not await people.create_account(
+        Account(name="jo", roles=frozenset({Role.READER})), at=NOON
+    )
+    assert await people.account("jo") == account
+    assert await people.account("Jo") is None
+    assert await people.accounts() == (account,)
+
+
+async def test_a_session_is_there_until_it_is_ended(people: SqlitePeople) -> None:
+    """It reads back as it began, and moves on when it is used."""
+    await people.begin_session(session())
+    assert await people.session(b"d" * 32) == session()
+    later = NOON + timedelta(minutes=1)
+    await people.touch_session(b"d" * 32, seen_at=later)
+    found = await people.session(b"d" * 32)
+    assert found is not None
+    assert (found.seen_at, found.proved_at) == (later, NOON)
+    await people.touch_session(b"d" * 32, seen_at=later, proved_at=later)
+    found = await people.session(b"d" * 32)
+    assert found is not None
+    assert found.proved_at == later
+    await people.end_session(b"d" * 32)
+    assert await people.session(b"d" * 32) is None
+
+
+async def test_sessions_that_nobody_used_are_swept(people: SqlitePeople) -> None:
+    """Those used since stay."""
+    await people.begin_session(session())
+    await people.begin_session(session(digest=b"e" * 32, seen_at=NOON + timedelta(hours=1)))
+    assert await people.end_sessions(seen_before=NOON + timedelta(minutes=30)) == 1
+    assert await people.session(b"d" * 32) is None
+    assert await people.session(b"e" * 32) is not None
+
+
+async def test_the_trail_reads_back_newest_first(people: SqlitePeople) -> None:
+    """In pages, and for one person alone."""
+    for i in range(5):
+        entry = TrailEntry(
+            at=NOON + timedelta(seconds=i), who="jo" if i % 2 else "al", what="search"
+        )
+        assert await people.record(entry) == i + 1
+    page = await people.trail(limit=2)
+    assert [each.number for each in page] == [5, 4]
+    assert [each.number for each in await people.trail(before=4, limit=9)] == [3, 2, 1]
+    assert [each.number for each in await people.trail(limit=9, who="jo")] == [4, 2]
+
+
+async def test_a_line_that_was_changed_or_taken_out_breaks_the_chain(
+    people: SqlitePeople, tmp_path: Path
+) -> None:
+    """Whoever gets round the triggers is found out, and which line it was."""
+    for i in range(4):
+        await people.record(TrailEntry(at=NOON, who="jo", what="view record", subject=f"{i}"))
+    assert await people.broken_trail() is None
+    with sqlite3.connect(tmp_path / "office.db") as db, pytest.raises(sqlite3.DatabaseError):
+        db.execute("DELETE FROM trail WHERE number = 2")
+    db.execute("DROP TRIGGER trail_never_goes")
+    db.execute("DELETE FROM trail WHERE number = 2")
+    db.commit()
+    db.close()
+    assert await people.broken_trail() == 3
+
+
+async def test_two_processes_append_to_one_chain(people: SqlitePeople, tmp_path: Path) -> None:
+    """The console and the recorder's own one may run at once."""
+    other = await SqlitePeople.open(tmp_path / "office.db")
+    try:
+        lines = [TrailEntry(at=NOON, who="jo", what="search", subject=f"{i}") for i in range(20)]
+        await asyncio.gather(*(each.record(line) for line in lines for each in (people, other)))
+    finally:
+        await other.aclose()
+    assert len(await people.trail(limit=99)) == 40
+    assert await people.broken_trail() is None
+
+
+async def test_the_last_line_of_a_day_stands_for_all_before_it(people: SqlitePeople) -> None:
+    """Its number and chain are what the log is told of the day."""
+    assert await people.trail_digest(until=NOON) is None
+    await people.record(TrailEntry(at=NOON - timedelta(hours=1), who="jo", what="search"))
+    await people.record(TrailEntry(at=NOON + timedelta(hours=1), who="jo", what="search"))
+    found = await people.trail_digest(until=NOON)
+    (_, first) = await people.trail(limit=2)
+    assert found == (1, first.chain)
+
+
+async def test_a_name_that_is_no_unicode_is_refused_before_anything_is_shown(
+    people: SqlitePeople,
+) -> None:
+    """A lone surrogate cannot stand in the chain."""
+    with pytest.raises(Exception, match="canonical"):
+        await people.record(TrailEntry(at=NOON, who="jo", what="search", details="\ud800"))
+    assert await people.trail(limit=1) == ()
