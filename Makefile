@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SYNAPSE := .synapse/bin/python
 JS := tests/clients/js
+STORE_JS := tests/servers/js
 PIP := -m pip install --quiet --disable-pip-version-check --require-hashes
 ARGS ?=
 
@@ -26,7 +27,7 @@ lint: $(VENV)/.dev ## format, rules, layers, spelling
 types: $(VENV)/.dev ## mypy strict, tests included
 	$(BIN)/mypy
 
-unit: $(VENV)/.dev .synapse/.done $(JS)/node_modules/.done ## every test, on both cores
+unit: $(VENV)/.dev .synapse/.done $(JS)/node_modules/.done $(STORE_JS)/node_modules/.done ## every test, on both cores
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 simulate: $(VENV)/.dev ## the recorder in virtual time under seeded faults; SEEDS, FIRST, JOBS
@@ -36,7 +37,7 @@ SEEDS ?= 10000
 FIRST ?= 0
 JOBS ?= 2
 
-show: $(VENV)/.dev .synapse/.done $(JS)/node_modules/.done ## every figure, as long as it takes; writes benchmarks/results.md
+show: $(VENV)/.dev .synapse/.done $(JS)/node_modules/.done $(STORE_JS)/node_modules/.done ## every figure, as long as it takes; writes benchmarks/results.md
 	$(BIN)/python -m benchmarks.show
 
 lock: ## renew the locked requirements (needs uv)
@@ -49,7 +50,7 @@ UV := --universal --python-version 3.11 --generate-hashes --no-annotate --no-emi
       --no-emit-find-links --custom-compile-command "make lock"
 
 clean: ## remove what this file installed
-	rm -rf $(VENV) .synapse $(JS)/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache dist
+	rm -rf $(VENV) .synapse $(JS)/node_modules $(STORE_JS)/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache dist
 
 $(VENV)/.runtime: requirements/runtime.txt requirements/build.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -66,6 +67,6 @@ $(VENV)/.dev: $(VENV)/.runtime requirements/dev.txt
 	$(SYNAPSE) $(PIP) -r requirements/synapse.txt
 	touch $@
 
-$(JS)/node_modules/.done: $(VENV)/.dev $(JS)/package.json $(JS)/package-lock.json
-	$(BIN)/npm ci --prefix $(JS) --ignore-scripts --no-audit --no-fund --loglevel error
+%/node_modules/.done: $(VENV)/.dev %/package.json %/package-lock.json
+	$(BIN)/npm ci --prefix $* --ignore-scripts --no-audit --no-fund --loglevel error
 	touch $@

@@ -73,6 +73,10 @@ TOLD = (
         title="Fixity, read by a tool that is not ours",
         command=("benchmarks.s3_tool", "--synapse", SYNAPSE),
     ),
+    Part(
+        title="Leaves appended to the published log, into a folder",
+        command=("benchmarks.log_append",),
+    ),
 )
 
 

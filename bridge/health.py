@@ -18,7 +18,7 @@ import msgspec
 import structlog
 from aiohttp import web
 
-from bridge.protocols import Clock
+from bridge.protocols import Clock, Voucher
 
 log = structlog.get_logger(__name__)
 
@@ -30,13 +30,15 @@ STALE = timedelta(seconds=10)
 class Health(msgspec.Struct, frozen=True, kw_only=True):
     """What ``run`` says of itself. ``at`` is RFC 3339.
 
-    ``capture_delay``: seconds it lately took from receipt to storage, at the slow end.
+    ``capture_delay``: seconds it lately took from receipt to storage, at the slow end. ``anchors``:
+    who vouches for the log from outside.
     """
 
     pid: int
     at: str
     alarms: tuple[str, ...] = ()
     capture_delay: float | None = None
+    anchors: tuple[Voucher, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,9 +64,11 @@ class HealthMonitor:
         alarms: Callable[[], Awaitable[Sequence[Alarm]]],
         tell: Callable[[str], None],
         capture_delay: Callable[[], timedelta | None] = lambda: None,
+        anchors: Callable[[], tuple[Voucher, ...]] = tuple,
     ) -> None:
         """``tell`` is given each new alarm once, for the operator's terminal."""
         self._capture_delay = capture_delay
+        self._anchors = anchors
         self._tell = tell
         self._file = file
         self._clock = clock
@@ -87,6 +91,7 @@ class HealthMonitor:
                 at=self._clock.now().isoformat(),
                 alarms=self.alarms,
                 capture_delay=None if delay is None else round(delay.total_seconds(), 3),
+                anchors=self._anchors(),
             )
             try:
                 await asyncio.to_thread(_replace, self._file, msgspec.json.encode(health))

@@ -16,6 +16,8 @@ FURTHEST_AHEAD = timedelta(days=1)
 RECORDS = "records"
 REVIEW = "review"
 MANIFESTS = "manifests"
+ANCHORS = "anchors"
+LOG = "log"
 
 
 def _hmac(key: bytes, *parts: str) -> bytes:
@@ -101,6 +103,11 @@ def placed_key(folder: str, number: int) -> str:
     return f"{folder}/{number:0{digits}d}.json"
 
 
+def log_key(shard: str, path: str) -> str:
+    """Key of a tile, a bundle or the checkpoint, from its path in the log."""
+    return f"{LOG}/{shard}/{path}"
+
+
 def absolute(tenant: str, key: str) -> str:
     """The key from ``v1/`` on, as leaves digest it."""
     return f"v1/{tenant}/{key}"
@@ -110,3 +117,9 @@ def saying_key(connector: str, group_id: str, what: str, at: datetime) -> str:
     """The key under which a group is told one thing once; the platform sees it."""
     digest = hashlib.sha256(f"{connector}\0{group_id}\0{at.isoformat()}".encode()).hexdigest()
     return f"muniment-{what}-{digest[:24]}"
+
+
+def answer_key(connector: str, group_id: str, upstream_id: str) -> str:
+    """The key under which a command is answered once; the platform sees it."""
+    asked = f"{connector}\0{group_id}\0{upstream_id}".encode("utf-8", "surrogatepass")
+    return f"muniment-answer-{hashlib.sha256(asked).hexdigest()[:24]}"

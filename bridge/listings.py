@@ -137,6 +137,19 @@ def listings_of(key: str, part: bytes, record_of: RecordOf) -> tuple[Listing, ..
     return tuple(_listing(document, row, day, number, record_of) for row in document.rows)
 
 
+def records_in(key: str, part: bytes) -> tuple[str, ...]:
+    """The keys of the records that one manifest part names.
+
+    Raises:
+        CatalogError: it is no manifest part.
+    """
+    try:
+        document = _PART.decode(part)
+    except msgspec.MsgspecError as error:
+        raise CatalogError(f"{key} is no part of a manifest: {error}") from None
+    return tuple(row.key for row in document.rows if row.key is not None)
+
+
 def act_of(key: str, act: bytes) -> ListedAct:
     """An act as it is listed.
 

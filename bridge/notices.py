@@ -18,7 +18,7 @@ and attachments, ${retention}. Everything else is destroyed after ${discard_days
 or deleting a message here does not remove the copy that was recorded, and a disappearing-message \
 timer does not apply to it.
 
-Questions or objections: ${contact}."""
+Questions or objections: ${contact}. To see what you can ask the recorder, send: !record help"""
 
 TEXTS = {"en": ENGLISH}
 

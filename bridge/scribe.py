@@ -233,18 +233,32 @@ class Scribe:
                 conflict = error  # another document has this number; the following one is ours
                 numbered = await self._journal.number(numbered, after=numbered.number)
                 continue
-            await self._journal.place(numbered, leaf=self._leaf(numbered, key))
+            await self._journal.place(numbered, leaf=await self._leaf(numbered, key))
             return True
         self._trouble = conflict
         log.error("no_free_number", folder=placement.folder)
         return False
 
-    def _leaf(self, placement: Placement, key: str) -> Leaf:
+    async def _leaf(self, placement: Placement, key: str) -> Leaf:
+        at, absolute = self._clock.now(), keys.absolute(self._tenant, key)
+        digest = Digest.of(placement.body)
+        if placement.kind is PlacementKind.DECISION:
+            facts = await self._journal.decided(placement.id)
+            if facts is None:
+                raise RuntimeError("an act of a decision is written with its decision")
+            return Leaf.ruling(
+                at=at,
+                ref=facts.ref,
+                outcome=facts.outcome,
+                classifier=facts.classifier,
+                key=absolute,
+                digest=digest,
+            )
         return Leaf.placed(
             kind=placement.kind.value,
-            at=self._clock.now(),
-            key=keys.absolute(self._tenant, key),
-            digest=Digest.of(placement.body),
+            at=at,
+            key=absolute,
+            digest=digest,
             stream=placement.stream,
             total=placement.total,
         )

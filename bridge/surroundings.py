@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from dataclasses import replace
 
-from bridge.model import Event, EventKind, Relation, RelationType, Utterance, Verdict
+from bridge.model import Event, EventKind, Outcome, Relation, RelationType, Utterance, Verdict
 from bridge.protocols import Entry, Journal
 from bridge.protocols.journal import VERSIONS
 
@@ -13,6 +13,9 @@ WINDOW = 12
 """Messages of a group kept at hand as context; the policy decides how far back it looks."""
 
 STREAMS_AT_HAND = 256
+AUDIT = "AUDIT"
+"""The code of a review that was drawn by lot."""
+
 _OF_ITSELF = frozenset({RelationType.DECRYPTED, RelationType.RESCUED})
 """An entry that says what an earlier one of the same message could not; it refers to nothing."""
 
@@ -115,10 +118,14 @@ def utterance_of(entry: Entry) -> Utterance:
 
 
 def decided(utterance: Utterance, verdict: Verdict) -> Utterance:
-    """The utterance with what became of it."""
+    """The utterance with what became of it.
+
+    What was drawn by lot from the discards counts as one: a lot must not change what is said next.
+    """
+    drawn = bool(verdict.reasons) and verdict.reasons[0].code == AUDIT
     return replace(
         utterance,
-        outcome=verdict.outcome,
+        outcome=Outcome.DISCARD if drawn else verdict.outcome,
         score=verdict.score,
         codes=tuple(reason.code for reason in verdict.reasons),
     )

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
 
-from bridge import deadlines
-from bridge.canonical import Leaf
+from bridge.asked import asked
 from bridge.errors import JournalUnavailableError
 from bridge.lifecycle import EntryState
+from bridge.lots import Lots
 from bridge.model import Context, EventKind, Outcome, Reason, Utterance, Verdict
 from bridge.patience import Patience, waits_for_key, waits_since, was_awaited
+from bridge.promotion import keep_as_context
 from bridge.protocols import Classifier, Clock, Entry, Journal
-from bridge.seal import Sealer, area_of
+from bridge.seal import Sealer
 from bridge.surroundings import Surroundings, utterance_of
 
 log = structlog.get_logger(__name__)
@@ -47,10 +48,12 @@ class Triage:
         clock: Clock,
         capture_all: bool,
         budget: float = 2.0,
+        audit_percent: float = 0.0,
     ) -> None:
         """``budget``: seconds a message may take to classify before it becomes ``review``.
 
         It is less where the message must be safe sooner, or while ``hurried`` is set.
+        ``audit_percent`` of the discards go to review, drawn by lot.
         """
         self._journal = journal
         self._classifier = classifier
@@ -58,6 +61,8 @@ class Triage:
         self._clock = clock
         self._capture_all = capture_all
         self._budget = budget
+        self._audit_percent = audit_percent
+        self._lots: Lots | None = None
         self._thread = _worker()
         self._busy: asyncio.Future[Verdict] | None = None
         self._surroundings = Surroundings(journal)
@@ -164,15 +169,37 @@ class Triage:
             if self._clock.monotonic() >= until:
                 break
         kinds = {entry.seq: entry.event.kind for entry in entries}
+        await self._note_commands(entries, verdicts)
         await self._journal.judge(list(verdicts.items()), kinds=kinds)
         await self._patience.put_off(waiting)
         if any(was_awaited(entry) and entry.seq in verdicts for entry in entries):
             await self._patience.end()
 
+    async def _note_commands(
+        self, entries: Sequence[Entry], verdicts: Mapping[int, Verdict]
+    ) -> None:
+        """Crash after: they are judged again, and noted already."""
+        noted = [e.seq for e in entries if e.seq in verdicts and asked(e.event) is not None]
+        if noted:
+            await self._journal.note_commands(noted)
+
+    def revise(self, entry: Entry, verdict: Verdict) -> None:
+        """A person decided about ``entry``: what follows is read with that."""
+        self._surroundings.revise(entry, verdict)
+
     async def _verdict(self, entry: Entry, context: Context) -> Verdict:
         utterance = utterance_of(entry)
         verdict = await self._classify(utterance, context, seconds=self._seconds_for(entry))
-        return await self._kept_apart(entry, verdict)
+        return await self._audited(entry, await self._kept_apart(entry, verdict))
+
+    async def _audited(self, entry: Entry, verdict: Verdict) -> Verdict:
+        """A discard that is drawn goes before a person. Crash after: it is drawn again."""
+        if verdict.outcome is not Outcome.DISCARD or not self._audit_percent:
+            return verdict
+        if self._lots is None:
+            seed = await self._journal.audit_seed()
+            self._lots = Lots(seed=seed, percent=self._audit_percent)
+        return self._lots.audited(verdict, entry.stream.id, entry.n)
 
     async def _seal(self, entries: Sequence[Entry]) -> None:
         """(5) Fix the bytes. Crash here: sealed again with a new salt; none was stored yet.
@@ -238,6 +265,7 @@ class Triage:
             before=await self._surroundings.before(entry),
             target=await self._surroundings.target(entry),
             capture_all=self._capture_all or entry.stream.capture_all,
+            group=(entry.stream.connector, entry.stream.group_id),
         )
 
     async def _promote_context(self, entry: Entry) -> bool:
@@ -276,23 +304,9 @@ class Triage:
         return await self._journal.entry(seq)
 
     async def _promote(self, entry: Entry, *, because: Entry) -> None:
-        if entry.record is None or entry.seen_leaf is None or entry.verdict is None:
-            return
-        verdict = replace(
-            entry.verdict,
-            outcome=Outcome.CAPTURE,
-            reasons=(Reason(code="CONTEXT", rule="antecedent"), *entry.verdict.reasons),
-            context=(because.event.upstream_id,),
-        )
-        now = self._clock.now()
-        stem = entry.record.key.partition("/")[2]
-        if await self._journal.promote(
-            entry.seq,
-            verdict,
-            key=f"{area_of(verdict)}/{stem}",
-            safe_by=deadlines.promoted(now).safe_by,
-            leaf=Leaf.decision(at=now, ref=entry.seen_leaf, verdict=verdict, by="policy"),
-        ):
+        now, needed_by = self._clock.now(), because.event.upstream_id
+        verdict = await keep_as_context(self._journal, entry, because=needed_by, now=now)
+        if verdict is not None:
             self._surroundings.revise(entry, verdict)
 
 

@@ -39,7 +39,16 @@ from config.sections import (
     Timestamp,
     Witness,
 )
-from config.tables import REPEATED, ListedGroup, MatrixAccount, RetentionClass, TelegramBot
+from config.tables import (
+    REPEATED,
+    FurtherWitness,
+    GroupOverride,
+    ListedGroup,
+    MatrixAccount,
+    RetentionClass,
+    SeniorRole,
+    TelegramBot,
+)
 from config.values import as_tuple, refusal
 
 PREFIX = "MUNIMENT_"
@@ -70,6 +79,9 @@ class Settings(Table):
     matrix: Several[MatrixAccount] = ()
     telegram: Several[TelegramBot] = ()
     groups: Several[ListedGroup] = ()
+    capstone: Several[SeniorRole] = ()
+    overrides: Several[GroupOverride] = ()
+    witnesses: Several[FurtherWitness] = ()
 
     _folder: Path = PrivateAttr()
 
@@ -101,6 +113,14 @@ class Settings(Table):
             days.append(self.store.retention_days)
         return max(days, default=None)
 
+    def all_witnesses(self) -> tuple[FurtherWitness, ...]:
+        """The witness of [witness], then those of [[witnesses]]."""
+        url, file = self.witness.url, self.witness.public_key_file
+        if url is None or file is None:
+            return self.witnesses
+        # Both were read already: a second look would take the path from another folder.
+        return (FurtherWitness.model_construct(url=url, public_key_file=file), *self.witnesses)
+
     @model_validator(mode="after")
     def _agree(self, info: ValidationInfo) -> Self:
         if isinstance(info.context, dict):
@@ -110,7 +130,39 @@ class Settings(Table):
         _check_names("[[matrix]] and [[telegram]] name", connectors)
         for number, group in enumerate(self.groups, start=1):
             self._check_group(number, group)
+        _check_names("[[capstone]] role", (c.role for c in self.capstone))
+        for number, override in enumerate(self.overrides, start=1):
+            self._check_override(number, override)
+        witnesses = self.all_witnesses()
+        urls = [w.url for w in witnesses]
+        for url in urls:
+            if urls.count(url) > 1:
+                raise refusal(
+                    f'is "{url}" twice', "name each witness once", key="[[witnesses]] url"
+                )
+        if self.witness.quorum > max(len(witnesses), 1):
+            raise refusal(
+                f"is {self.witness.quorum}, and there are {len(witnesses)} witnesses",
+                "lower it, or add [[witnesses]] tables",
+                key="[witness] quorum",
+            )
         return self
+
+    def _check_override(self, number: int, override: GroupOverride) -> None:
+        if self.group(override.connector, override.group) is None:
+            raise refusal(
+                f'is "{override.group}", and no [[groups]] table of connector'
+                f' "{override.connector}" has that id',
+                "list the group, or correct connector and group",
+                key=f"[[overrides]] group (table {number})",
+            )
+        where = (override.connector, override.group, override.code)
+        if sum((o.connector, o.group, o.code) == where for o in self.overrides) > 1:
+            raise refusal(
+                f'is "{override.code}" twice for one group',
+                "keep one table for each code of a group",
+                key=f"[[overrides]] code (table {number})",
+            )
 
     def _check_group(self, number: int, group: ListedGroup) -> None:
         matrix = {c.name for c in self.matrix}

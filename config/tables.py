@@ -1,13 +1,23 @@
-"""The tables that may stand several times: [[retention]], [[matrix]], [[telegram]], [[groups]]."""
+"""The tables that may stand several times, of [[retention]] to [[overrides]]."""
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, Field, model_validator
 
 from config.sections import MOST_DAYS, SINGLE, Table
-from config.values import FilePath, Label, Listener, Text, UserId, WebAddress, refusal
+from config.values import (
+    Day,
+    FilePath,
+    Label,
+    Listener,
+    Text,
+    Texts,
+    UserId,
+    WebAddress,
+    refusal,
+)
 
 
 class RetentionClass(Table):
@@ -130,11 +140,45 @@ class ListedGroup(Table):
     )
 
 
+class SeniorRole(Table):
+    """[[capstone]]: a role whose holders' messages are all captured."""
+
+    role: Label = Field(description="The role, in the words of the policy where that names some.")
+    ids: Texts = Field(min_length=1, description="Platform ids of those who hold it.")
+    authority: Text | None = Field(
+        None, description="The approved list or schedule, as an auditor would cite it."
+    )
+
+
+class GroupOverride(Table):
+    """[[overrides]]: what a reason code leads to in one group, whatever the policy says."""
+
+    connector: Label = Field(description="Connector of the group.")
+    group: Text = Field(description="The platform's id of the group, which [[groups]] lists.")
+    code: Label = Field(description="The reason code, such as LOGISTICS.")
+    outcome: Literal["capture", "review", "discard"] = Field(
+        description="What it leads to in this group."
+    )
+    reason: Text = Field(description="Why, as an auditor would read it.")
+    approver: Text = Field(description="Who approved it.")
+    date: Day = Field(description="The day it was approved, as 2026-03-01.")
+
+
+class FurtherWitness(Table):
+    """[[witnesses]]: witnesses beside the one of [witness]."""
+
+    url: WebAddress = Field(description="Address of the witness.")
+    public_key_file: FilePath = Field(description="Its one-line verifier key.")
+
+
 REPEATED: dict[str, type[BaseModel]] = {
     "retention": RetentionClass,
     "matrix": MatrixAccount,
     "telegram": TelegramBot,
     "groups": ListedGroup,
+    "capstone": SeniorRole,
+    "overrides": GroupOverride,
+    "witnesses": FurtherWitness,
 }
 """The tables that may stand several times; they come from the file alone."""
 

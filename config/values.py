@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, TypeAlias
 from urllib.parse import urlsplit
@@ -112,6 +114,17 @@ def _origin(value: str) -> str:
 Origin: TypeAlias = Annotated[Text, AfterValidator(_origin)]
 
 
+def _day(value: object) -> str:
+    """A day as TOML has it, or as text; kept as text, which prints and compares like it."""
+    try:
+        return date.fromisoformat(str(value)).isoformat()
+    except ValueError:
+        raise refusal(f"is {str(value)!r}", "write the day as 2026-03-01") from None
+
+
+Day: TypeAlias = Annotated[str, BeforeValidator(_day)]
+
+
 def _web(value: str) -> str:
     # The value is not repeated: an address may hold a password by mistake.
     remedy = "write http://HOST or https://HOST, with :PORT where it is not the usual one"
@@ -130,6 +143,21 @@ def _web(value: str) -> str:
 
 
 WebAddress: TypeAlias = Annotated[Text, AfterValidator(_web)]
+
+
+def is_address(host: str) -> bool:
+    """Whether this is an IP address, and no name."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def is_local(url: str) -> bool:
+    """Whether a web address leads to this machine."""
+    host = urlsplit(url).hostname or ""
+    return ip_address(host).is_loopback if is_address(host) else host == "localhost"
 
 
 def host_and_port(address: str) -> tuple[str, int]:

@@ -160,6 +160,26 @@ CLOSE = act_bytes(
     salt=SALT, kind="close", at=SEEN, by="bridge", details={"stream": STREAM, "total": 8}
 )
 
+DECISION = act_bytes(
+    salt=SALT,
+    kind="decision",
+    at=SEEN,
+    by="ada",
+    details={
+        "connector": "matrix",
+        "platform": "matrix",
+        "group": {"id": ROOM, "name": NAME},
+        "stream": STREAM,
+        "n": N,
+        "outcome": "capture",
+        "was": "review",
+        "cl": "uk-nccc@2023.1+rules-1",
+        "via": "console",
+        "ordered_at": "2026-03-02T09:15:29.650Z",
+        "why": "it says who pays",
+    },
+)
+
 
 def _later(seconds: int) -> datetime:
     return SEEN + timedelta(seconds=seconds)
@@ -175,6 +195,14 @@ LEAVES: Mapping[str, Leaf] = {
         retain_until=KEPT_UNTIL,
     ),
     "decision": Leaf.decision(at=_later(3), ref=SEEN_LEAF, verdict=VERDICT, by="policy"),
+    "ruling": Leaf.ruling(
+        at=_later(3),
+        ref=SEEN_LEAF,
+        outcome=Outcome.CAPTURE,
+        classifier="uk-nccc@2023.1+rules-1",
+        key=keys.absolute(TENANT, keys.placed_key(keys.act_folder(SEEN), 4)),
+        digest=Digest.of(DECISION),
+    ),
     "gap": Leaf.gap(
         at=_later(4),
         stream=STREAM,
@@ -197,6 +225,12 @@ LEAVES: Mapping[str, Leaf] = {
         digest=Digest.of(CLOSE),
         stream=STREAM,
         total=8,
+    ),
+    "anchor": Leaf.anchor(
+        at=_later(8),
+        size=19,
+        key=keys.absolute(TENANT, "anchors/0/19.note"),
+        digest=Digest.of(b"a signed note"),
     ),
 }
 
@@ -252,6 +286,7 @@ def examples() -> Mapping[str, Json]:
         "act-step": json.loads(STEP),
         "act-open": json.loads(OPEN),
         "act-close": json.loads(CLOSE),
+        "act-decision": json.loads(DECISION),
         "status": json.loads(msgspec.json.encode(STATUS)),
     }
     return made | {f"leaf-{kind}": json.loads(leaf.body) for kind, leaf in LEAVES.items()}

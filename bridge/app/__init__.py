@@ -5,25 +5,38 @@ This package alone sees adapters and settings; :mod:`bridge.cli` alone imports i
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from bridge.app.adapters import (
     as_config_error,
     check_signing_key,
-    classifier_of,
     lock_data_dir,
     open_journal,
+    open_log,
     open_office,
     open_spool,
     open_store,
     read_settings,
 )
+from bridge.app.anchors import outsiders_of
+from bridge.app.calibration import CalibrationReport, calibrate
 from bridge.app.examination import Finding, examine
 from bridge.app.orders import known_groups, new_folder, order_step
 from bridge.app.platforms import connectors_of
+from bridge.app.policies import candidate, classifier_of, policy_sample
+from bridge.app.probes import (
+    StorePlace,
+    StoreReport,
+    examine_store,
+    open_probe,
+    place_at,
+    place_of,
+    watch_of,
+)
 from bridge.app.recorder import VERSION, Bridge
-from bridge.app.report import GroupReport, StatusReport, status_of
+from bridge.app.report import AnchorReport, GroupReport, StatusReport, status_of
 from bridge.clock import SystemClock
 from bridge.protocols import Classifier, Clock, Entry
 from config.settings import Settings
@@ -31,22 +44,32 @@ from storage.objects import LocalObjectStore
 
 __all__ = [
     "VERSION",
+    "AnchorReport",
     "Bridge",
+    "CalibrationReport",
     "Finding",
     "GroupReport",
     "Settings",
     "StatusReport",
+    "StorePlace",
+    "StoreReport",
     "as_config_error",
+    "calibrate",
+    "candidate",
     "classifier_of",
     "connectors_of",
     "entries_of",
     "examine",
+    "examine_store",
     "known_groups",
     "new_folder",
     "open_journal",
     "open_office",
     "open_store",
     "order_step",
+    "place_at",
+    "place_of",
+    "policy_sample",
     "read_settings",
     "running",
     "status_of",
@@ -86,6 +109,12 @@ async def running(
         stack.push_async_callback(store.aclose)
         if isinstance(store, LocalObjectStore):
             await store.start()
+        record_log = open_log(settings, clock, store)
+        stack.push_async_callback(record_log.aclose)
+        outsiders = await outsiders_of(settings, store=store, clock=clock)
+        stack.push_async_callback(outsiders.aclose)
+        probe = await asyncio.to_thread(open_probe, place_of(settings), clock)
+        stack.push_async_callback(probe.aclose)
         spool = await open_spool(settings)
         bridge = Bridge(
             settings=settings,
@@ -93,6 +122,9 @@ async def running(
             journal=journal,
             office=office,
             store=store,
+            watch=watch_of(settings, probe, clock),
+            record_log=record_log,
+            outsiders=outsiders,
             spool=spool,
             connectors=connectors,
             classifier=classifier or classifier_of(settings),

@@ -7,24 +7,23 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
-from importlib.resources import files
+from datetime import timedelta
 from pathlib import Path
 from typing import IO
 
-from bridge.classify import Policy, RuleClassifier, parse_policy
 from bridge.errors import ConfigError
-from bridge.protocols import Classifier, Clock, ObjectStore
+from bridge.notekeys import NoteSigner, origin, parse_signing_key
+from bridge.protocols import CheckpointPlace, Clock, ObjectStore, RecordLog
 from config.errors import SettingsError
 from config.secrets import read_credentials, read_key, read_secret
 from config.settings import Settings, load
 from storage.journal import SqliteJournal
 from storage.objects import LocalObjectStore
 from storage.office import SqliteOffice
-from bridge.notekeys import origin, parse_signing_key
 from storage.spool import FileSpool
 
 FILE_WORKERS = 4
+LOG_FILE = "log.db"
 S3_WORKERS = 16
 
 
@@ -45,32 +44,6 @@ def read_settings(path: Path) -> Settings:
     """
     with as_config_error():
         return load(path, os.environ)
-
-
-def shipped_policy(name: str, version: str) -> Policy:
-    """A policy of the distribution.
-
-    Raises:
-        ConfigError: there is none of that name and version.
-    """
-    folder = files("config") / "policies"
-    known = sorted(item.name.removesuffix(".toml") for item in folder.iterdir())
-    wanted = f"{name}-{version}"
-    if wanted not in known:
-        raise ConfigError(
-            f'[policy] names "{wanted}", which is not shipped.',
-            hint=f"Use one of: {', '.join(k for k in known if not k.startswith('_'))}.",
-        )
-    return parse_policy((folder / f"{wanted}.toml").read_text("utf-8"))
-
-
-def classifier_of(settings: Settings | None) -> Classifier:
-    """The classifier in force; without settings the shipped default policy."""
-    if settings is None:
-        return RuleClassifier(shipped_policy("uk-nccc", "2023.1"))
-    policy = shipped_policy(settings.policy.name, settings.policy.version)
-    window = replace(policy.window, minutes=settings.policy.context_minutes)
-    return RuleClassifier(replace(policy, window=window, capstone=tuple(settings.policy.capstone)))
 
 
 def open_store(settings: Settings, clock: Clock) -> ObjectStore:
@@ -103,15 +76,55 @@ def open_store(settings: Settings, clock: Clock) -> ObjectStore:
     )
 
 
+def open_log(settings: Settings, clock: Clock, store: ObjectStore) -> RecordLog:
+    """The log in the store that the settings name. Nothing is asked of it yet.
+
+    Raises:
+        ConfigError: the signing key cannot be read.
+    """
+    from storage.signer.ed25519 import Ed25519Signer
+    from storage.translog.heads import SqliteCheckpointStore
+    from storage.translog.log import TiledLog
+
+    days = settings.longest_retention()
+    return TiledLog(
+        store=store,
+        heads=SqliteCheckpointStore(settings.service.data_dir / LOG_FILE),
+        place=_checkpoint_place(store),
+        signer=Ed25519Signer(signing_key(settings)),
+        clock=clock,
+        retention=None if days is None else timedelta(days=days),
+    )
+
+
+def _checkpoint_place(store: ObjectStore) -> CheckpointPlace:
+    if isinstance(store, LocalObjectStore):
+        return store.checkpoint_place()
+    from storage.objects.s3 import S3ObjectStore
+
+    if not isinstance(store, S3ObjectStore):
+        raise TypeError("this store has no place for a checkpoint")
+    return store.checkpoint_place()
+
+
+def signing_key(settings: Settings) -> NoteSigner:
+    """The key that signs the log.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    with as_config_error():
+        line = read_secret(settings.keys.signing_key_file)
+    return parse_signing_key(line)
+
+
 def check_signing_key(settings: Settings) -> None:
     """Refuse a signing key made for another tenant or origin: it would sign another log.
 
     Raises:
         ConfigError: the names differ, or the key cannot be read.
     """
-    with as_config_error():
-        line = read_secret(settings.keys.signing_key_file)
-    name = parse_signing_key(line).name
+    name = signing_key(settings).name
     wanted = origin(settings.service.log_origin, settings.service.tenant)
     if name != wanted:
         raise ConfigError(

@@ -9,20 +9,17 @@ from dataclasses import dataclass
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
-from bridge.app.adapters import (
-    check_signing_key,
-    classifier_of,
-    open_journal,
-    open_store,
-)
+from bridge.app.adapters import check_signing_key, open_journal
 from bridge.app.platforms import connectors_of, standing_of
+from bridge.app.policies import classifier_of
+from bridge.app.probes import examine_store, place_of
 from bridge.clock import SystemClock
 from bridge.errors import JournalUnavailableError, MunimentError
 from bridge.health import FILE, read_health
 from bridge.model import DeviceTrust, Group, GroupState
+from bridge.protocols.probe import Enforcement, Result, StoreCheck, StoreFindings
 from config.settings import Settings
 from config.tables import MatrixAccount
-from storage.objects import LocalObjectStore
 
 OWN_NAMES = ("bridge", "connectors", "storage", "config")
 WITHHELD = "withheld keys"
@@ -41,19 +38,22 @@ _BROKEN = (False, "is published with keys that it did not sign itself", _ALARMS)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One check. ``passed`` is None where it cannot be told."""
+    """One check. ``passed`` is None where it cannot be told, and where ``warned``: none fails."""
 
     check: str
     passed: bool | None
     fact: str
     remedy: str = ""
+    warned: bool = False
 
 
-async def examine(settings: Settings) -> tuple[Finding, ...]:
+async def examine(
+    settings: Settings, *, probe_credentials: Path | None = None
+) -> tuple[Finding, ...]:
     """Every check, in an order in which a failure explains the later ones."""
     findings = await asyncio.to_thread(_of_this_machine, settings)
     findings += await _journal(settings)
-    findings.append(await _store(settings))
+    findings += await _store(settings, probe_credentials)
     findings += await _platforms(settings)
     return tuple(findings)
 
@@ -144,19 +144,37 @@ def _unheard(group: Group) -> Finding:
     )
 
 
-async def _store(settings: Settings) -> Finding:
+async def _store(settings: Settings, probe_credentials: Path | None) -> list[Finding]:
     try:
-        store = open_store(settings, SystemClock())
+        found = await examine_store(
+            place_of(settings),
+            probe_credentials=probe_credentials,
+            data_dir=settings.service.data_dir,
+        )
     except MunimentError as error:
-        return Finding(check="store", passed=False, fact=str(error), remedy=error.hint)
-    try:
-        await store.probe()
-    except MunimentError as error:
-        return Finding(check="store", passed=False, fact=str(error), remedy=error.hint)
-    finally:
-        await store.aclose()
-    kind = "a folder, which cannot lock" if isinstance(store, LocalObjectStore) else "probed"
-    return Finding(check="store", passed=True, fact=f"{settings.store.url}: {kind}")
+        return [Finding(check="store", passed=False, fact=str(error), remedy=error.hint)]
+    checks = [each for each in found.checks if each.result is not Result.NOT_APPLICABLE]
+    return [_of_store(found), *map(_of_check, checks)]
+
+
+def _of_store(found: StoreFindings) -> Finding:
+    """The verdict on retention; its checks say whether it is a failure."""
+    fact = f"{found.store}: retention is {found.retention.words} (lock_mode {found.lock_mode})"
+    if found.retention is Enforcement.CANNOT_TELL:
+        fact = f"{found.store}: whether retention is enforced cannot be told"
+    told = found.retention is Enforcement.ENFORCED or found.lock_mode == "none"
+    failed = found.retention is Enforcement.NOT_ENFORCED and not told
+    return Finding(check="store", passed=True if told else (False if failed else None), fact=fact)
+
+
+def _of_check(found: StoreCheck) -> Finding:
+    return Finding(
+        check=f"store: {found.check.replace('_', ' ')}",
+        passed={Result.OK: True, Result.FAIL: False}.get(found.result),
+        fact=found.fact,
+        remedy=found.remedy,
+        warned=found.result is Result.WARNING,
+    )
 
 
 async def _platforms(settings: Settings) -> list[Finding]:

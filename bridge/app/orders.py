@@ -9,10 +9,10 @@ from bridge.app.adapters import as_config_error, open_journal, open_office
 from bridge.clock import SystemClock
 from bridge.errors import ConfigError
 from bridge.model import Group
+from bridge.notekeys import generate, origin
 from bridge.protocols import GroupStep, StepKind
 from config.scaffold import check_names, scaffold
 from config.settings import Settings
-from bridge.notekeys import generate, origin
 
 
 def new_folder(

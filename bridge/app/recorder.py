@@ -14,9 +14,21 @@ import structlog
 from bridge import deadlines
 from bridge.admission import Admission
 from bridge.app.adapters import FILE_WORKERS, S3_WORKERS, as_config_error
+from bridge.app.anchors import Outsiders, anchoring_of
 from bridge.app.keys import answering
-from bridge.app.rules import lifetimes, listed_groups, notices, retentions
+from bridge.app.policies import idle_calibration
+from bridge.app.rules import (
+    descriptions,
+    lifetimes,
+    listed_groups,
+    notices,
+    retentions,
+    review_time,
+)
+from bridge.audits import Audits
 from bridge.capture import STARTING, Capture
+from bridge.commands import Commands
+from bridge.decisions import Decisions
 from bridge.downloads import Downloads
 from bridge.errors import (
     ConfigError,
@@ -30,12 +42,14 @@ from bridge.health import Alarm, HealthMonitor
 from bridge.model import GroupState
 from bridge.opening import Opening
 from bridge.pressure import Measure, Pressure
-from bridge.protocols import Classifier, Clock, Connector, ObjectStore
+from bridge.protocols import Classifier, Clock, Connector, ObjectStore, RecordLog
+from bridge.publisher import Publisher
 from bridge.reconcile import FILE as REQUEST_FILE
 from bridge.reconcile import Reconciler, Reconciliation
 from bridge.scribe import Scribe
 from bridge.seal import Keeper, Sealer
 from bridge.speech import Speech
+from bridge.store_watch import StoreWatch
 from bridge.supervise import Loops
 from bridge.triage import Triage
 from bridge.undecided import Undecided
@@ -49,8 +63,11 @@ from storage.spool import FileSpool
 log = structlog.get_logger(__name__)
 
 VERSION = installed_version("muniment")
-DRAIN_SECONDS = 7.0
+DRAIN_SECONDS = 6.5
 """How long a stop waits for what is on its way; with what follows it stays under ten seconds."""
+
+PUBLISH_SECONDS = 2.0
+"""How long it waits after that for the checkpoint that covers what is stored."""
 
 
 class Bridge:
@@ -64,15 +81,20 @@ class Bridge:
         journal: SqliteJournal,
         office: SqliteOffice,
         store: ObjectStore,
+        record_log: RecordLog,
+        outsiders: Outsiders,
+        watch: StoreWatch,
         spool: FileSpool,
         connectors: dict[str, Connector],
         classifier: Classifier,
         tell: Callable[[str], None],
     ) -> None:
         self._settings = settings
+        self._classifier = classifier
         self._clock = clock
         self._journal = journal
         self._connectors = connectors
+        self._watch = watch
         self._loops = Loops(clock)
         with as_config_error():
             blind_key = read_key(settings.keys.blind_key_file)
@@ -109,6 +131,7 @@ class Bridge:
             sealer=sealer,
             clock=clock,
             capture_all=settings.policy.capture_all,
+            audit_percent=settings.policy.audit_percent,
         )
         self._writer = Writer(
             journal=journal,
@@ -122,6 +145,27 @@ class Bridge:
             clock=clock,
             tenant=settings.service.tenant,
             retention_days=settings.longest_retention(),
+        )
+        self._publisher = Publisher(
+            record_log=record_log,
+            journal=journal,
+            clock=clock,
+            checkpoint_seconds=settings.log.checkpoint_seconds,
+        )
+        self._audits = Audits(
+            journal=journal,
+            clock=clock,
+            random_bytes=os.urandom,
+            head=lambda: self._publisher.head,
+            probed=lambda: self._watch.verdict,
+        )
+        self._anchoring = anchoring_of(
+            settings,
+            outsiders,
+            journal=journal,
+            store=store,
+            clock=clock,
+            published=lambda: self._publisher.publication,
         )
         self._downloads = Downloads(
             journal=journal,
@@ -137,8 +181,19 @@ class Bridge:
             discard_after=timedelta(days=settings.policy.discard_after_days),
             context_window=timedelta(minutes=settings.policy.context_minutes),
         )
-        self._undecided = Undecided(
-            journal=journal, clock=clock, review=timedelta(days=settings.store.review_days)
+        self._undecided = Undecided(journal=journal, clock=clock, review=review_time(settings))
+        self._decisions = Decisions(
+            journal=journal,
+            office=office,
+            clock=clock,
+            random_bytes=os.urandom,
+            revise=self._triage.revise,
+        )
+        self._commands = Commands(
+            journal=journal,
+            clock=clock,
+            describe=descriptions(settings),
+            language=settings.notice.language,
         )
         by_name = {capture.name: capture for capture in self._captures}
         self._admission = Admission(
@@ -185,8 +240,10 @@ class Bridge:
             alarms=self._alarms,
             tell=tell,
             capture_delay=lambda: self._writer.capture_delay,
+            anchors=lambda: self._anchoring.vouchers,
         )
         self._port_problem: str | None = None
+        self._console_problem = ""
 
     def _openings_of(self, connectors: dict[str, Connector]) -> list[Opening]:
         """One for each connector with keys; it is woken by what its capture journals."""
@@ -209,18 +266,22 @@ class Bridge:
         """Sign in, then start every loop. A connector that does not answer starts degraded.
 
         Raises:
-            ConfigError: the platform refuses the very first sign-in.
+            ConfigError: the platform refuses the very first sign-in, or the store does not
+                enforce the lock that it is to keep.
         """
         try:
+            await self._decisions.take()  # what a person wants kept must not be forgotten
             await self._forget.round()
         except JournalUnavailableError as error:
             log.warning("not_forgetting", what=str(error), hint=error.hint)
+        await self._watch.begin()
         for connector in self._connectors.values():
             await self._first_sign_in(connector)
         await self._admission.begin()
         # Before anything is captured: what comes must not be numbered in a stream that a lost
         # journal went on with.
         await self._reconciliation.begin()
+        await self._publisher.begin()
         host, _, port = self._settings.service.metrics.rpartition(":")
         self._port_problem = await self._health.serve(host.strip("[]"), int(port))
         if self._port_problem:
@@ -236,10 +297,19 @@ class Bridge:
         self._loops.start("triage", self._triage.run)
         self._loops.start("writer", self._writer.run)
         self._loops.start("scribe", self._write_down)
+        self._loops.start("publisher", self._publisher.run)
+        self._loops.start("audits", self._audits.run)
+        self._loops.start("anchoring", self._anchor)
         self._loops.start("forget", self._forget.run)
         self._loops.start("undecided", self._undecided.run)
+        self._loops.start("store watch", self._watch.run)
+        self._loops.start("decisions", self._decisions.run)
+        self._loops.start("commands", self._commands.run)
         self._loops.start("reconciliation", self._reconciliation.run)
         self._loops.start("health", self._health.run)
+        idle = await asyncio.to_thread(idle_calibration, self._settings, self._classifier)
+        if idle:
+            log.warning("calibration_idle", what=idle)
         log.info("running", version=VERSION, connectors=len(self._connectors))
 
     async def stop(self) -> None:
@@ -249,7 +319,8 @@ class Bridge:
         """
         inlets = [f"capture {capture.name}" for capture in self._captures]
         inlets += [f"opening {opening.name}" for opening in self._openings]
-        await self._loops.stop(*inlets, "admission", "speech", "reconciliation")
+        inlets += ["admission", "speech", "reconciliation", "commands", "decisions"]
+        await self._loops.stop(*inlets)
         for capture in self._captures:
             await capture.leave()
         try:
@@ -259,13 +330,29 @@ class Bridge:
                 while await self._journal.pending() and not self._writer.health:
                     await self._clock.sleep(0.05)
                 await self._loops.stop("scribe")
-                if self._reconciliation.looked.is_set():
+                if self._reconciliation.looked.is_set() and self._publisher.looked.is_set():
                     await self._scribe.round(flush=True)
         except (TimeoutError, JournalUnavailableError):
             log.warning("not_drained", hint="what is left is stored after the next start")
+        await self._publish_last()
         await self._loops.stop()
         await self._health.aclose()
         log.info("stopped")
+
+    def console_trouble(self, sentence: str) -> None:
+        """Why a console in this process is not served; empty: it is. Recording goes on."""
+        if sentence and sentence != self._console_problem:
+            log.warning("console_not_served", what=sentence)
+        self._console_problem = sentence
+
+    async def _publish_last(self) -> None:
+        """The last checkpoint covers all that is stored, if it can be had in the time left."""
+        try:
+            async with asyncio.timeout(PUBLISH_SECONDS):
+                await self._loops.stop("publisher")
+                await self._publisher.finish()
+        except TimeoutError:
+            log.warning("not_drained", hint="what is left is published after the next start")
 
     async def _first_sign_in(self, connector: Connector) -> None:
         if await self._journal.cursor(connector.name) is not None:
@@ -278,9 +365,18 @@ class Bridge:
             log.warning("not_receiving", connector=connector.name, what=str(error))
 
     async def _write_down(self) -> None:
-        """Place documents, once it is known whether the store is ahead of the journal."""
+        """Place documents, once it is known whether the store is ahead of the journal.
+
+        That is asked of its objects and of its log: until then indices may still move.
+        """
         await self._reconciliation.looked.wait()
+        await self._publisher.looked.wait()
         await self._scribe.run()
+
+    async def _anchor(self) -> None:
+        """Have the log witnessed and dated, once the journal has all its leaves."""
+        await self._publisher.looked.wait()
+        await self._anchoring.run()
 
     def _make_way(self, measures: frozenset[Measure]) -> None:
         for connector in self._connectors.values():
@@ -315,13 +411,22 @@ class Bridge:
             ("messages", "not judged", self._triage.health),
             ("store", "not storing", self._writer.health),
             ("store", "not compared", self._reconciliation.health),
+            *(("store", "retention", what) for what in self._watch.troubles),
             ("manifests", "not placing", self._scribe.health),
+            ("log", self._publisher.trouble, self._publisher.health),
+            ("log", "not audited", self._audits.health),
+            ("witnesses", "not signing", self._anchoring.witnessing),
+            ("timestamps", "not given", self._anchoring.stamping),
+            ("anchors", "not placed", self._anchoring.placing),
             ("groups", "not kept", self._admission.health),
             ("groups", "not told", self._speech.health),
             ("attachments", "waiting", self._pressure.health),
             ("reviews", "not decided", self._undecided.health),
+            ("decisions", "not carried out", self._decisions.health),
+            ("commands", "not answered", self._commands.health),
             ("discards", "not destroyed", self._forget.health),
             ("metrics", "not served", self._port_problem or ""),
+            ("console", "not served", self._console_problem),
             *(("loops", "started again", what) for what in self._loops.failures()),
         ]
         with suppress(JournalUnavailableError):  # the parts that need it say so

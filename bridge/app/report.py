@@ -9,16 +9,18 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from bridge.app.adapters import open_journal
+from bridge.app.adapters import LOG_FILE, open_journal
+from bridge.app.probes import StoreReport, store_report
 from bridge.app.recorder import VERSION
 from bridge.canonical import rfc3339
 from bridge.clock import SystemClock
 from bridge.errors import JournalSchemaError, JournalUnavailableError
-from bridge.health import FILE, read_health
+from bridge.health import FILE, Health, read_health
 from bridge.model import Group, GroupState
 from bridge.protocols import Clock, Tally, TallyGroup, UnopenedGroup
 from config.settings import Settings
 from storage.journal import SqliteJournal
+from storage.translog.heads import Shown, published_size
 
 LOOKS = 20
 LOOK_PAUSE = 0.1
@@ -87,11 +89,25 @@ class JournalReport(msgspec.Struct, frozen=True, kw_only=True):
     unsplit: int
 
 
+class AnchorReport(msgspec.Struct, frozen=True, kw_only=True):
+    """Who vouches for the log from outside: a witness or a time-stamping authority.
+
+    ``at``: the time of its newest proof. ``trouble`` is empty while its last answer was good.
+    """
+
+    kind: str
+    name: str
+    at: str | None
+    trouble: str
+
+
 class LogReport(msgspec.Struct, frozen=True, kw_only=True):
-    """The log: its leaves, and when its last checkpoint was published."""
+    """The published log: its leaves, when its last checkpoint was signed, what is not in it yet."""
 
     size: int
     checkpoint_at: str | None = None
+    waiting: int = 0
+    anchors: list[AnchorReport] = []
 
 
 class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,6 +121,7 @@ class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
     overdue: int
     alarms: list[str]
     capture_delay: float | None = None
+    store: StoreReport | msgspec.UnsetType = msgspec.UNSET
     version: str = VERSION
 
 
@@ -113,6 +130,7 @@ async def status_of(settings: Settings) -> StatusReport:
 
     Raises:
         JournalError: the journal is there and cannot be read.
+        LogError: ``log.db`` is there and cannot be read.
     """
     clock = SystemClock()
     health = await asyncio.to_thread(read_health, settings.service.data_dir / FILE, now=clock.now())
@@ -127,9 +145,38 @@ async def status_of(settings: Settings) -> StatusReport:
             tally = await journal.tally(now=clock.now())
         finally:
             await journal.aclose()
+    shown = await published_size(settings.service.data_dir / LOG_FILE)
     alarms = list(health.alarms) if health is not None else [NOT_RUNNING]
     delay = health.capture_delay if health is not None else None
-    return _report(tally, alarms + _concerns(tally, clock.now()), capture_delay=delay)
+    concerns = _concerns(tally, clock.now())
+    log = _log(tally, shown, _anchors(health))
+    report = _report(tally, log, alarms + concerns, capture_delay=delay)
+    told = await asyncio.to_thread(store_report, settings, clock.now())
+    return report if told is None else msgspec.structs.replace(report, store=told)
+
+
+def _anchors(health: Health | None) -> list[AnchorReport]:
+    """As a running ``run`` knows it; nobody asks while none runs."""
+    return [
+        AnchorReport(
+            kind=each.kind,
+            name=each.name,
+            at=rfc3339(each.at) if each.at else None,
+            trouble=each.trouble,
+        )
+        for each in (health.anchors if health is not None else ())
+    ]
+
+
+def _log(tally: Tally, shown: Shown | None, anchors: list[AnchorReport]) -> LogReport:
+    if shown is None:
+        return LogReport(size=0, waiting=tally.leaves, anchors=anchors)
+    return LogReport(
+        size=shown.size,
+        checkpoint_at=rfc3339(shown.at),
+        waiting=max(tally.leaves - shown.size, 0),
+        anchors=anchors,
+    )
 
 
 async def _looked_into(settings: Settings, clock: Clock) -> SqliteJournal:
@@ -202,7 +249,9 @@ def _is_of(unopened: UnopenedGroup, group: Group) -> bool:
     return (unopened.connector, unopened.group_id) == (group.connector, group.group_id)
 
 
-def _report(tally: Tally, alarms: list[str], *, capture_delay: float | None) -> StatusReport:
+def _report(
+    tally: Tally, log: LogReport, alarms: list[str], *, capture_delay: float | None
+) -> StatusReport:
     total = _totals(tally)
     return StatusReport(
         groups=[_group(each, tally.unopened) for each in tally.groups],
@@ -220,7 +269,7 @@ def _report(tally: Tally, alarms: list[str], *, capture_delay: float | None) -> 
         ),
         journal=JournalReport(entries_by_state=dict(tally.entries_by_state), unsplit=tally.unsplit),
         downloads=dict(tally.downloads),
-        log=LogReport(size=tally.leaves),
+        log=log,
         overdue=tally.overdue,
         alarms=alarms,
         capture_delay=capture_delay,

@@ -7,11 +7,13 @@ from datetime import timedelta
 
 from bridge.admission import ListedGroup
 from bridge.app.adapters import as_config_error
+from bridge.app.policies import policy_of
 from bridge.model import Group, GroupState
 from bridge.notices import NoticeFacts, notice_text
 from bridge.protocols import Connector
 from bridge.reconcile import Lifetimes
 from bridge.seal import Retention
+from bridge.undecided import BEFORE
 from config.secrets import read_public
 from config.settings import Settings
 
@@ -73,3 +75,19 @@ def lifetimes(settings: Settings) -> Lifetimes:
         records=retentions(settings),
         documents=None if days is None else timedelta(days=days),
     )
+
+
+def descriptions(settings: Settings) -> Callable[[str], str]:
+    """What the policy in force says of a reason code; empty for one it does not know."""
+    said = {name: code.description for name, code in policy_of(settings).codes.items()}
+    return lambda code: said.get(code, "")
+
+
+def review_time(settings: Settings) -> timedelta:
+    """How long a review is left to people, with the week before its end: the policy's time or less.
+
+    A policy that wants a decision sooner than the store would forget is followed.
+    """
+    kept = timedelta(days=settings.store.review_days)
+    within = policy_of(settings).decide_within_days
+    return kept if within is None else min(kept, timedelta(days=within) + BEFORE)

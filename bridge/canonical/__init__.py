@@ -4,12 +4,14 @@ The formats are fixed (``docs/formats.md``). Absent fields are left out, never n
 """
 
 from bridge.canonical.act import act_bytes
+from bridge.canonical.anchor import AnchorLeaf, read_anchor, written_at
 from bridge.canonical.json import dumps, rfc3339
 from bridge.canonical.leaf import Leaf
 from bridge.canonical.manifest import ManifestRow, manifest_bytes
 from bridge.canonical.record import CaptureTool, MediaCopy, RecordFrame, record_bytes
 
 __all__ = [
+    "AnchorLeaf",
     "CaptureTool",
     "Leaf",
     "ManifestRow",
@@ -18,6 +20,8 @@ __all__ = [
     "act_bytes",
     "dumps",
     "manifest_bytes",
+    "read_anchor",
     "record_bytes",
     "rfc3339",
+    "written_at",
 ]

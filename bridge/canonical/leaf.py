@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 
 from bridge.canonical.json import Json, dumps, rfc3339
-from bridge.model import Digest, Verdict
+from bridge.model import Digest, Outcome, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +21,13 @@ class Leaf:
     def _of(cls, kind: str, at: datetime, fields: dict[str, Json]) -> Leaf:
         present = {name: value for name, value in fields.items() if value is not None}
         return cls(kind=kind, body=dumps({"k": kind, "v": 1, "t": rfc3339(at), **present}))
+
+    def referring(self, ref: int) -> Leaf:
+        """The same leaf about the seen leaf ``ref``: for one that is not published yet."""
+        fields: dict[str, Json] = json.loads(self.body)
+        if fields["ref"] == ref:
+            return self
+        return Leaf(kind=self.kind, body=dumps({**fields, "ref": ref}))
 
     @classmethod
     def seen(cls, *, at: datetime, stream: str, n: int, digest: Digest, verdict: Verdict) -> Leaf:
@@ -68,6 +76,27 @@ class Leaf:
         )
 
     @classmethod
+    def ruling(
+        cls, *, at: datetime, ref: int, outcome: Outcome, classifier: str, key: str, digest: Digest
+    ) -> Leaf:
+        """A person decided, by the act that stands under ``key``. The one leaf of that act.
+
+        ``classifier``: policy and model whose verdict it changes or confirms.
+        """
+        return cls._of(
+            "decision",
+            at,
+            {
+                "ref": ref,
+                "c": outcome.value,
+                "cl": classifier,
+                "by": "person",
+                "p": Digest.of(key.encode()).hex,
+                "o": digest.hex,
+            },
+        )
+
+    @classmethod
     def gap(
         cls,
         *,
@@ -95,6 +124,13 @@ class Leaf:
     def late(cls, *, at: datetime, ref: int, late_ms: int) -> Leaf:
         """A message was stored ``late_ms`` milliseconds after its timer."""
         return cls._of("late", at, {"ref": ref, "ms": late_ms})
+
+    @classmethod
+    def anchor(cls, *, at: datetime, size: int, key: str, digest: Digest) -> Leaf:
+        """An outside proof of the checkpoint of ``size`` leaves stands in the store."""
+        return cls._of(
+            "anchor", at, {"size": size, "p": Digest.of(key.encode()).hex, "o": digest.hex}
+        )
 
     @classmethod
     def placed(

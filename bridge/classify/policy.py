@@ -1,27 +1,30 @@
 """The policy: what counts, in which words, and what doubt does. Data with a version.
 
-The text comes from a file under ``config/policies`` that the caller has read; nothing here
-touches a disk. A policy that cannot be trusted to do what it says is refused as a whole.
+The texts come from files that the caller has read (:mod:`.inherit` lays one over another);
+nothing here touches a disk. A policy that cannot be trusted to do what it says is refused as a
+whole.
 """
 
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from bridge.classify.gate import Gate
+from bridge.classify.inherit import resolve
 from bridge.classify.normalise import Reading, read
 from bridge.classify.patterns import bare, compile_pattern, word_list
 from bridge.classify.table import Table
 from bridge.classify.terms import FREE_ROLES, Code, Cue, Doubt, Emoji, Form, Role, Rule, Window
+from bridge.classify.transitory import Transitory, transitory_of
 from bridge.errors import PolicyError
 from bridge.model import Outcome
 
 USED_CODES = {
     "ACK": Outcome.DISCARD,
     "ANSWER": Outcome.CAPTURE,
+    "AUDIT": Outcome.REVIEW,
     "CAPTURE_ALL": Outcome.CAPTURE,
     "CAPSTONE": Outcome.CAPTURE,
     "CONTEXT": Outcome.CAPTURE,
@@ -30,6 +33,7 @@ USED_CODES = {
     "EVIDENCE": Outcome.CAPTURE,
     "INTEGRITY": Outcome.CAPTURE,
     "MARKING": Outcome.CAPTURE,
+    "PERSON": Outcome.CAPTURE,
     "SOCIAL": Outcome.DISCARD,
 }
 """Codes that the program itself gives, with the outcome they must have."""
@@ -39,7 +43,10 @@ USED_CODES = {
 class Policy:
     """A policy in force. Two with one ``label`` MUST be the same policy.
 
-    ``free_cues`` count wherever they stand; bit ``i`` of ``gate`` is rule ``i``, cues follow.
+    ``digest``: of every text it was made of. ``amended``: what the settings changed of it, as the
+    first digits of a digest (:mod:`.amend`). ``decide_within_days``: a review that nobody decided
+    by then is captured. ``free_cues`` count wherever they stand; bit ``i`` of ``gate`` is rule
+    ``i``, cues follow.
     """
 
     name: str
@@ -56,6 +63,13 @@ class Policy:
     doubt: Doubt
     emoji: Emoji
     capstone: tuple[str, ...] = ()
+    capstone_roles: Mapping[str, str] = field(default_factory=dict)
+    capture_all: bool = False
+    decide_within_days: int | None = None
+    transitory: Transitory | None = None
+    extends: str | None = None
+    digest: str = ""
+    amended: str = ""
     free_cues: tuple[Cue, ...] = field(init=False, repr=False, compare=False)
     gate: Gate = field(init=False, repr=False, compare=False)
 
@@ -72,26 +86,23 @@ class Policy:
 
     @property
     def label(self) -> str:
-        """``name@version``, as every verdict carries it."""
-        return f"{self.name}@{self.version}"
+        """``name@version``, as every verdict carries it; ``~`` and digits where it is amended."""
+        amended = f"~{self.amended}" if self.amended else ""
+        return f"{self.name}@{self.version}{amended}"
 
     def outcome(self, code: str) -> Outcome:
         """What ``code`` leads to."""
         return self.codes[code].outcome
 
 
-def parse_policy(text: str) -> Policy:
-    """The policy that ``text`` (TOML) describes.
+def parse_policy(text: str, bases: Mapping[str, str] | None = None) -> Policy:
+    """The policy that ``text`` (TOML) describes; ``bases`` are texts it may extend, by their name.
 
     Raises PolicyError naming the field and the remedy; MUST NOT return a policy with a field
     that was not understood.
     """
-    try:
-        top = Table(tomllib.loads(text), "")
-    except tomllib.TOMLDecodeError as error:
-        raise PolicyError(
-            f"not TOML: {error}", hint="Correct the policy file at the place named."
-        ) from error
+    resolved = resolve(text, bases or {})
+    top = Table(resolved.document, "")
     words = _words(top.table("words"))
     lists = {name: word_list(items) for name, items in words.items()}
     codes = _codes(top.table("codes"))
@@ -111,10 +122,37 @@ def parse_policy(text: str) -> Policy:
         doubt=_doubt(top.table("doubt"), words),
         emoji=_emoji(top.table("emoji")),
         capstone=top.strings("capstone", ()),
+        capstone_roles=_roles(top),
+        capture_all=top.flag("capture_all", default=False),
+        decide_within_days=_days(top),
+        transitory=_transitory(top, codes, lists),
+        extends=resolved.extends,
+        digest=resolved.digest,
     )
     markings.close()
     top.close()
     return policy
+
+
+def _roles(top: Table) -> dict[str, str]:
+    if not top.has("capstone_roles"):
+        return {}
+    table = top.table("capstone_roles")
+    return {name: table.text(name) for name in table.keys()}  # noqa: SIM118 - not a mapping
+
+
+def _days(top: Table) -> int | None:
+    key = "decide_within_days"
+    return top.whole(key, least=1) if top.has(key) else None
+
+
+def _transitory(
+    top: Table, codes: Mapping[str, Code], lists: Mapping[str, str]
+) -> Transitory | None:
+    if not top.has("transitory"):
+        return None
+    outcomes = {name: code.outcome for name, code in codes.items()}
+    return transitory_of(top.table("transitory"), outcomes, lists)
 
 
 def _slug(table: Table, key: str) -> str:

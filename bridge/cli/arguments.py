@@ -8,7 +8,24 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bridge.app import VERSION
-from bridge.cli import classify, demo, doctor, groups, init, keys, reconcile, run, status
+from bridge.cli import (
+    calibrate,
+    catalog,
+    classify,
+    console,
+    demo,
+    doctor,
+    evaluate,
+    groups,
+    init,
+    keys,
+    policy,
+    reconcile,
+    run,
+    status,
+    verify,
+    witness,
+)
 
 DESCRIPTION = "An openly announced recorder for official chat groups."
 
@@ -35,6 +52,23 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="muniment", description=DESCRIPTION, parents=[everywhere])
     top.add_argument("--version", action="version", version=f"muniment {VERSION}")
     verbs = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (demo, init, run, doctor, status, groups, reconcile, keys, classify):
+    for module in (
+        demo,
+        init,
+        run,
+        doctor,
+        status,
+        groups,
+        reconcile,
+        keys,
+        classify,
+        evaluate,
+        policy,
+        calibrate,
+        verify,
+        witness,
+        console,
+        catalog,
+    ):
         module.add(verbs, everywhere)
     return top

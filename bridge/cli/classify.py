@@ -19,6 +19,7 @@ from bridge.model import Context, EventKind, Reason, Utterance, Verdict
 from bridge.protocols import Classifier
 
 WINDOW = 12
+NOBODY = frozenset({"", "unknown"})
 START = datetime(2000, 1, 1, tzinfo=UTC)
 """Lines of a conversation carry no time; they are read as a minute apart from here on."""
 
@@ -108,7 +109,8 @@ def _utterance(number: int, line: Line) -> Utterance:
     return Utterance(
         upstream_id=f"line-{number}",
         kind=EventKind.MESSAGE,
-        sender_id=line.speaker,
+        # Whoever is unknown may be anybody, and is not the same person twice.
+        sender_id=line.speaker if line.speaker not in NOBODY else f"line-{number}",
         sent_at=START + timedelta(minutes=number),
         body=line.text,
     )

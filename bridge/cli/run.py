@@ -14,12 +14,16 @@ from contextlib import AsyncExitStack
 import structlog
 
 from bridge.app import Bridge, Settings, read_settings, running
+from bridge.app.console import check_console, serve_beside
 from bridge.cli.ending import Workers
 
 
 def add(verbs: argparse._SubParsersAction, everywhere: argparse.ArgumentParser) -> None:  # type: ignore[type-arg]
     """Declare the verb."""
     verb = verbs.add_parser("run", parents=[everywhere], help="record, until stopped")
+    verb.add_argument(
+        "--console", action="store_true", help="serve the pages for records managers too"
+    )
     verb.set_defaults(command=command)
 
 
@@ -28,7 +32,9 @@ def command(options: argparse.Namespace) -> int:
     configure_logging()
     no_core_dumps()
     settings = read_settings(options.config)
-    return asyncio.run(_run(settings))
+    if options.console:
+        check_console(settings)
+    return asyncio.run(_run(settings, with_console=options.console))
 
 
 def configure_logging() -> None:
@@ -60,23 +66,31 @@ def say(what: str) -> None:
     print(f"muniment: {what}", file=sys.stderr)
 
 
-async def _run(settings: Settings) -> int:
+async def _run(settings: Settings, *, with_console: bool) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.set_default_executor(Workers(thread_name_prefix="worker"))
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    pages: asyncio.Task[None] | None = None
     async with AsyncExitStack() as stack:
         starting = stack.enter_async_context(running(settings, tell=alarm, say=say))
-        if await _started(starting, stop):
+        bridge = await _started(starting, stop)
+        if bridge is not None:
             print(f"muniment: recording; {len(settings.groups)} groups listed.", file=sys.stderr)
+            if with_console:
+                beside = serve_beside(settings, stop=stop, trouble=bridge.console_trouble)
+                pages = asyncio.create_task(beside)
             await stop.wait()
         print("muniment: stopping; what is on its way is stored first.", file=sys.stderr)
+    # It saw the same stop: its last answers went out while the bridge drained.
+    if pages is not None:
+        await pages
     return 0
 
 
-async def _started(starting: Coroutine[None, None, Bridge], stop: asyncio.Event) -> bool:
-    """Whether the bridge started before a signal came.
+async def _started(starting: Coroutine[None, None, Bridge], stop: asyncio.Event) -> Bridge | None:
+    """The bridge, if it started before a signal came.
 
     A first sign-in may hang for as long as the homeserver likes. Nothing is lost by giving it up:
     nothing has been received yet, and what a start changes is a transaction of the journal.
@@ -89,7 +103,4 @@ async def _started(starting: Coroutine[None, None, Bridge], stop: asyncio.Event)
         print("muniment: stopping before the start was complete.", file=sys.stderr)
         start.cancel()
         await asyncio.wait({start})
-    if start.cancelled():
-        return False
-    start.result()
-    return True
+    return None if start.cancelled() else start.result()

@@ -12,7 +12,16 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
-from bridge.app import VERSION, GroupReport, Settings, StatusReport, read_settings, status_of
+from bridge.app import (
+    VERSION,
+    AnchorReport,
+    GroupReport,
+    Settings,
+    StatusReport,
+    StoreReport,
+    read_settings,
+    status_of,
+)
 from bridge.cli.terminal import standard_error
 
 
@@ -45,9 +54,13 @@ def _show(report: StatusReport, console: Console) -> None:
     if report.capture_delay is not None:
         console.print(Text(f"from receipt to storage, lately: {report.capture_delay:.1f} s"))
     downloads = ", ".join(f"{n} {state}" for state, n in report.downloads.items()) or "none"
-    console.print(
-        Text(f"log: {report.log.size} leaves   overdue: {report.overdue}   downloads: {downloads}")
-    )
+    console.print(Text(f"log: {_log(report)}   overdue: {report.overdue}   downloads: {downloads}"))
+    for anchor in report.log.anchors:
+        console.print(Text(_anchor(anchor)))
+    if isinstance(report.store, StoreReport):
+        console.print(Text(_store(report.store)))
+        for warning in report.store.warnings:
+            console.print(Text(f"store warning: {_plain(warning)}"))
     for alarm in report.alarms:
         console.print(Text(f"ALARM {_plain(alarm)}", style="bold red"))
 
@@ -70,6 +83,24 @@ def _group(group: GroupReport) -> Iterator[Text]:
         why = _plain(each.why) or "not tried yet"
         age = _age(datetime.now(UTC) - datetime.fromisoformat(each.oldest_at))
         yield Text(f"  still encrypted {each.count}, the oldest for {age}: {why}")
+
+
+def _log(report: StatusReport) -> str:
+    waiting = f", {report.log.waiting} not published yet" if report.log.waiting else ""
+    return f"{report.log.size} leaves{waiting}"
+
+
+def _anchor(anchor: AnchorReport) -> str:
+    since = "never yet"
+    if anchor.at is not None:
+        since = f"{_age(datetime.now(UTC) - datetime.fromisoformat(anchor.at))} ago"
+    trouble = f": {_plain(anchor.trouble)}" if anchor.trouble else ""
+    return f"{anchor.kind} {_plain(anchor.name)}: {since}{trouble}"
+
+
+def _store(store: StoreReport) -> str:
+    told = store.retention.replace("_", " ")
+    return f"store: retention {told} (lock_mode {store.lock_mode}), by {store.by} at {store.at}"
 
 
 def _age(age: timedelta) -> str:

@@ -117,6 +117,13 @@ class _Performance:
         objects = await self.recorder.objects()
         for text in self.screen.summary(self.said, mismatches, objects, await self.shelf()):
             console.print(text, soft_wrap=True)
+        log = (await self.recorder.status()).log
+        console.print(
+            Text(
+                f"The signed checkpoint covers {log.size} leaves; {log.waiting} wait for the next."
+            ),
+            soft_wrap=True,
+        )
 
     def invitation(self) -> str:
         """How a person joins in."""

@@ -49,10 +49,18 @@ class GroupStatus(msgspec.Struct):
     late: int = 0
 
 
+class LogStatus(msgspec.Struct, frozen=True):
+    """What ``status --json`` says of the published log."""
+
+    size: int = 0
+    waiting: int = 0
+
+
 class Status(msgspec.Struct):
     """What ``status --json`` says, as far as we look."""
 
     groups: list[GroupStatus]
+    log: LogStatus = LogStatus()
     overdue: int = 0
     alarms: list[str] = []
 
@@ -245,7 +253,9 @@ class Recorder:
 
 
 def _environment() -> Mapping[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith("MUNIMENT_")}
+    """Ours without settings, but for one: no lot is drawn, for each line has a known outcome."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("MUNIMENT_")}
+    return {**own, "MUNIMENT_POLICY__AUDIT_PERCENT": "0"}
 
 
 def _matrix_table(homeserver: str, user_id: str) -> str:

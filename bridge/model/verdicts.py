@@ -67,8 +67,14 @@ class Utterance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """What surrounds a message: earlier ones of the group, oldest first, and what it refers to."""
+    """What surrounds a message: earlier ones of the group, oldest first, and what it refers to.
+
+    ``group``: connector and group id, by which a policy may differ. ``after``: what has been said
+    since, oldest first, where a message is judged once more.
+    """
 
     before: tuple[Utterance, ...] = ()
+    after: tuple[Utterance, ...] = ()
     target: Utterance | None = None
     capture_all: bool = False
+    group: tuple[str, str] = ("", "")

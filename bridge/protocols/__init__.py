@@ -4,9 +4,25 @@ MUST, MUST NOT and MAY are used as in RFC 2119. Unless a method says otherwise i
 cancelled at any time and then has either happened or not; repeating it is safe.
 """
 
+from bridge.protocols.anchors import (
+    Cosignature,
+    Published,
+    Stamp,
+    TimestampAuthority,
+    Voucher,
+    Witness,
+)
 from bridge.protocols.classifier import Classifier
 from bridge.protocols.clock import Clock
 from bridge.protocols.connector import Announcement, Connector, Download, PastEvent
+from bridge.protocols.decisions import (
+    DecisionFacts,
+    Judgement,
+    PersonDecision,
+    Reviewed,
+    Via,
+    WaitingDecision,
+)
 from bridge.protocols.decrypter import Decrypter, ImportedKeys, KeyFiles, Opened, ToDevice
 from bridge.protocols.evidence import Evidence, KeptUntil, StoredVersion
 from bridge.protocols.journal import Journal
@@ -24,12 +40,14 @@ from bridge.protocols.journal_values import (
     PlacementKind,
     Saying,
     Sealing,
+    SeenCount,
     StoredProof,
     Tally,
     TallyGroup,
     Unopened,
     UnopenedGroup,
 )
+from bridge.protocols.leaves import Leaves
 from bridge.protocols.log import (
     Anchor,
     CheckpointPlace,
@@ -39,6 +57,7 @@ from bridge.protocols.log import (
     Signer,
 )
 from bridge.protocols.office import (
+    DecisionOrder,
     GroupStep,
     KeyTransfer,
     Office,
@@ -57,6 +76,9 @@ __all__ = [
     "Classifier",
     "Clock",
     "Connector",
+    "Cosignature",
+    "DecisionFacts",
+    "DecisionOrder",
     "Decrypter",
     "Decryption",
     "Download",
@@ -69,10 +91,12 @@ __all__ = [
     "Head",
     "ImportedKeys",
     "Journal",
+    "Judgement",
     "KeptObject",
     "KeptUntil",
     "KeyFiles",
     "KeyTransfer",
+    "Leaves",
     "ManifestPlace",
     "MediaState",
     "ObjectBody",
@@ -80,22 +104,32 @@ __all__ = [
     "Office",
     "Opened",
     "PastEvent",
+    "PersonDecision",
     "Placement",
     "PlacementKind",
+    "Published",
     "RecordLog",
     "Request",
     "RequestKind",
+    "Reviewed",
     "Saying",
     "Sealing",
+    "SeenCount",
     "Signer",
     "Spool",
     "SpoolWriter",
+    "Stamp",
     "StepKind",
     "StoredProof",
     "StoredVersion",
     "Tally",
     "TallyGroup",
+    "TimestampAuthority",
     "ToDevice",
     "Unopened",
     "UnopenedGroup",
+    "Via",
+    "Voucher",
+    "WaitingDecision",
+    "Witness",
 ]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from bridge.keys import filed_at
 from bridge.model import EventKind, Outcome, RelationType
 from bridge.query import Query
 
@@ -86,8 +87,10 @@ class Listing:
 
     @property
     def at(self) -> datetime | None:
-        """When it was said, as far as anybody knows."""
-        return self.sent_at or self.observed_at
+        """When it was said, as far as that can be believed: the time its key is made of."""
+        if self.observed_at is None:
+            return self.sent_at
+        return filed_at(sent_at=self.sent_at, observed_at=self.observed_at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

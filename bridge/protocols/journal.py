@@ -20,6 +20,7 @@ from bridge.model import (
     Verdict,
 )
 from bridge.protocols.ciphertexts import Ciphertexts
+from bridge.protocols.decisions import Decisions
 from bridge.protocols.journal_values import (
     Appended,
     DownloadOrder,
@@ -34,12 +35,13 @@ from bridge.protocols.journal_values import (
     StoredProof,
     Tally,
 )
+from bridge.protocols.leaves import Leaves
 
 VERSIONS = ("decrypted", "rescued+decrypted", "rescued", None)
 """The revisions under which what a message says may stand, the most telling first."""
 
 
-class Journal(Ciphertexts, Protocol):
+class Journal(Ciphertexts, Decisions, Leaves, Protocol):
     """Durable, ordered, single-writer. Raises :class:`bridge.errors.JournalError` and nothing else.
 
     Every verb that writes is one transaction, durable on return. A verb whose caller is
@@ -197,13 +199,15 @@ class Journal(Ciphertexts, Protocol):
     ) -> None:
         """Fix a document for placing; ``rows`` are the entries a manifest part now names.
 
-        Each comes with the outcome named; one that was promoted meanwhile stays due.
+        Each comes with the outcome named; one that was promoted meanwhile stays due. A second
+        audit of one day changes nothing.
         """
 
     async def placements(self, *, limit: int) -> tuple[Placement, ...]:
         """Documents waiting for their place, oldest first, of groups whose notice is settled.
 
-        ``step`` acts, which hold nothing that was said in a group, do not wait for the notice.
+        ``step`` acts hold nothing that was said in a group, and an audit is of no group: they do
+        not wait for the notice.
         """
 
     async def number(self, placement: Placement, *, after: int | None = None) -> Placement:
@@ -214,7 +218,10 @@ class Journal(Ciphertexts, Protocol):
         """
 
     async def place(self, placement: Placement, *, leaf: Leaf) -> None:
-        """The store has the document under its number: write its leaf."""
+        """The store has the document under its number: write its leaf, once.
+
+        If another life of this log published that leaf, it stands already.
+        """
 
     async def groups(self) -> tuple[Group, ...]:
         """The register."""
@@ -260,7 +267,7 @@ class Journal(Ciphertexts, Protocol):
         """Destroy payload, salt, record and orders of old discards; gives spool names to remove.
 
         On return the bytes are gone from the database file and its write-ahead log. The numbers,
-        leaves and reason codes stay.
+        leaves and reason codes stay. One on which a person's decision waits is left alone.
         """
 
     async def keep_body(self, connector: str, body: bytes, *, at: datetime) -> bool:
@@ -316,7 +323,7 @@ class Journal(Ciphertexts, Protocol):
         """A manifest part or an act with its bytes, placed or not."""
 
     async def knows(self, keys: Sequence[str]) -> frozenset[str]:
-        """Which of these object keys (records in either area, parts, acts) are this journal's."""
+        """Which of these object keys are this journal's: records, parts, acts and anchors."""
 
     async def has_seen(
         self, connector: str, group_id: str, upstream_ids: Sequence[str]

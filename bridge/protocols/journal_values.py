@@ -119,6 +119,8 @@ class PlacementKind(StrEnum):
     CLOSE = "close"
     STEP = "step"
     NOTICE = "notice"
+    AUDIT = "audit"
+    DECISION = "decision"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +143,15 @@ class Placement:
     at: datetime
     stream: str | None = None
     total: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenCount:
+    """How many seen leaves a stream has, and the highest number among them."""
+
+    stream: str
+    last_n: int
+    seen: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,6 +46,9 @@ class CheckpointStore(Protocol):
         MUST refuse (False) a head that is not larger than the last one.
         """
 
+    async def published(self, head: Head) -> None:
+        """The store shows ``head``, which is the last one: ``status`` says so. MAY be repeated."""
+
     async def aclose(self) -> None:
         """Close the file."""
 

@@ -1,4 +1,4 @@
-"""What people order: steps on groups now, decisions and holds later."""
+"""What people order: steps on groups, and decisions on messages; holds later."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
+
+from bridge.model import Outcome
 
 
 class StepKind(StrEnum):
@@ -31,6 +33,26 @@ class GroupStep:
     by: str
     at: datetime
     why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionOrder:
+    """What a person says is to become of event ``n`` of a stream: capture or discard.
+
+    ``number`` is given by the office and only grows.
+    """
+
+    number: int = 0
+    stream: str
+    n: int
+    outcome: Outcome
+    by: str
+    at: datetime
+    why: str
+
+    def __post_init__(self) -> None:
+        if self.outcome is Outcome.REVIEW:
+            raise ValueError("a person decides to capture or to discard")
 
 
 class RequestKind(StrEnum):
@@ -95,6 +117,12 @@ class Office(Protocol):
 
     async def steps(self, after: int) -> tuple[GroupStep, ...]:
         """Every step with a number above ``after``, in order."""
+
+    async def decide(self, decision: DecisionOrder) -> int:
+        """Add a decision. Durable on return; gives its number."""
+
+    async def decisions(self, after: int) -> tuple[DecisionOrder, ...]:
+        """Every decision with a number above ``after``, in order."""
 
     async def aclose(self) -> None:
         """Give up the connection."""

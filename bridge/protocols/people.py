@@ -27,7 +27,8 @@ class Role(StrEnum):
 class Account:
     """Somebody. ``groups``: the gids whose content they may see; empty means all.
 
-    ``password``: an argon2id hash, None of those who sign in elsewhere.
+    ``password``: an argon2id hash, None of those who sign in elsewhere; ``subject``: who they are
+    there, which stays when their name changes, None of those who sign in here.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Account:
     groups: frozenset[str] = frozenset()
     password: str | None = field(default=None, repr=False)
     disabled: bool = False
+    subject: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,10 +83,19 @@ class People(Protocol):
     """
 
     async def create_account(self, account: Account, *, at: datetime) -> bool:
-        """Add an account. False: the name is taken; nothing was changed."""
+        """Add an account. False: the name or the subject is taken; nothing was changed."""
+
+    async def change_account(self, account: Account) -> bool:
+        """Put what is given in place of the account of this name, whose subject stays.
+
+        MUST count from the next request on of whoever is signed in. False: there is none.
+        """
 
     async def account(self, name: str) -> Account | None:
         """The account of this name."""
+
+    async def account_of(self, subject: str) -> Account | None:
+        """The account of who signs in elsewhere as this subject."""
 
     async def accounts(self) -> tuple[Account, ...]:
         """All of them, by name."""

@@ -60,6 +60,7 @@ class JournalCore:
         self._streams: dict[tuple[str, str], StreamRow] = {}
         self._opening = asyncio.Lock()
         self._closed = False
+        self._leaves_moved = False
 
     async def _rows(self, name: str, shape: type[T], *parameters: Value) -> list[T]:
         """Committed rows, as values."""

@@ -7,8 +7,9 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: placement_waiting
 SELECT p.id, p.kind, p.folder, p.number, p.body_sealed, p.connector, p.group_id, p.at, p.stream, p.total
-FROM placement p JOIN register r USING (connector, group_id)
-WHERE p.leaf IS NULL AND (r.notice != 'due' OR p.kind = 'step') ORDER BY p.id LIMIT ?
+FROM placement p LEFT JOIN register r USING (connector, group_id)
+WHERE p.leaf IS NULL AND (p.kind = 'audit' OR r.notice != 'due' OR (p.kind = 'step' AND r.notice IS NOT NULL))
+ORDER BY p.id LIMIT ?
 
 -- name: placement_one
 SELECT id, kind, folder, number, body_sealed, connector, group_id, at, stream, total

@@ -171,7 +171,7 @@ class EntryVerbs(JournalCore):
                 )
                 if changed:
                     leaves = [proof.stored] + ([proof.late] if proof.late else [])
-                    await transaction.add_leaves(leaves)
+                    await self._add_referring(transaction, proof.seq, leaves)
 
         await self._committer.run(work)
         self.release([proof.seq for proof in proofs])
@@ -198,12 +198,21 @@ class EntryVerbs(JournalCore):
                 idents[seq],
             )
             if changed:
-                await transaction.add_leaves([leaf])
+                await self._add_referring(transaction, seq, [leaf])
             return bool(changed)
 
         moved = await self._committer.run(work)
         self._signal(EntryState.SEALED)
         return moved
+
+    async def _add_referring(
+        self, transaction: Transaction, seq: int, leaves: Sequence[Leaf]
+    ) -> None:
+        """Leaves about an entry's seen leaf, wherever that stands since they were made."""
+        if self._leaves_moved:
+            (ref,) = await transaction.rows("entry_seen_leaf", int, seq)
+            leaves = [leaf.referring(ref) for leaf in leaves]
+        await transaction.add_leaves(leaves)
 
     async def fail(self, seq: int, *, error: str, next_try: datetime) -> None:
         """Count a failure."""

@@ -92,7 +92,9 @@ class HoldingVerbs(JournalCore):
             await self._rows("placement_known", tuple[str, int], as_json(sorted(set(series))))
         )
         ours = {key for key, (_, _, rest) in records.items() if rest in rests}
-        return frozenset(ours | {key for key, at in placed.items() if at in numbers})
+        ours |= {key for key, at in placed.items() if at in numbers}
+        proofs = [key for key in keys_ if key.startswith(f"{keys.ANCHORS}/")]
+        return frozenset(ours.union(await self._rows("anchor_known", str, as_json(proofs))))
 
     async def has_seen(
         self, connector: str, group_id: str, upstream_ids: Sequence[str]

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import msgspec
+
 from bridge.canonical import Leaf
 from bridge.errors import JournalKeyError
 from bridge.model import Digest, Outcome
 from bridge.protocols import Entry, ManifestPlace, Placement, PlacementKind
 from storage.journal.committer import Transaction
 from storage.journal.core import JournalCore
+from storage.journal.leaf_rows import NamedObject
 from storage.journal.rows import PlacementAt, PlacementRow, from_ms, to_ms
 
 ACTS = "acts"
@@ -36,6 +39,10 @@ class PlacementVerbs(JournalCore):
         """Fix a document. Crash before: its rows are still due and another part is made."""
 
         async def work(transaction: Transaction) -> None:
+            if placement.kind is PlacementKind.AUDIT:
+                (there,) = await transaction.rows("placement_audited", int, placement.folder)
+                if there:
+                    return
             await self._insert(transaction, placement)
             await transaction.many(
                 "entry_manifest_done", [(seq, outcome.value) for seq, outcome in rows]
@@ -117,7 +124,17 @@ class PlacementVerbs(JournalCore):
                     return  # every document has exactly one leaf
                 if row.number != placement.number:
                     raise RuntimeError("a document is placed under the number that it was given")
-                (index,) = await transaction.add_leaves([leaf])
+                named = msgspec.json.decode(leaf.body, type=NamedObject)
+                published = await transaction.rows("grafted_at", int, named.p, named.o)
+                current = await self._about(transaction, placement, leaf)
+                (index,) = published or await transaction.add_leaves([current])
                 await transaction.run("placement_place", index, placement.id)
 
         await self._committer.run(work)
+
+    async def _about(self, transaction: Transaction, placement: Placement, leaf: Leaf) -> Leaf:
+        """A decision's leaf names the seen leaf of its entry, wherever that stands by now."""
+        if placement.kind is not PlacementKind.DECISION:
+            return leaf
+        (ref,) = await transaction.rows("decision_seen_leaf", int, placement.id)
+        return leaf.referring(ref)

@@ -228,7 +228,9 @@ SELECT seq FROM entry WHERE manifest_due = 1 AND place = ? ORDER BY seq LIMIT ?
 UPDATE entry SET manifest_due = 0 WHERE seq = ? AND outcome = ?
 
 -- name: entry_forgettable
-SELECT seq FROM entry WHERE state = 'discarded' AND received_at < ? ORDER BY received_at LIMIT ?
+SELECT seq FROM entry WHERE state = 'discarded' AND received_at < ?
+  AND NOT EXISTS (SELECT 1 FROM decision d WHERE d.seq = entry.seq AND d.state = 'waiting')
+ORDER BY received_at LIMIT ?
 
 -- name: entry_destroy
 UPDATE entry SET state = ?, payload_sealed = NULL, verdict_sealed = ?, record_sealed = NULL,

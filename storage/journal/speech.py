@@ -59,7 +59,7 @@ class SpeechVerbs(StreamVerbs):
         async def work(transaction: Transaction, streams: Mapping[str, StreamRow]) -> None:
             for loss in losses:
                 await self._write_once(transaction, streams[loss.group_id], loss, at_ms=to_ms(at))
-            await _insert(transaction, sayings)
+            await write_sayings(transaction, sayings)
             await transaction.run("hearing_set", connector, to_ms(at))
 
         await self._in_open_streams(connector, losses, work)
@@ -123,7 +123,7 @@ class SpeechVerbs(StreamVerbs):
         """Have groups told something. Crash before: whoever asked asks again, under the keys."""
 
         async def work(transaction: Transaction) -> None:
-            await _insert(transaction, sayings)
+            await write_sayings(transaction, sayings)
 
         await self._committer.run(work)
 
@@ -140,7 +140,7 @@ class SpeechVerbs(StreamVerbs):
         await self._committer.run(work)
 
 
-async def _insert(transaction: Transaction, sayings: Sequence[Saying]) -> None:
+async def write_sayings(transaction: Transaction, sayings: Sequence[Saying]) -> None:
     """What was said stays, so that its key is known for ever."""
     await transaction.many(
         "saying_insert",

@@ -12,9 +12,11 @@ from bridge.errors import JournalUnavailableError
 from bridge.protocols import Clock, Journal
 from storage.journal.cipher import JournalCipher
 from storage.journal.core import check_key, connect, migrate, require_current
+from storage.journal.decisions import DecisionVerbs
 from storage.journal.downloads import DownloadVerbs
 from storage.journal.entries import EntryVerbs
 from storage.journal.holdings import HoldingVerbs
+from storage.journal.leaves import LeafVerbs
 from storage.journal.opening import OpeningVerbs
 from storage.journal.register import RegisterVerbs
 from storage.journal.speech import SpeechVerbs
@@ -33,6 +35,8 @@ class SqliteJournal(
     DownloadVerbs,
     OpeningVerbs,
     HoldingVerbs,
+    LeafVerbs,
+    DecisionVerbs,
     RegisterVerbs,
 ):
     """See :class:`bridge.protocols.Journal` for what each verb promises."""

@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from bridge.errors import ObjectConflictError, ObjectStoreError, ObjectStoreUnavailableError
+from bridge.keys import log_key
 from bridge.model import Digest, ObjectInfo, ObjectReceipt
-from bridge.protocols import ObjectBody, ObjectStore
+from bridge.protocols import CheckpointPlace, ObjectBody, ObjectStore
 from storage.objects.checked import copy_checked, hex_of
 from storage.objects.folder import (
     FILE_MODE,
@@ -27,6 +28,7 @@ from storage.objects.folder import (
     as_store_error,
     sync_folder,
 )
+from storage.objects.local_checkpoint import LocalCheckpointPlace
 from storage.objects.names import TenantNames
 
 INCOMING = ".incoming"
@@ -109,6 +111,15 @@ class LocalObjectStore:
         """
         path = self._root / PROBE / os.urandom(8).hex()
         await self._run(lambda: self._probe(path), f"probing {path}")
+
+    def checkpoint_place(self, shard: str = "0") -> CheckpointPlace:
+        """Where the log's checkpoint stands in this store."""
+        return LocalCheckpointPlace(
+            self._path(log_key(shard, "checkpoint")),
+            incoming=self._incoming,
+            folders=self._folders,
+            run=self._run,
+        )
 
     async def aclose(self) -> None:
         """Wait for the files in work, and give up the threads."""

@@ -21,11 +21,13 @@ from bridge.errors import (
     ObjectStoreRejectedError,
     ObjectStoreUnavailableError,
 )
+from bridge.keys import log_key
 from bridge.model import Digest, ObjectInfo, ObjectReceipt, require_utc
-from bridge.protocols import Clock, ObjectBody, ObjectStore
+from bridge.protocols import CheckpointPlace, Clock, ObjectBody, ObjectStore
 from storage.objects.names import TenantNames
 from storage.objects.s3_body import ObjectReader
 from storage.objects.s3_bucket import Bucket
+from storage.objects.s3_checkpoint import S3CheckpointPlace
 from storage.objects.s3_client import Addressing, S3Connection
 from storage.objects.s3_creation import create, standing_version
 from storage.objects.s3_pace import USUAL, Patience
@@ -143,6 +145,11 @@ class S3ObjectStore:
             ObjectStoreError: with the reason and the remedy.
         """
         await self._run(self._probe)
+
+    def checkpoint_place(self, shard: str = "0") -> CheckpointPlace:
+        """Where the log's checkpoint stands in this store."""
+        name = self._prefix + self._names.of_key(log_key(shard, "checkpoint"))
+        return S3CheckpointPlace(self._bucket, name, self._run)
 
     async def aclose(self) -> None:
         """Wait a moment for the requests under way, and give up connections and threads.

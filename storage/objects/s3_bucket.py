@@ -29,7 +29,15 @@ from storage.objects.s3_errors import (
     translate,
 )
 from storage.objects.s3_pace import paced
-from storage.objects.s3_values import History, Listed, Protection, Standing, put_request, retention
+from storage.objects.s3_values import (
+    History,
+    Listed,
+    Protection,
+    Rewritten,
+    Standing,
+    put_request,
+    retention,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -37,11 +45,13 @@ if TYPE_CHECKING:
         GetObjectRequestTypeDef,
         ListObjectsV2RequestTypeDef,
         ListObjectVersionsRequestTypeDef,
+        PutObjectRequestTypeDef,
         PutObjectRetentionRequestTypeDef,
     )
 
 _HEX64 = re.compile(r"[0-9a-f]{64}")
 _UNVERSIONED = frozenset({"NotImplemented", "MethodNotAllowed", "501", "405"})
+_UNCONDITIONAL = frozenset({"NotImplemented", "501"})
 _SLOW = "Check the network and the store; the recorder tries again by itself."
 
 
@@ -263,6 +273,62 @@ class Bucket:
                     yield piece
 
         return pieces()
+
+    def newest(self, name: str) -> Rewritten | None:
+        """The newest version of a name that is written again."""
+        with self._asking(f"getting {name}") as client:
+            try:
+                found = client.get_object(Bucket=self._bucket, Key=name)
+            except ClientError as error:
+                if is_absent(error):
+                    return None
+                raise
+            with found["Body"] as stream:
+                version = found.get("VersionId")
+                return Rewritten(data=stream.read(), etag=found["ETag"], version=version)
+
+    def rewrite(
+        self, name: str, data: bytes, *, instead_of: Rewritten | None, bare: bool = False
+    ) -> str | None:
+        """Write a name again, without retention. None: the store says that another stands there.
+
+        ``bare``: without a condition.
+        """
+        request = put_request(
+            self._bucket,
+            name,
+            ObjectBody.of(data),
+            protection=self.protection,
+            retain_until=None,
+            content_type="text/plain; charset=utf-8",
+        )
+        request["Body"] = data
+        if instead_of is None:
+            return self._put_if(request)
+        del request["IfNoneMatch"]
+        if bare:
+            return self._put_if(request)
+        # Some stores compare the header with their own name for the object as it is, without the
+        # quotes that HTTP asks for.
+        for tag in dict.fromkeys((instead_of.etag, instead_of.etag.strip('"'))):
+            made = self._put_if(request | {"IfMatch": tag})
+            if made is not None:
+                return made
+        return None
+
+    def _put_if(self, request: PutObjectRequestTypeDef) -> str | None:
+        with self._asking(f"putting {request['Key']}") as client:
+            try:
+                made = client.put_object(**request)
+            except ClientError as error:
+                if is_refused_precondition(error) or is_absent(error):
+                    return None
+                if code_of(error) not in _UNCONDITIONAL or "IfMatch" not in request:
+                    raise
+                # A store that knows no If-Match: the caller has compared what stands.
+                del request["IfMatch"]
+                made = client.put_object(**request)
+            return made.get("VersionId", "null")
 
     def page(self, prefix: str, after: str | None) -> tuple[tuple[Listed, ...], str | None]:
         """One page of a listing in the order of names, and where the next begins."""

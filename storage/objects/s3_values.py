@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
@@ -51,6 +51,15 @@ class Listed:
     name: str
     size: int
     modified_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rewritten:
+    """What stands newest under a name that is written again, and the store's name for it."""
+
+    data: bytes = field(repr=False)
+    etag: str
+    version: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

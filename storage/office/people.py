@@ -26,7 +26,8 @@ _T = TypeVar("_T")
 BEGINNING = bytes(32)
 """What stands before the first line of the trail."""
 
-_ACCOUNTS = "SELECT name, roles, groups, password, disabled FROM account"
+_ACCOUNTS = "SELECT name, roles, groups, password, disabled, subject FROM account"
+_CHANGE = "UPDATE account SET roles = ?, groups = ?, password = ?, disabled = ? WHERE name = ?"
 _SESSION = """
 SELECT digest, name, roles, groups, csrf, began_at, seen_at, proved_at FROM session
 WHERE digest = ?
@@ -43,6 +44,7 @@ class _AccountRow(msgspec.Struct, array_like=True):
     groups: str
     password: str | None
     disabled: int
+    subject: str | None
 
     def account(self) -> Account:
         return Account(
@@ -51,6 +53,7 @@ class _AccountRow(msgspec.Struct, array_like=True):
             groups=_names(self.groups),
             password=self.password,
             disabled=bool(self.disabled),
+            subject=self.subject,
         )
 
 
@@ -136,7 +139,7 @@ class SqlitePeople:
         self._db = db
 
     async def create_account(self, account: Account, *, at: datetime) -> bool:
-        """Add an account. False: the name is taken."""
+        """Add an account. False: the name or the subject is taken."""
         require_utc(at, "at")
         row = (
             account.name,
@@ -145,12 +148,30 @@ class SqlitePeople:
             account.password,
             int(account.disabled),
             at.isoformat(),
+            account.subject,
         )
-        return await self._changed("INSERT OR IGNORE INTO account VALUES (?, ?, ?, ?, ?, ?)", *row)
+        statement = "INSERT OR IGNORE INTO account VALUES (?, ?, ?, ?, ?, ?, ?)"
+        return await self._changed(statement, *row)
+
+    async def change_account(self, account: Account) -> bool:
+        """Put what is given in place of the account of this name. False: there is none."""
+        row = (
+            _json(account.roles),
+            _json(account.groups),
+            account.password,
+            int(account.disabled),
+            account.name,
+        )
+        return await self._changed(_CHANGE, *row)
 
     async def account(self, name: str) -> Account | None:
         """The account of this name."""
         rows = await self._rows(_AccountRow, f"{_ACCOUNTS} WHERE name = ?", name)
+        return rows[0].account() if rows else None
+
+    async def account_of(self, subject: str) -> Account | None:
+        """The account of a subject."""
+        rows = await self._rows(_AccountRow, f"{_ACCOUNTS} WHERE subject = ?", subject)
         return rows[0].account() if rows else None
 
     async def accounts(self) -> tuple[Account, ...]:

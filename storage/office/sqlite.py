@@ -12,8 +12,15 @@ from pathlib import Path
 import aiosqlite
 
 from bridge.errors import JournalUnavailableError
-from bridge.model import require_utc
-from bridge.protocols.office import GroupStep, KeyTransfer, Request, RequestKind, StepKind
+from bridge.model import Outcome, require_utc
+from bridge.protocols.office import (
+    DecisionOrder,
+    GroupStep,
+    KeyTransfer,
+    Request,
+    RequestKind,
+    StepKind,
+)
 from storage.office import schema
 
 # Text is bound as bytes and cast: a broken name from a platform keeps its lone surrogates
@@ -33,6 +40,14 @@ VALUES (?, CAST(? AS TEXT), ?, CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT)
 _REQUESTS = """
 SELECT number, kind, asked_by, at, connector, file, passphrase_file
 FROM request WHERE number > ? ORDER BY number
+"""
+_DECIDE = """
+INSERT INTO decision (stream, n, outcome, decided_by, at, why)
+VALUES (CAST(? AS TEXT), ?, ?, CAST(? AS TEXT), ?, CAST(? AS TEXT))
+"""
+_DECISIONS = """
+SELECT number, stream, n, outcome, decided_by, at, why
+FROM decision WHERE number > ? ORDER BY number
 """
 
 
@@ -126,7 +141,39 @@ class SqliteOffice:
             for number, kind, by, at, connector, file, passphrase_file in rows
         )
 
-    async def _add(self, statement: str, row: tuple[str | bytes | None, ...]) -> int:
+    async def decide(self, decision: DecisionOrder) -> int:
+        """Add a decision. Crash before: it was not made, and who made it got no number."""
+        self._must_be_open()
+        require_utc(decision.at, "at")
+        row = (
+            _bytes(decision.stream),
+            decision.n,
+            decision.outcome.value,
+            _bytes(decision.by),
+            decision.at.isoformat(),
+            _bytes(decision.why),
+        )
+        return await self._add(_DECIDE, row)
+
+    async def decisions(self, after: int) -> tuple[DecisionOrder, ...]:
+        """Every decision with a number above ``after``, in order."""
+        self._must_be_open()
+        with _ours(self._path):
+            rows = await self._db.execute_fetchall(_DECISIONS, (after,))
+        return tuple(
+            DecisionOrder(
+                number=number,
+                stream=stream,
+                n=n,
+                outcome=Outcome(outcome),
+                by=by,
+                at=datetime.fromisoformat(at),
+                why=why,
+            )
+            for number, stream, n, outcome, by, at, why in rows
+        )
+
+    async def _add(self, statement: str, row: tuple[str | bytes | int | None, ...]) -> int:
         with _ours(self._path):
             async with self._db.execute(statement, row) as cursor:
                 number = cursor.lastrowid

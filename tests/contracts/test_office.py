@@ -12,7 +12,16 @@ from typing import TypeAlias
 
 import pytest
 
-from bridge.protocols import GroupStep, KeyTransfer, Office, Request, RequestKind, StepKind
+from bridge.model import Outcome
+from bridge.protocols import (
+    DecisionOrder,
+    GroupStep,
+    KeyTransfer,
+    Office,
+    Request,
+    RequestKind,
+    StepKind,
+)
 from storage.office import SqliteOffice
 from tests.fakes.office import FakeOffice, Inbox
 
@@ -26,6 +35,9 @@ STEP = GroupStep(
     by="ada",
     at=datetime(2026, 3, 1, 9, 0, 0, 123456, tzinfo=UTC),
     why="ministerial group",
+)
+DECISION = DecisionOrder(
+    stream="0123456789abcdef", n=7, outcome=Outcome.CAPTURE, by="ada", at=STEP.at, why="it says who"
 )
 REQUEST = Request(kind=RequestKind.RECONCILE, by="ada", at=STEP.at)
 KEYS = KeyTransfer(
@@ -112,6 +124,34 @@ def test_only_requests_for_keys_name_some(kind: RequestKind) -> None:
         replace(KEYS, file=Path("keys.txt"))
     with pytest.raises(ValueError, match="absolute"):
         replace(KEYS, passphrase_file=Path("../secret"))
+
+
+@pytest.mark.parametrize("outcome", [Outcome.CAPTURE, Outcome.DISCARD])
+async def test_a_decision_reads_back_with_its_number(opener: Opener, outcome: Outcome) -> None:
+    """A decision comes back exactly as made, with the number that `decide` gave."""
+    office = await opener()
+    assert await office.decisions(0) == ()
+    made = replace(DECISION, outcome=outcome, by="'\x00\U0001f6a8\ud800", why="--", number=99)
+    number = await office.decide(made)
+    assert await office.decisions(0) == (replace(made, number=number),)
+    assert await office.steps(0) == ()
+    assert await office.requests(0) == ()
+
+
+async def test_decisions_after_a_number(opener: Opener) -> None:
+    """They have numbers of their own that only grow; another handle sees them, in order."""
+    people, bridge = await opener(), await opener()
+    numbers = [await people.decide(replace(DECISION, n=n)) for n in range(4)]
+    assert numbers == sorted(set(numbers))
+    await people.aclose()
+    assert [each.n for each in await bridge.decisions(numbers[1])] == [2, 3]
+    assert await bridge.decisions(numbers[-1]) == ()
+
+
+def test_nobody_decides_to_review() -> None:
+    """A review is a question to people, not an answer of theirs."""
+    with pytest.raises(ValueError, match="to capture or to discard"):
+        replace(DECISION, outcome=Outcome.REVIEW)
 
 
 async def test_requests_after_a_number(opener: Opener) -> None:

@@ -13,6 +13,7 @@ from bridge.canonical import Leaf
 from bridge.errors import (
     ConnectorUnavailableError,
     JournalUnavailableError,
+    LogUnavailableError,
     ObjectStoreUnavailableError,
     SpoolError,
 )
@@ -30,11 +31,14 @@ from bridge.model import (
 from bridge.protocols import (
     Appended,
     Clock,
+    DecisionOrder,
     Decryption,
     DownloadOrder,
     Entry,
+    Head,
     ManifestPlace,
     ObjectBody,
+    PersonDecision,
     Placement,
     Saying,
     Sealing,
@@ -43,6 +47,7 @@ from bridge.protocols import (
 )
 from storage.journal import SqliteJournal
 from tests.fakes.decrypter import ScriptedDecrypter
+from tests.fakes.log import FakeCheckpointPlace, FakeCheckpointStore
 from tests.fakes.object_store import FakeObjectStore
 from tests.fakes.spool import MemorySpool
 
@@ -74,7 +79,9 @@ class Failure(Crash):
     def strike(self, point: str) -> None:
         """The error of the adapter whose effect this is."""
         effect = point.partition(" ")[2]
-        if effect.startswith("put "):
+        if effect in {"swap", "shown"}:
+            raise LogUnavailableError(f"log.db does not answer ({point}).")
+        if effect.startswith("put ") or effect == "publish":
             raise ObjectStoreUnavailableError(f"The store does not answer ({point}).")
         if effect == "take":
             raise ConnectorUnavailableError(f"The store of keys does not answer ({point}).")
@@ -113,6 +120,46 @@ class CrashingJournal(SqliteJournal):
         self.crash.at("before judge")
         await super().judge(verdicts, kinds=kinds)
         self.crash.at("after judge")
+
+    async def take_orders(self, orders: Sequence[DecisionOrder]) -> tuple[int, ...]:
+        """A person's decisions come in."""
+        self.crash.at("before take orders")
+        unknown = await super().take_orders(orders)
+        self.crash.at("after take orders")
+        return unknown
+
+    async def decide(
+        self,
+        id_: int,
+        verdict: Verdict,
+        *,
+        act: Placement,
+        key: str | None = None,
+        safe_by: datetime | None = None,
+    ) -> bool:
+        """A person's decision is carried out."""
+        self.crash.at("before decide")
+        done = await super().decide(id_, verdict, act=act, key=key, safe_by=safe_by)
+        self.crash.at("after decide")
+        return done
+
+    async def note_commands(self, seqs: Sequence[int]) -> None:
+        """A group asks something."""
+        self.crash.at("before note")
+        await super().note_commands(seqs)
+        self.crash.at("after note")
+
+    async def answered(
+        self,
+        seq: int,
+        *,
+        decisions: Sequence[PersonDecision] = (),
+        sayings: Sequence[Saying] = (),
+    ) -> None:
+        """It is dealt with."""
+        self.crash.at("before answer")
+        await super().answered(seq, decisions=decisions, sayings=sayings)
+        self.crash.at("after answer")
 
     async def seal(self, sealings: Sequence[Sealing]) -> None:
         """Step 5."""
@@ -304,6 +351,41 @@ class CrashingStore(FakeObjectStore):
         receipt = await super().put(key, body, retain_until=retain_until, content_type=content_type)
         self.crash.at(f"after put {what}")
         return receipt
+
+
+class CrashingHeads(FakeCheckpointStore):
+    """``log.db`` as a process sees it that dies around a swap."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.crash = Crash()
+
+    async def swap(self, head: Head, *, expect: Head | None) -> bool:
+        """Step 7, whoever swaps it may publish it."""
+        self.crash.at("before swap")
+        swapped = await super().swap(head, expect=expect)
+        self.crash.at("after swap")
+        return swapped
+
+    async def published(self, head: Head) -> None:
+        """Step 7, all is done."""
+        self.crash.at("before shown")
+        await super().published(head)
+        self.crash.at("after shown")
+
+
+class CrashingPlace(FakeCheckpointPlace):
+    """The checkpoint as a process sees it that dies around a publication."""
+
+    def __init__(self, store: FakeObjectStore, clock: Clock) -> None:
+        super().__init__(store, clock)
+        self.crash = Crash()
+
+    async def publish(self, note: bytes, *, instead_of: bytes | None) -> None:
+        """Step 7, what the world sees."""
+        self.crash.at("before publish")
+        await super().publish(note, instead_of=instead_of)
+        self.crash.at("after publish")
 
 
 class CrashingSpool(MemorySpool):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from bridge.model import require_utc
-from bridge.protocols.office import GroupStep, Request
+from bridge.protocols.office import DecisionOrder, GroupStep, Request
 
 
 @dataclass(slots=True)
@@ -14,6 +14,7 @@ class Inbox:
 
     steps: list[GroupStep] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
+    decisions: list[DecisionOrder] = field(default_factory=list)
 
 
 class FakeOffice:
@@ -49,6 +50,19 @@ class FakeOffice:
         """Every request with a number above ``after``, in order."""
         self._must_be_open()
         return tuple(each for each in self.inbox.requests if each.number > after)
+
+    async def decide(self, decision: DecisionOrder) -> int:
+        """Add a decision and give its number."""
+        self._must_be_open()
+        require_utc(decision.at, "at")
+        number = len(self.inbox.decisions) + 1
+        self.inbox.decisions.append(replace(decision, number=number))
+        return number
+
+    async def decisions(self, after: int) -> tuple[DecisionOrder, ...]:
+        """Every decision with a number above ``after``, in order."""
+        self._must_be_open()
+        return tuple(each for each in self.inbox.decisions if each.number > after)
 
     async def aclose(self) -> None:
         """Give up the handle."""

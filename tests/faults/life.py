@@ -18,18 +18,23 @@ from pathlib import Path
 from bridge.capture import Capture
 from bridge.downloads import Downloads
 from bridge.model import Cursor, ObjectReceipt, Outcome, Relation, RelationType
-from bridge.protocols import ObjectBody
+from bridge.protocols import CheckpointPlace, Head, ObjectBody
+from bridge.publisher import Publisher
 from bridge.scribe import Scribe
 from bridge.seal import Keeper, Sealer
 from bridge.triage import Triage
 from bridge.writer import Writer
 from storage.objects import LocalObjectStore
+from storage.signer.ed25519 import Ed25519Signer
 from storage.spool import FileSpool
+from storage.translog.heads import SqliteCheckpointStore
+from storage.translog.log import TiledLog
 from tests.fakes import samples
 from tests.fakes.classifier import ScriptedClassifier
 from tests.fakes.clock import FakeClock
 from tests.fakes.connector import OfferedFile, ScriptedConnector
 from tests.fakes.crash import Crash, CrashingJournal, Kill
+from tests.fakes.log import KEY
 from tests.unit.bridge.house import MEDIA_MAX, RETENTION, TENANT
 
 QUESTION, BANTER, PICTURE, ANSWER, DOUBTED = "$question", "$banter", "$picture", "$answer", "$doubt"
@@ -56,6 +61,43 @@ class KillableStore(LocalObjectStore):
         receipt = await super().put(key, body, retain_until=retain_until, content_type=content_type)
         self.crash.at(f"after put {what}")
         return receipt
+
+
+class KillableHeads(SqliteCheckpointStore):
+    """``log.db``, whose writer dies around a swap."""
+
+    crash = Crash()
+
+    async def swap(self, head: Head, *, expect: Head | None) -> bool:
+        """Whoever swaps it may publish it."""
+        self.crash.at("before swap")
+        swapped = await super().swap(head, expect=expect)
+        self.crash.at("after swap")
+        return swapped
+
+    async def published(self, head: Head) -> None:
+        """All is done."""
+        self.crash.at("before shown")
+        await super().published(head)
+        self.crash.at("after shown")
+
+
+class KillablePlace:
+    """The checkpoint of a folder, whose writer dies around a publication."""
+
+    def __init__(self, place: CheckpointPlace, crash: Crash) -> None:
+        self._place = place
+        self._crash = crash
+
+    async def read(self) -> bytes | None:
+        """What stands there."""
+        return await self._place.read()
+
+    async def publish(self, note: bytes, *, instead_of: bytes | None) -> None:
+        """What the world sees."""
+        self._crash.at("before publish")
+        await self._place.publish(note, instead_of=instead_of)
+        self._crash.at("after publish")
 
 
 class KillableSpool(FileSpool):
@@ -115,9 +157,13 @@ async def live(folder: Path, lives: int, crash: Crash) -> None:
     journal.crash = store.crash = spool.crash = crash
     if not await journal.groups():
         await journal.set_group(samples.group(), expect=None)
+    heads = KillableHeads(folder / "log.db")
+    heads.crash = crash
     try:
         await _work(journal, spool, store, lives)
+        await _publish(journal, store, heads, crash)
     finally:
+        await heads.aclose()
         await store.aclose()
         await journal.aclose()
 
@@ -170,6 +216,25 @@ async def _work(
     while await downloads.step() or await triage.step() or await writer.step():
         pass
     await scribe.round(flush=True)
+
+
+async def _publish(
+    journal: CrashingJournal, store: KillableStore, heads: KillableHeads, crash: Crash
+) -> None:
+    record_log = TiledLog(
+        store=store,
+        heads=heads,
+        place=KillablePlace(store.checkpoint_place(), crash),
+        signer=Ed25519Signer(KEY),
+        clock=FakeClock(),
+        retention=None,
+    )
+    publisher = Publisher(
+        record_log=record_log, journal=journal, clock=FakeClock(), checkpoint_seconds=10
+    )
+    await publisher.begin()
+    await publisher.round()
+    assert not publisher.health
 
 
 def _platform(journal: CrashingJournal) -> ScriptedConnector:

@@ -18,6 +18,7 @@ from tests.fakes import samples
 from tests.fakes.connector import OfferedFile
 from tests.fakes.crash import Crash, Failure
 from tests.unit.bridge.house import House
+from tests.unit.bridge.published import published_as_journalled
 
 QUESTION, BANTER, PICTURE, ANSWER, DOUBTED = "$question", "$banter", "$picture", "$answer", "$doubt"
 PLAN = samples.attachment("plan.pdf", size=8)
@@ -38,6 +39,10 @@ EFFECTS = (
     "put manifests",
     "put acts",
     "place",
+    "put log",
+    "swap",
+    "publish",
+    "shown",
 )
 POINTS = [f"{side} {effect}" for effect in EFFECTS for side in ("before", "after")]
 
@@ -66,6 +71,7 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
 async def _live(house: House) -> None:
     await house.listen()
     await house.settle()
+    await house.publisher.round()
 
 
 async def _nothing_is_amiss(house: House) -> None:
@@ -94,6 +100,7 @@ async def _nothing_is_amiss(house: House) -> None:
     assert house.spool.files == {}
     assert house.spool.unfinished in {0, 1}  # a writer of the process that died
     assert house.connector.acknowledged == 2
+    await published_as_journalled(house)
 
 
 async def _each_leaf_stands_once(house: House) -> None:
@@ -133,6 +140,7 @@ async def test_the_next_process_finishes_the_work(house: House, point: str, nth:
     except asyncio.CancelledError:
         assert crash.happened
     await house.restart()
+    house.die_at(Crash())
     await _live(house)
     await _nothing_is_amiss(house)
 

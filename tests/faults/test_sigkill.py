@@ -12,6 +12,9 @@ import pytest
 
 from bridge.lifecycle import EntryState
 from bridge.model import Digest
+from storage.translog.checkpoint import open_checkpoint
+from storage.translog.edge import RightEdge
+from tests.fakes.log import KEY
 from tests.faults.life import (
     ANSWER,
     BANTER,
@@ -63,6 +66,15 @@ async def _nothing_is_amiss(folder: Path) -> None:
     documents = [k for k in objects if k.startswith(("manifests/", "acts/"))]
     assert placed == {Digest.of(f"v1/demo/{key}".encode()).hex: 1 for key in documents}
     assert not await asyncio.to_thread(lambda: list((folder / "spool").iterdir()))
+    _published(objects, [row[0] for row in rows])
+
+
+def _published(objects: dict[str, bytes], rows: list[bytes]) -> None:
+    """The folder shows the journal's leaves, and a checkpoint over exactly these."""
+    checkpoint = open_checkpoint(objects["log/0/checkpoint"], KEY.verifier)
+    edge, pieces = RightEdge().grow(rows)
+    assert (checkpoint.size, checkpoint.root) == (len(rows), edge.root())
+    assert all(objects[f"log/0/{piece.path}"] == data for piece, data in pieces)
 
 
 @pytest.mark.parametrize("point", POINTS)

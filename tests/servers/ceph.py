@@ -23,6 +23,7 @@ from tests.servers.ports import free_ports
 
 PROGRAMS = ("ceph", "ceph-mon", "ceph-mgr", "ceph-osd", "ceph-authtool", "monmaptool", "radosgw")
 READY_SECONDS = 100.0
+WRITER = "writer"
 
 CONF = """\
 [global]
@@ -57,11 +58,16 @@ rgw_thread_pool_size = 32
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CephGateway:
-    """Where the gateway answers, and a user it knows."""
+    """Where the gateway answers, and two users it knows: the first makes buckets of its own.
+
+    The other, ``WRITER``, may nothing but what a bucket's policy allows it.
+    """
 
     endpoint_url: str
     access_key: str
     secret_key: str
+    writer_access_key: str
+    writer_secret_key: str
 
 
 def missing_programs() -> tuple[str, ...]:
@@ -161,6 +167,13 @@ def _start_disk(cluster: _Cluster) -> None:
     cluster.start("ceph-osd", "-f", "-i", "0")
 
 
+def _make_user(cluster: _Cluster, name: str, access_key: str, secret_key: str) -> None:
+    cluster.run(
+        "radosgw-admin", "user", "create", "--uid", name, "--display-name", name,
+        "--access-key", access_key, "--secret-key", secret_key,
+    )  # fmt: skip
+
+
 @contextmanager
 def ceph_gateway(folder: Path) -> Iterator[CephGateway]:
     """A cluster in ``folder`` for as long as the block lasts. About 18 s to ready."""
@@ -175,16 +188,16 @@ def ceph_gateway(folder: Path) -> Iterator[CephGateway]:
         endpoint_url=f"http://127.0.0.1:{http}",
         access_key="recorder",
         secret_key="a secret of the test cluster",
+        writer_access_key=WRITER,
+        writer_secret_key="another secret of the test cluster",
     )
     try:
         _write_keyring(cluster)
         _start_monitor(cluster, fsid, mon1, mon2)
         cluster.start("ceph-mgr", "-f", "-i", "x")
         _start_disk(cluster)
-        cluster.run(
-            "radosgw-admin", "user", "create", "--uid", "recorder", "--display-name", "Recorder",
-            "--access-key", user.access_key, "--secret-key", user.secret_key,
-        )  # fmt: skip
+        _make_user(cluster, "recorder", user.access_key, user.secret_key)
+        _make_user(cluster, WRITER, user.writer_access_key, user.writer_secret_key)
         cluster.start("radosgw", "-f", "-n", "client.admin")
         cluster.wait_for_gateway()
         yield user

@@ -14,6 +14,7 @@ from bridge.protocols import DownloadState
 from tests.fakes import samples
 from tests.fakes.journal import MemoryJournal
 from tests.fakes.journal.rows import EntryRow
+from tests.fakes.published import one_history, published
 from tests.simulation import encrypted
 from tests.simulation.plan import FaultKind
 from tests.simulation.ports import START
@@ -65,6 +66,7 @@ def unfinished(world: World) -> str:
         "spool files that no entry needs": len(unneeded(world)),
         "messages to our device": encrypted.untaken(world) if world.plan.keys else 0,
         "encrypted": encrypted.unopened(world) if world.plan.keys else [],
+        "leaves that are not published": len(world.journal.log) - published_size(world),
         "not running": world.process is None,
     }
     left = {name: value for name, value in found.items() if value}
@@ -83,6 +85,7 @@ def check(world: World) -> None:
     _manifests_complete(world)
     _nothing_late(world)
     _spool_swept(world)
+    _log_published(world)
     encrypted.check(world)
 
 
@@ -96,7 +99,7 @@ def _all_journalled(world: World) -> None:
 
 
 def _leaves(world: World, kind: str) -> list[Document]:
-    return [json.loads(leaf.body) for leaf in world.journal.leaves if leaf.kind == kind]
+    return [json.loads(leaf.body) for leaf in world.journal.log if leaf.kind == kind]
 
 
 def _all_sealed_once(world: World) -> None:
@@ -107,7 +110,7 @@ def _all_sealed_once(world: World) -> None:
     assert named == Counter((row.stream.id, row.n) for row in rows), "seen leaves do not fit"
     for row in rows:
         if row.record is not None and row.seen_leaf is not None:
-            leaf: Document = json.loads(world.journal.leaves[row.seen_leaf].body)
+            leaf: Document = json.loads(world.journal.log[row.seen_leaf].body)
             assert (leaf["s"], leaf["n"]) == (row.stream.id, row.n)
             assert leaf["d"] == Digest.of(row.record.body).hex == row.record.digest.hex
 
@@ -153,12 +156,12 @@ def name_digest(key: str) -> str:
 
 def _no_object_without_leaf(world: World) -> None:
     """Every object of ours but media stands in one leaf, and every leaf's object stands."""
-    leaves = [json.loads(leaf.body) for leaf in world.journal.leaves]
+    leaves = [json.loads(leaf.body) for leaf in world.journal.log]
     named = Counter((leaf["p"], leaf["o"]) for leaf in leaves if "p" in leaf)
     ours = Counter(
         (name_digest(key), Digest.of(held.data).hex)
         for key, held in world.store.objects.items()
-        if "/media/" not in key and key not in world.store.planted
+        if "/media/" not in key and not key.startswith("log/") and key not in world.store.planted
     )
     alone = ours - named
     without = {key for key, _ in alone}
@@ -168,6 +171,19 @@ def _no_object_without_leaf(world: World) -> None:
     for row in world.journal._placements:
         told = world.journal._may_go(row)
         assert row.leaf is not None or not told, f"never placed: {row.placement.folder}"
+
+
+def published_size(world: World) -> int:
+    """How many leaves the recorder knows to be published."""
+    shown = world.heads.shown
+    return 0 if shown is None else shown.size
+
+
+def _log_published(world: World) -> None:
+    """The store shows the journal's leaves byte for byte, and only ever showed one history."""
+    leaves = tuple(leaf.body for leaf in world.journal.log)
+    assert published(world.store) == leaves, "the published log is not the journal's"
+    one_history(world.heads, world.place)
 
 
 def _media_as_named(world: World) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from bridge.errors import (
     JournalUnavailableError,
+    LogUnavailableError,
     ObjectConflictError,
     ObjectStoreError,
     ObjectStoreRejectedError,
@@ -32,6 +33,7 @@ from bridge.model import (
 from bridge.protocols import Classifier, Clock, ObjectBody, Placement
 from tests.fakes import samples
 from tests.fakes.journal import MemoryJournal
+from tests.fakes.log import FakeCheckpointPlace, FakeCheckpointStore
 from tests.fakes.object_store import FakeObjectStore, _read
 from tests.fakes.spool import MemorySpool, MemoryWriter
 from tests.simulation.loop import SimLoop
@@ -230,13 +232,47 @@ class SimStore(FakeObjectStore):
 
     def _conflict(self, key: str) -> ObjectConflictError | None:
         """A number that somebody else took; a record's key is only occupied for a while."""
-        if key in self.objects:
-            return None
+        if key in self.objects or key.startswith("log/"):
+            return None  # who else writes the log has our key: that is no fault to be survived
         if key.startswith(("acts/", "manifests/")):
             self._create(key, FOREIGN, None, "application/json")
             self.planted.add(key)
             return None
         return ObjectConflictError(f"{key} holds other bytes", found=None)
+
+    async def send(self, key: str, land: Callable[[], None]) -> None:
+        """A request that happens at the far end, or does not, whoever still waits for it."""
+        reply: asyncio.Future[bool] = self._loop.create_future()
+        replies_in, error = self._fate(key)
+        lands_in: float | None = replies_in
+        if error is not None:
+            lost = self._on(FaultKind.STORE_LOSSY) and self._draw.random() < 0.7
+            lands_in = self._draw.choice((0.0, replies_in, replies_in + 4.0)) if lost else None
+            self._later(replies_in, self._refuse, reply, error)
+
+        def arrive() -> None:
+            try:
+                land()
+            except ObjectConflictError as conflict:
+                if error is None:
+                    self._refuse(reply, conflict)
+                return
+            self.landed.append((self._loop.time(), key))
+            if error is None and not reply.done():
+                reply.set_result(True)
+
+        if lands_in is not None:
+            self._later(lands_in, arrive)
+        await reply
+
+    def delay(self) -> float:
+        """How long an answer takes."""
+        return self._draw.uniform(0.005, 0.15)
+
+    @property
+    def is_down(self) -> bool:
+        """Whether nothing is answered now."""
+        return self._on(FaultKind.STORE_DOWN)
 
     def _refuse(self, reply: asyncio.Future[bool], error: ObjectStoreError) -> None:
         if not reply.done():
@@ -252,6 +288,44 @@ class SimStore(FakeObjectStore):
         self.landed.append((self._loop.time(), sent.key))
         if lost is None and not reply.done():
             reply.set_result(existed)
+
+
+class SimPlace(FakeCheckpointPlace):
+    """The checkpoint at the far end of the same network."""
+
+    def __init__(self, store: SimStore, clock: Clock) -> None:
+        super().__init__(store, clock)
+        self._far = store
+
+    async def read(self) -> bytes | None:
+        """What stands there, if the store answers."""
+        await asyncio.sleep(self._far.delay())
+        if self._far.is_down:
+            raise ObjectStoreUnavailableError("503")
+        return await super().read()
+
+    async def publish(self, note: bytes, *, instead_of: bytes | None) -> None:
+        """Send it, and wait for what comes back."""
+
+        def land() -> None:
+            held = self._far.objects.get(self._key)
+            standing = None if held is None else held.data
+            self.replace(note, standing=standing, instead_of=instead_of)
+
+        await self._far.send(self._key, land)
+
+
+class SimHeads(FakeCheckpointStore):
+    """``log.db`` on the disk that is sometimes full."""
+
+    def __init__(self, *, clock: Clock, weather: Weather) -> None:
+        super().__init__()
+        self._clock = clock
+        self._weather = weather
+
+    def _answer(self) -> None:
+        if self._weather.on(FaultKind.JOURNAL, self._clock.monotonic()) is not None:
+            raise LogUnavailableError("The disk is full.")
 
 
 class SimSpool(MemorySpool):

@@ -14,6 +14,7 @@ import bridge.admission.loop as admission_loop
 import bridge.reconcile.loop as reconciliation
 from bridge import downloads, pressure, scribe, speech
 from bridge.admission import Admission, ListedGroup
+from bridge.audits import Audits
 from bridge.capture import Capture
 from bridge.downloads import Downloads
 from bridge.errors import ConnectorUnavailableError, JournalUnavailableError, MunimentError
@@ -21,6 +22,7 @@ from bridge.forget import Forget
 from bridge.opening import Opening
 from bridge.pressure import Measure, Pressure
 from bridge.protocols import Clock, Connector
+from bridge.publisher import Publisher
 from bridge.reconcile import Lifetimes, Reconciler, Reconciliation
 from bridge.scribe import Scribe
 from bridge.seal import Keeper, Retention, Sealer
@@ -30,15 +32,25 @@ from bridge.triage import Triage
 from bridge.undecided import Undecided
 from bridge.writer import Writer
 from tests.fakes import samples
+from tests.fakes.log import tiled_log
 from tests.fakes.office import FakeOffice, Inbox
 from tests.simulation.loop import SimLoop
 from tests.simulation.naps import RoundClock
-from tests.simulation.ports import SimClassifier, SimJournal, SimSpool, SimStore
+from tests.simulation.ports import (
+    SimClassifier,
+    SimHeads,
+    SimJournal,
+    SimPlace,
+    SimSpool,
+    SimStore,
+)
 from tests.simulation.rounds import Rounds, Seen
 from tests.simulation.server import MEDIA_MAX, SimConnector
 
 TENANT = "demo"
-DRAIN_SECONDS = 7.0
+DRAIN_SECONDS = 6.5
+PUBLISH_SECONDS = 2.0
+CHECKPOINT_SECONDS = 10.0
 RETENTION = Retention(records=timedelta(days=2555), review=timedelta(days=30))
 LIFETIMES = Lifetimes(records=lambda _connector, _group: RETENTION, documents=RETENTION.records)
 NOWHERE = Path("no request is ever made")
@@ -52,6 +64,8 @@ class Ground:
     clock: Clock
     journal: SimJournal
     store: SimStore
+    heads: SimHeads
+    place: SimPlace
     spool: SimSpool
     inbox: Inbox
     classifier: SimClassifier
@@ -115,6 +129,22 @@ class Process:
             ),
             tenant=TENANT,
             retention_days=2555,
+        )
+        self.publisher = Publisher(
+            record_log=tiled_log(ground.store, ground.heads, ground.place, clock),
+            journal=journal,
+            clock=self._every(
+                CHECKPOINT_SECONDS,
+                waits=lambda: bool(self.publisher.health) or journal.unavailable,
+                seen=rounds.leaves_seen,
+            ),
+            checkpoint_seconds=CHECKPOINT_SECONDS,
+        )
+        self.audits = Audits(
+            journal=journal,
+            clock=clock,
+            random_bytes=ground.random.randbytes,
+            head=lambda: self.publisher.head,
         )
         self.downloads = Downloads(
             journal=journal,
@@ -192,6 +222,7 @@ class Process:
 
     async def _write_down(self) -> None:
         await self.reconciliation.looked.wait()
+        await self.publisher.looked.wait()
         await self.scribe.run()
 
     def _make_way(self, measures: frozenset[Measure]) -> None:
@@ -216,6 +247,7 @@ class Process:
                 await self._connector.start()
         await self.admission.begin()
         await self.reconciliation.begin()
+        await self.publisher.begin()
         self._loops.start("capture", self.capture.run)
         for opening in self.openings:
             self._loops.start("opening", opening.run)
@@ -226,6 +258,8 @@ class Process:
         self._loops.start("triage", self.triage.run)
         self._loops.start("writer", self.writer.run)
         self._loops.start("scribe", self._write_down)
+        self._loops.start("publisher", self.publisher.run)
+        self._loops.start("audits", self.audits.run)
         self._loops.start("forget", self.forget.run)
         self._loops.start("undecided", self.undecided.run)
         self._loops.start("reconciliation", self.reconciliation.run)
@@ -242,9 +276,14 @@ class Process:
                 while await self._ground.journal.pending() and not self.writer.health:
                     await self._ground.clock.sleep(0.05)
                 await self._loops.stop("scribe")
-                await self.scribe.round(flush=True)
+                if self.reconciliation.looked.is_set() and self.publisher.looked.is_set():
+                    await self.scribe.round(flush=True)
         except (TimeoutError, MunimentError):
             pass  # what is left is stored after the next start
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PUBLISH_SECONDS):
+                await self._loops.stop("publisher")
+                await self.publisher.finish()
         await self._loops.stop()
         self.ended.set()
 
@@ -253,3 +292,4 @@ class Process:
         await self.downloads.sweep()
         await self.scribe.round(flush=True)
         await self.scribe.round(flush=True)
+        await self.publisher.finish()

@@ -58,6 +58,10 @@ class Rounds:
         """What no manifest part names yet."""
         return tuple(row.seq for row in self._journal._rows.values() if row.manifest_due)
 
+    def leaves_seen(self) -> Seen:
+        """How far the log is."""
+        return (len(self._journal.log),)
+
     def load_seen(self) -> Seen:
         """How full the spool is."""
         return tuple(map(len, self._spool.files.values()))

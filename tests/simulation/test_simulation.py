@@ -134,7 +134,7 @@ def _leave_an_object(world: World) -> None:
 
 
 def _say_it_twice(world: World) -> None:
-    world.journal.leaves.append(next(x for x in world.journal.leaves if x.kind == "stored"))
+    world.journal.log.append(next(x for x in world.journal.log if x.kind == "stored"))
 
 
 def _lose_an_event(world: World) -> None:
@@ -152,9 +152,27 @@ def _forget_a_file(world: World) -> None:
     world.spool.files["left"] = b""
 
 
+def _lose_a_bundle(world: World) -> None:
+    bundles = [key for key in world.store.objects if key.startswith("log/0/tile/entries/")]
+    del world.store.objects[bundles[-1]]  # those before it are partial ones of earlier sizes
+
+
+def _roll_the_log_back(world: World) -> None:
+    held = world.store.objects["log/0/checkpoint"]
+    world.store.objects["log/0/checkpoint"] = replace(held, data=world.place.notes[0])
+
+
+def _sign_two_histories(world: World) -> None:
+    first = world.heads.signed[0]
+    world.heads.signed.append(replace(first, note=b"another"))
+
+
 @pytest.mark.parametrize(
     "meddle",
     [
+        _lose_a_bundle,
+        _roll_the_log_back,
+        _sign_two_histories,
         _lose_a_record,
         _lose_a_medium,
         _lose_a_manifest,

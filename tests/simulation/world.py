@@ -25,7 +25,15 @@ from tests.simulation import invariants
 from tests.simulation.keys import KeyStore, Senders, SimDecrypter, session_of
 from tests.simulation.loop import PROCESS, SimLoop
 from tests.simulation.plan import Act, ActKind, Fault, FaultKind, KeyFate, Plan, Utter
-from tests.simulation.ports import SimClassifier, SimClock, SimJournal, SimSpool, SimStore
+from tests.simulation.ports import (
+    SimClassifier,
+    SimClock,
+    SimHeads,
+    SimJournal,
+    SimPlace,
+    SimSpool,
+    SimStore,
+)
 from tests.simulation.process import Ground, Process
 from tests.simulation.server import NAME, Platform, SimConnector
 from tests.simulation.weather import Weather
@@ -72,6 +80,8 @@ class World:
             weather=self.weather,
             watch=self._about_to_put,
         )
+        self.heads = SimHeads(clock=self.clock, weather=self.weather)
+        self.place = SimPlace(self.store, self.clock)
         self.spool = SimSpool(clock=self.clock, weather=self.weather)
         self.platform = Platform(clock=self.clock, check=self._may_forget)
         self.classifier = SimClassifier()
@@ -143,6 +153,8 @@ class World:
             clock=self.clock,
             journal=self.journal,
             store=self.store,
+            heads=self.heads,
+            place=self.place,
             spool=self.spool,
             inbox=self.inbox,
             classifier=self.classifier,
@@ -275,7 +287,7 @@ class World:
             fingerprint=self.loop.fingerprint,
             seconds=self.loop.time(),
             landed=tuple(self.store.landed),
-            leaves=tuple(leaf.body for leaf in self.journal.leaves),
+            leaves=tuple(leaf.body for leaf in self.journal.log),
         )
 
 

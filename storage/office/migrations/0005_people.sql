@@ -6,7 +6,8 @@ CREATE TABLE account (
     groups TEXT NOT NULL,                   -- JSON: gids; none means all
     password TEXT,
     disabled INTEGER NOT NULL DEFAULT 0 CHECK (disabled IN (0, 1)),
-    at TEXT NOT NULL
+    at TEXT NOT NULL,
+    subject TEXT UNIQUE                     -- of who signs in elsewhere: issuer and id
 ) STRICT;
 
 CREATE TABLE session (

@@ -82,7 +82,7 @@ class MemoryBacking:
     def leaves(self) -> list[Leaf]:
         """The log, after a look at what must always hold."""
         self._memory.check()
-        return list(self._memory.leaves)
+        return list(self._memory.log)
 
     async def restart(self) -> None:
         """Leases are gone."""

@@ -25,6 +25,8 @@ from tests.fakes.samples import (
 )
 
 MANIFEST = PlacementKind.MANIFEST
+FREE = frozenset({PlacementKind.STEP, PlacementKind.AUDIT})
+"""What waits for no group."""
 
 
 async def _place(subject: Subject, which: Placement) -> Placement:
@@ -238,7 +240,7 @@ async def test_each_manifest_folder_counts_by_itself(subject: Subject) -> None:
     assert numbers == [0, 0, 1, 0]
 
 
-@pytest.mark.parametrize("kind", [k for k in PlacementKind if k is not PlacementKind.STEP])
+@pytest.mark.parametrize("kind", [k for k in PlacementKind if k not in FREE])
 async def test_documents_wait_for_the_notice(subject: Subject, kind: PlacementKind) -> None:
     """Documents of a group that is still to be told wait; those of others do not."""
     due = group("!due", notice=NoticeState.DUE)

@@ -13,8 +13,9 @@ from bridge.canonical import Leaf
 from bridge.errors import JournalUnavailableError
 from bridge.lifecycle import TRANSITIONS, EntryState, Trigger
 from bridge.model import Cursor, Group, Loss, Outcome, Stream, Timer
-from bridge.protocols import Clock, Entry, Saying
+from bridge.protocols import Anchor, Clock, Entry, Saying
 from tests.fakes.journal.rows import (
+    DecisionRow,
     EntryRow,
     MessageRow,
     OrderRow,
@@ -53,6 +54,12 @@ class MemoryCore:
         self._placements: list[PlacementRow] = []
         self._cursors: dict[str, Cursor] = {}
         self._gaps: list[tuple[Key, Loss]] = []
+        self._gap_leaves: list[int] = []
+        self._anchors: list[Anchor] = []
+        self._anchor_keys: set[str] = set()
+        self._grafted: dict[tuple[str, str], int] = {}
+        self._leaves_moved = False
+        self._counted = 0
         self._bodies: set[bytes] = set()
         self._inboxes: dict[str, dict[bytes, MessageRow]] = {}
         self._last_message: Counter[str] = Counter()
@@ -61,6 +68,10 @@ class MemoryCore:
         self._superseded: set[str] = set()
         self._office_taken = 0
         self._requests_taken = 0
+        self._commands: dict[int, bool] = {}
+        self._decisions: dict[str, DecisionRow] = {}
+        self._orders_taken = 0
+        self._seed: bytes | None = None
         self._heard: dict[str, datetime] = {}
         self._sayings: dict[str, Saying] = {}
         self._said: set[int] = set()
@@ -68,7 +79,7 @@ class MemoryCore:
         self._fetching: set[int] = set()
         self._arrived = {state: asyncio.Event() for state in EntryState}
         self._closed = False
-        self.leaves: list[Leaf] = []
+        self.log: list[Leaf] = []
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -99,8 +110,14 @@ class MemoryCore:
                 assert sorted(found) == list(range(total)), "numbers have a hole"
         seen = [row.seen_leaf for row in self._rows.values() if row.seen_leaf is not None]
         assert len(set(seen)) == len(seen), "two entries share a seen leaf"
-        assert all(self.leaves[index].kind == "seen" for index in seen)
-        assert sum(leaf.kind == "gap" for leaf in self.leaves) == len(self._gaps)
+        assert all(self.log[index].kind == "seen" for index in seen)
+        assert len(self._gap_leaves) == len(self._gaps)
+        assert all(self.log[index].kind == "gap" for index in self._gap_leaves)
+        assert all(
+            self.log[row.leaf].kind == row.placement.kind.value
+            for row in self._placements
+            if row.leaf is not None
+        )
 
     def _shut(self) -> list[EntryRow]:
         return [row for row in self._rows.values() if row.shut is not None]
@@ -133,12 +150,12 @@ class MemoryCore:
         return row
 
     def _add_leaf(self, leaf: Leaf) -> int:
-        self.leaves.append(leaf)
-        return len(self.leaves) - 1
+        self.log.append(leaf)
+        return len(self.log) - 1
 
     def _write_gap(self, stream: StreamRow, loss: Loss, *, leaf: Leaf) -> None:
         self._gaps.append(((stream.connector, stream.group_id), loss))
-        self._add_leaf(leaf)
+        self._gap_leaves.append(self._add_leaf(leaf))
 
     def _put_group(self, group: Group) -> None:
         for text in (group.connector, group.group_id):

@@ -143,9 +143,9 @@ class EntryVerbs(MemoryCore):
             row.stored_at = row.stored_at or to_millisecond(proof.at)
             row.late_ms = row.late_ms if row.late_ms is not None else proof.late_ms
             row.try_again_at(LONG_AGO)
-            self._add_leaf(proof.stored)
+            self._add_referring(row, proof.stored)
             if proof.late is not None:
-                self._add_leaf(proof.late)
+                self._add_referring(row, proof.late)
         self.release([proof.seq for proof in proofs])
         await self._turn()
 
@@ -165,10 +165,15 @@ class EntryVerbs(MemoryCore):
             row.fixed_deadline = True
             row.manifest_due = True
             row.try_again_at(LONG_AGO)
-            self._add_leaf(leaf)
+            self._add_referring(row, leaf)
         self._signal(EntryState.SEALED)
         await self._turn()
         return row is not None
+
+    def _add_referring(self, row: EntryRow, leaf: Leaf) -> None:
+        """A leaf about the entry's seen leaf, wherever that stands since it was made."""
+        assert row.seen_leaf is not None
+        self._add_leaf(leaf.referring(row.seen_leaf) if self._leaves_moved else leaf)
 
     async def fail(self, seq: int, *, error: str, next_try: datetime) -> None:
         """Count a failure."""
@@ -258,11 +263,15 @@ class EntryVerbs(MemoryCore):
     async def forget(self, *, discarded_before: datetime, limit: int) -> tuple[str, ...]:
         """Destroy old discards with their orders."""
         self._require_open()
+        waiting = {
+            each.decision.seq for each in self._decisions.values() if each.state == "waiting"
+        }
         old = [
             row
             for row in self._rows.values()
             if row.state is EntryState.DISCARDED
             and row.received_at < to_millisecond(discarded_before)
+            and row.seq not in waiting
         ]
         names: list[str] = []
         for row in sorted(old, key=lambda row: row.received_at)[:limit]:

@@ -52,6 +52,7 @@ class HoldingVerbs(MemoryCore):
             for row in self._placements
             if row.number is not None
         }
+        placed |= self._anchor_keys
         found = frozenset(key for key in keys_ if key in placed or records & set(_records(key)))
         await self._turn()
         return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bridge.protocols import Journal
+from tests.fakes.journal.decisions import DecisionVerbs
 from tests.fakes.journal.downloads import DownloadVerbs
 from tests.fakes.journal.entries import EntryVerbs
 from tests.fakes.journal.holdings import HoldingVerbs
@@ -13,6 +14,7 @@ from tests.fakes.journal.succession import SuccessionVerbs
 
 
 class MemoryJournal(
+    DecisionVerbs,
     SpeechVerbs,
     SuccessionVerbs,
     EntryVerbs,
@@ -23,7 +25,7 @@ class MemoryJournal(
 ):
     """See :class:`bridge.protocols.Journal`. No thread, no file, no clock but the one passed in.
 
-    For assertions: ``leaves``, the log in its order; ``entries``, all that have content;
+    For assertions: ``log``, the leaves in their order; ``entries``, all that have content;
     :meth:`check`, which holds at any time; :meth:`crash`, after which leases are gone.
     What no caller should ever do is an ``AssertionError``.
     """

@@ -8,11 +8,11 @@ from dataclasses import replace
 from bridge.canonical import Leaf
 from bridge.model import NoticeState, Outcome
 from bridge.protocols import Entry, ManifestPlace, Placement, PlacementKind
-from tests.fakes.journal.core import MemoryCore
+from tests.fakes.journal.leaves import LeafVerbs
 from tests.fakes.journal.rows import EntryRow, PlacementRow, to_millisecond
 
 
-class PlacementVerbs(MemoryCore):
+class PlacementVerbs(LeafVerbs):
     """See :class:`bridge.protocols.Journal`."""
 
     def _due(self) -> list[tuple[ManifestPlace, EntryRow]]:
@@ -38,7 +38,9 @@ class PlacementVerbs(MemoryCore):
     ) -> None:
         """Fix a document; its rows are named now."""
         self._require_open()
-        self._add_placement(placement)
+        audited = placement.kind is PlacementKind.AUDIT and self._is_audited(placement.folder)
+        if not audited:
+            self._add_placement(placement)
         for seq, outcome in rows:
             verdict = self._rows[seq].verdict
             if verdict is not None and verdict.outcome is outcome:
@@ -55,6 +57,8 @@ class PlacementVerbs(MemoryCore):
 
     def _may_go(self, row: PlacementRow) -> bool:
         placement = row.placement
+        if placement.kind is PlacementKind.AUDIT:
+            return True
         group = self._register.get((placement.connector, placement.group_id))
         if group is None:
             return False
@@ -96,8 +100,17 @@ class PlacementVerbs(MemoryCore):
         if row is not None and row.leaf is None:
             if row.number != placement.number:
                 raise RuntimeError("a document is placed under the number that it was given")
-            row.leaf = self._add_leaf(leaf)
+            row.leaf = self._published_or_added(self._about(placement, leaf))
         await self._turn()
+
+    def _about(self, placement: Placement, leaf: Leaf) -> Leaf:
+        """A decision's leaf names its entry's seen leaf, wherever that stands by now."""
+        for row in self._decisions.values():
+            if placement.kind is PlacementKind.DECISION and row.act == placement.id:
+                ref = self._rows[row.decision.seq].seen_leaf
+                assert ref is not None
+                return leaf.referring(ref)
+        return leaf
 
     def _add_placement(self, placement: Placement) -> None:
         kept = replace(placement, at=to_millisecond(placement.at))

@@ -106,7 +106,7 @@ class RegisterVerbs(PlacementVerbs):
             groups=tuple(self._tally_group(key) for key in sorted(self._register)),
             entries_by_state=_counted(row.state.value for row in rows),
             downloads=_counted(order.state.value for order in self._orders.values()),
-            leaves=len(self.leaves),
+            leaves=len(self.log),
             overdue=sum(row.state in AT_WORK and row.safe_by < to_millisecond(now) for row in rows),
             unlisted=self._unlisted,
             unsplit=len(self._bodies),

@@ -22,6 +22,7 @@ from bridge.protocols import (
     Entry,
     ManifestPlace,
     MediaState,
+    PersonDecision,
     Placement,
     PlacementKind,
 )
@@ -208,6 +209,17 @@ class OrderRow:
             state=self.state,
             file=self.file,
         )
+
+
+@dataclass(slots=True, kw_only=True)
+class DecisionRow:
+    """A person's decision; ``judged`` is the verdict it changed, ``act`` the id of its document."""
+
+    id: int
+    decision: PersonDecision
+    state: str = "waiting"
+    judged: Verdict | None = None
+    act: int | None = None
 
 
 @dataclass(slots=True, kw_only=True)

@@ -36,7 +36,11 @@ class FaultKind(StrEnum):
     GIVEN_FLIPPED = "given_flipped"
     """A bit is turned in what a GET gives out."""
     LOCK_DROPPED = "lock_dropped"
-    """A retention is accepted and not kept."""
+    """A retention or a legal hold is accepted and not kept."""
+    LOCK_IDLE = "lock_idle"
+    """A retention is kept and shown, and hinders nobody."""
+    CHECKSUM_IDLE = "checksum_idle"
+    """Checksums are accepted, right or wrong."""
     LOCK_SHORTENED = "lock_shortened"
     """A retention is accepted, and kept for a day less."""
     CLOCK = "clock"
@@ -44,7 +48,7 @@ class FaultKind(StrEnum):
     METADATA_DROPPED = "metadata_dropped"
     """Metadata and checksums are accepted and not kept."""
     CONDITION_IGNORED = "condition_ignored"
-    """``If-None-Match`` is not looked at."""
+    """``If-None-Match`` and ``If-Match`` are not looked at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,12 +56,13 @@ class Fault:
     """One thing to do wrong: ``times`` times, or (None) until it is lifted; ``after`` so many.
 
     ``on`` is a verb (``PUT``) or an operation (``GetBucketVersioning``), ``prefix`` the beginning
-    of object names in the bucket; each empty for all.
+    of object names in the bucket, ``access_key`` whose request it is; each empty for all.
     """
 
     kind: FaultKind
     on: str = ""
     prefix: str = ""
+    access_key: str = ""
     times: int | None = None
     after: int = 0
     lands: bool = False
@@ -70,11 +75,12 @@ class Fault:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What was asked of the server: verb, operation, and the object's name, if it is of one."""
+    """What was asked of the server, and by whom: verb, operation, and the object's name, if any."""
 
     verb: str
     operation: str
     name: str
+    access_key: str = ""
 
 
 Met: TypeAlias = Mapping[FaultKind, Fault]
@@ -129,7 +135,8 @@ class Faults:
 
 def _is_for(fault: Fault, asked: Asked) -> bool:
     by_verb = not fault.on or fault.on in {asked.verb, asked.operation}
-    return by_verb and asked.name.startswith(fault.prefix)
+    by_whom = fault.access_key in {"", asked.access_key}
+    return by_verb and by_whom and asked.name.startswith(fault.prefix)
 
 
 def decode(text: bytes) -> Fault:

@@ -109,7 +109,12 @@ class Handler(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         headers = {name.lower(): value for name, value in self.headers.items()}
         request = Request.of(self.command, self.path, headers)
-        asked = Asked(verb=request.verb, operation=request.operation, name=request.name)
+        asked = Asked(
+            verb=request.verb,
+            operation=request.operation,
+            name=request.name,
+            access_key=request.access_key,
+        )
         self.server.asked.append(asked)
         lifted = self.server.faults.lifted
         met = self.server.faults.meet(asked)

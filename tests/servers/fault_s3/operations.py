@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from base64 import b64encode
 from dataclasses import replace
 from datetime import datetime, timedelta
 from email.utils import format_datetime
@@ -26,6 +27,7 @@ SKEW = timedelta(minutes=15)
 """How far a signature's time may be off."""
 
 SHORTER = timedelta(days=1)
+_DEFAULT = re.compile(rb"<Mode>(\w+)</Mode>.*<Days>(\d+)</Days>", re.DOTALL)
 _LOCK = re.compile(rb"<Mode>(\w+)</Mode>.*<RetainUntilDate>([^<]+)</RetainUntilDate>", re.DOTALL)
 
 
@@ -52,13 +54,23 @@ def carry_out(shelf: Shelf, request: Request, met: Met, now: datetime) -> Answer
             return _retention(bucket, request)
         case "PutObjectRetention":
             return _retain(bucket, request, met, now)
+        case "PutObjectLegalHold":
+            return _hold(bucket, request, met)
         case "DeleteObject":
-            return _delete(bucket, request, now)
+            return _delete(bucket, request, met, now)
+        case _:
+            return _of_bucket(bucket, request)
+
+
+def _of_bucket(bucket: Bucket, request: Request) -> Answer:
+    match request.operation:
         case "GetBucketVersioning":
             status = element("Status", "Enabled") if bucket.versioned else ""
             return Answer(body=document("VersioningConfiguration", status))
         case "GetObjectLockConfiguration":
             return _lock_configuration(bucket)
+        case "PutObjectLockConfiguration":
+            return _lock_by_default(bucket, request)
         case "ListObjectVersions":
             return list_versions(bucket, request.query)
         case "ListObjectsV2":
@@ -81,7 +93,8 @@ def _require_time(request: Request, now: datetime) -> None:
 
 
 def _put(bucket: Bucket, request: Request, met: Met, now: datetime) -> Answer:
-    _require_whole(request)
+    if FaultKind.CHECKSUM_IDLE not in met:
+        _require_whole(request)
     dropped = FaultKind.LOCK_DROPPED in met
     lock_mode, retain_until = (None, None) if dropped else _lock_of(bucket, request, now)
     if FaultKind.LOCK_SHORTENED in met and retain_until is not None:
@@ -121,14 +134,21 @@ def _require_whole(request: Request) -> None:
     given = request.headers.get("x-amz-checksum-sha256")
     if given is not None and given != sha256_base64(request.data):
         raise RefusalError(400, "BadDigest", "The SHA256 you specified did not match")
+    md5 = hashlib.md5(request.data, usedforsecurity=False).digest()
+    if request.headers.get("content-md5") not in {None, b64encode(md5).decode()}:
+        raise RefusalError(400, "BadDigest", "The Content-MD5 you specified did not match")
 
 
 def _require_condition(bucket: Bucket, request: Request, met: Met) -> None:
-    standing = bucket.find(request.name)
-    conditional = request.headers.get("if-none-match") == "*"
-    if FaultKind.CONDITION_IGNORED in met or not conditional:
+    if FaultKind.CONDITION_IGNORED in met:
         return
-    if standing is not None and standing.data is not None:
+    found = bucket.find(request.name)
+    standing = found if found is not None and found.data is not None else None
+    wanted = request.headers.get("if-match")
+    if wanted is not None and standing is None:
+        raise RefusalError(404, "NoSuchKey")
+    fits = standing is None or wanted in {None, standing.etag, f'"{standing.etag}"'}
+    if not fits or (standing is not None and request.headers.get("if-none-match") == "*"):
         raise RefusalError(412, "PreconditionFailed", "A precondition did not hold")
 
 
@@ -136,7 +156,9 @@ def _lock_of(bucket: Bucket, request: Request, now: datetime) -> tuple[str | Non
     mode = request.headers.get("x-amz-object-lock-mode")
     until = request.headers.get("x-amz-object-lock-retain-until-date")
     if mode is None or until is None:
-        return None, None
+        if bucket.default_lock is None:
+            return None, None
+        return bucket.default_lock[0], now + bucket.default_lock[1]
     if not bucket.locked:
         raise RefusalError(400, "InvalidRequest", "Bucket is missing Object Lock Configuration")
     if not ({"x-amz-checksum-sha256", "content-md5"} & request.headers.keys()):
@@ -183,6 +205,8 @@ def _give(bucket: Bucket, request: Request, met: Met) -> Answer:
         ),
     )
     marks = _marks(bucket, version, met)
+    if version.held:
+        marks += (("x-amz-object-lock-legal-hold", "ON"),)
     if request.headers.get("x-amz-checksum-mode") != "ENABLED":
         marks = tuple(mark for mark in marks if mark[0] != "x-amz-checksum-sha256")
     return Answer(
@@ -217,7 +241,10 @@ def _retain(bucket: Bucket, request: Request, met: Met, now: datetime) -> Answer
         version = _find(bucket, request)
         if not bucket.locked or until <= now:
             raise RefusalError(400, "InvalidRequest")
-        if version.retain_until is not None and until < version.retain_until:
+        standing = version.retain_until
+        weaker = version.lock_mode == "COMPLIANCE" and mode != "COMPLIANCE"
+        shorter = standing is not None and (until < standing or weaker)
+        if shorter and FaultKind.LOCK_IDLE not in met and not _passes_over(version, request):
             raise RefusalError(403, "AccessDenied", "A retention is not shortened")
         if FaultKind.LOCK_SHORTENED in met:
             until -= SHORTER
@@ -226,15 +253,34 @@ def _retain(bucket: Bucket, request: Request, met: Met, now: datetime) -> Answer
     return Answer()
 
 
-def _delete(bucket: Bucket, request: Request, now: datetime) -> Answer:
+def _passes_over(version: Version, request: Request) -> bool:
+    """Whoever asks to pass over a governance lock may."""
+    asked = request.headers.get("x-amz-bypass-governance-retention", "").lower() == "true"
+    return asked and version.lock_mode == "GOVERNANCE"
+
+
+def _hold(bucket: Bucket, request: Request, met: Met) -> Answer:
+    with bucket.lock:
+        version = _find(bucket, request)
+        if not bucket.locked:
+            raise RefusalError(400, "InvalidRequest", "Bucket is missing Object Lock Configuration")
+        if FaultKind.LOCK_DROPPED not in met:
+            held = b"<Status>ON</Status>" in request.data
+            bucket.replace(request.name, replace(version, held=held))
+    return Answer()
+
+
+def _delete(bucket: Bucket, request: Request, met: Met, now: datetime) -> Answer:
     wanted = request.query.get("versionId")
     if bucket.versioned and wanted is None:
         marker = Version(id=bucket.next_id(), data=None, modified_at=now)
         bucket.add(request.name, marker)
         return Answer(status=204, headers=(("x-amz-version-id", marker.id),))
     version = bucket.find(request.name, wanted)
-    if version is not None and version.retain_until is not None and version.retain_until > now:
-        raise RefusalError(403, "AccessDenied", "The object is locked")
+    if version is not None and FaultKind.LOCK_IDLE not in met:
+        locked = version.retain_until is not None and version.retain_until > now
+        if version.held or (locked and not _passes_over(version, request)):
+            raise RefusalError(403, "AccessDenied", "The object is locked")
     bucket.remove(request.name, wanted)
     return Answer(status=204)
 
@@ -243,7 +289,19 @@ def _lock_configuration(bucket: Bucket) -> Answer:
     if not bucket.locked:
         raise RefusalError(404, "ObjectLockConfigurationNotFoundError")
     inside = element("ObjectLockEnabled", "Enabled")
+    if bucket.default_lock is not None:
+        mode, length = bucket.default_lock
+        default = element("Mode", mode) + element("Days", length.days)
+        inside += f"<Rule><DefaultRetention>{default}</DefaultRetention></Rule>"
     return Answer(body=document("ObjectLockConfiguration", inside))
+
+
+def _lock_by_default(bucket: Bucket, request: Request) -> Answer:
+    rule = _DEFAULT.search(request.data)
+    if rule is None or not bucket.locked:
+        raise RefusalError(400, "MalformedXML")
+    bucket.default_lock = rule[1].decode(), timedelta(days=int(rule[2]))
+    return Answer()
 
 
 def flipped(data: bytes) -> bytes:

@@ -6,7 +6,7 @@ import hashlib
 import threading
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import count
 
 
@@ -22,6 +22,7 @@ class Version:
     checksum: str | None = None
     lock_mode: str | None = None
     retain_until: datetime | None = None
+    held: bool = False
 
     @property
     def etag(self) -> str:
@@ -30,13 +31,17 @@ class Version:
 
 
 class Bucket:
-    """One bucket. ``puts`` counts what was asked to be put, by name, kept or not."""
+    """One bucket. ``puts`` counts what was asked to be put, by name, kept or not.
+
+    ``default_lock``: mode and length of the retention that an object gets which comes without.
+    """
 
     def __init__(self, name: str, *, versioned: bool, locked: bool) -> None:
         self.name = name
         self.versioned = versioned or locked
         self.locked = locked
         self.lock = threading.RLock()
+        self.default_lock: tuple[str, timedelta] | None = None
         self.puts: Counter[str] = Counter()
         self._names: dict[str, list[Version]] = {}
         self._ids = count(1)

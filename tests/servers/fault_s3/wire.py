@@ -59,9 +59,16 @@ class Request:
         return cls(verb=verb, bucket=bucket, name=name, query=query, headers=headers)
 
     @property
+    def access_key(self) -> str:
+        """Who says that it asks."""
+        return self.headers.get("authorization", "").partition("Credential=")[2].partition("/")[0]
+
+    @property
     def operation(self) -> str:
         """What S3 calls it."""
         if self.name:
+            if "legal-hold" in self.query:
+                return "PutObjectLegalHold" if self.verb == "PUT" else "GetObjectLegalHold"
             if "retention" in self.query:
                 return "PutObjectRetention" if self.verb == "PUT" else "GetObjectRetention"
             verbs = {"PUT": "PutObject", "GET": "GetObject", "HEAD": "HeadObject"}
@@ -72,7 +79,7 @@ class Request:
             ("versions", "ListObjectVersions"),
         ):
             if parameter in self.query:
-                return operation
+                return operation.replace("Get", "Put") if self.verb == "PUT" else operation
         return {"PUT": "CreateBucket", "HEAD": "HeadBucket"}.get(self.verb, "ListObjectsV2")
 
 

@@ -15,6 +15,7 @@ from bridge.forget import Forget
 from bridge.lifecycle import EntryState
 from bridge.model import Cursor, Event, Group, GroupState, NoticeState, Outcome, Verdict
 from bridge.protocols import Connector, Entry
+from bridge.publisher import Publisher
 from bridge.scribe import Scribe
 from bridge.seal import Keeper, Retention, Sealer
 from bridge.speech import Speech
@@ -24,7 +25,15 @@ from tests.fakes import samples
 from tests.fakes.classifier import ScriptedClassifier
 from tests.fakes.clock import FakeClock
 from tests.fakes.connector import ScriptedConnector
-from tests.fakes.crash import Crash, CrashingJournal, CrashingSpool, CrashingStore
+from tests.fakes.crash import (
+    Crash,
+    CrashingHeads,
+    CrashingJournal,
+    CrashingPlace,
+    CrashingSpool,
+    CrashingStore,
+)
+from tests.fakes.log import tiled_log
 from tests.fakes.office import FakeOffice, Inbox
 
 Document = dict[str, object]
@@ -44,6 +53,8 @@ class House:
         self.classifier = ScriptedClassifier()
         self.store = CrashingStore(self.clock)
         self.spool = CrashingSpool()
+        self.heads = CrashingHeads()
+        self.place = CrashingPlace(self.store, self.clock)
         self.inbox = Inbox()
         self.listed: tuple[ListedGroup, ...] = ()
         self.random = samples.seeded()
@@ -124,6 +135,10 @@ class House:
             received=lambda _name: self.capture.received,
         )
         self.speech = Speech(journal=journal, connectors=self.connectors, clock=clock)
+        self.log = tiled_log(self.store, self.heads, self.place, clock)
+        self.publisher = Publisher(
+            record_log=self.log, journal=journal, clock=clock, checkpoint_seconds=10
+        )
 
     async def close(self) -> None:
         """End a process's life, with the loops that a failed test left running."""
@@ -142,6 +157,7 @@ class House:
     def die_at(self, crash: Crash) -> None:
         """This process is to die at a point."""
         self.journal.crash = self.store.crash = self.spool.crash = crash
+        self.heads.crash = self.place.crash = crash
 
     async def admit(self, group: Group | None = None) -> None:
         """A group is in the register."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import math
+import struct
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -66,6 +67,74 @@ DOCUMENTS = st.dictionaries(
 def test_known_answers(value: Json, text: str) -> None:
     """Numbers as ECMAScript writes them; only what must be is escaped."""
     assert dumps({"x": value}) == f'{{"x":{text}}}'.encode()
+
+
+@pytest.mark.parametrize(
+    ("bits", "text"),
+    [
+        ("0000000000000000", "0"),
+        ("8000000000000000", "0"),
+        ("0000000000000001", "5e-324"),
+        ("8000000000000001", "-5e-324"),
+        ("7fefffffffffffff", "1.7976931348623157e+308"),
+        ("ffefffffffffffff", "-1.7976931348623157e+308"),
+        ("4340000000000000", "9007199254740992"),
+        ("c340000000000000", "-9007199254740992"),
+        ("4430000000000000", "295147905179352830000"),
+        ("44b52d02c7e14af5", "9.999999999999997e+22"),
+        ("44b52d02c7e14af6", "1e+23"),
+        ("44b52d02c7e14af7", "1.0000000000000001e+23"),
+        ("444b1ae4d6e2ef4e", "999999999999999700000"),
+        ("444b1ae4d6e2ef4f", "999999999999999900000"),
+        ("444b1ae4d6e2ef50", "1e+21"),
+        ("3eb0c6f7a0b5ed8c", "9.999999999999997e-7"),
+        ("3eb0c6f7a0b5ed8d", "0.000001"),
+        ("41b3de4355555553", "333333333.3333332"),
+        ("41b3de4355555554", "333333333.33333325"),
+        ("41b3de4355555555", "333333333.3333333"),
+        ("41b3de4355555556", "333333333.3333334"),
+        ("41b3de4355555557", "333333333.33333343"),
+        ("becbf647612f3696", "-0.0000033333333333333333"),
+        ("43143ff3c1cb0959", "1424953923781206.2"),
+    ],
+)
+def test_the_numbers_of_the_rfc(bits: str, text: str) -> None:
+    """RFC 8785 appendix B: each double, by its bits, as the text it must become."""
+    assert dumps({"x": _double(bits)}) == f'{{"x":{text}}}'.encode()
+
+
+@pytest.mark.parametrize("bits", ["7fffffffffffffff", "7ff0000000000000", "fff0000000000000"])
+def test_the_numbers_that_the_rfc_refuses(bits: str) -> None:
+    """RFC 8785 appendix B: what is no number is an error."""
+    with pytest.raises(CanonicalError):
+        dumps({"x": _double(bits)})
+
+
+def test_the_example_of_the_rfc() -> None:
+    """RFC 8785 section 3.2: the sample document, and its bytes as section 3.2.4 lists them."""
+    document = json.loads(
+        '{"numbers": [333333333.33333329, 1E30, 4.50, 2e-3, 0.000000000000000000000000001],'
+        r'"string": "\u20ac$\u000F\u000aA' + "'" + r'\u0042\u0022\u005c\\\"\/",'
+        '"literals": [null, true, false]}'
+    )
+    expected = bytes.fromhex(
+        "7b226c69746572616c73223a5b6e756c6c2c747275652c66616c73655d2c226e756d62657273223a5b33333333"
+        "33333333332e333333333333332c31652b33302c342e352c302e3030322c31652d32375d2c22737472696e6722"
+        "3a22e282ac245c75303030665c6e4127425c225c5c5c5c5c222f227d"
+    )
+    assert dumps(document) == expected
+
+
+def test_names_are_sorted_at_every_depth() -> None:
+    """RFC 8785 section 3.2.3: names of inner objects too, elements of arrays never."""
+    inner: dict[str, Json] = {"b": 1, "a": [{"d": 1, "c": 2}, "z", "y"], "": 0, "aa": 3, "A": 4}
+    assert dumps({"x": inner}) == b'{"x":{"":0,"A":4,"a":[{"c":2,"d":1},"z","y"],"aa":3,"b":1}}'
+
+
+def _double(bits: str) -> float:
+    (number,) = struct.unpack(">d", bytes.fromhex(bits))
+    assert isinstance(number, float)
+    return number
 
 
 def test_names_are_sorted_by_utf16() -> None:

@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 
 from bridge.health import FILE, STALE, Alarm, Health, HealthMonitor, read_health
+from bridge.protocols import Voucher
 from tests.fakes.clock import START, FakeClock
 from tests.servers.ports import free_ports
 from tests.unit.bridge.house import stopped, until
@@ -78,6 +79,28 @@ async def test_the_file_says_what_is_wrong(tmp_path: Path) -> None:
     assert bad.alarms == monitor.alarms == ("matrix: no answer",)
     assert (tmp_path / FILE).stat().st_mode & 0o777 == 0o600
     assert alarms.told == ["matrix: no answer"]
+
+
+async def test_who_vouches_for_the_log_stands_in_the_file(tmp_path: Path) -> None:
+    """Each with the time of its newest proof, if there is one, and what is in the way."""
+    vouchers = (
+        Voucher(kind="witness", name="witness.example.org/w1", at=START),
+        Voucher(kind="timestamp", name="tsa.example.org", trouble="It does not answer."),
+    )
+    clock = FakeClock()
+    monitor = HealthMonitor(
+        file=tmp_path / FILE,
+        clock=clock,
+        alarms=_Alarms().ask,
+        tell=lambda _: None,
+        anchors=lambda: vouchers,
+    )
+    running = asyncio.create_task(monitor.run())
+    await until((tmp_path / FILE).exists)
+    await stopped(running)
+    health = await _read(tmp_path, clock)
+    assert health is not None
+    assert health.anchors == vouchers
 
 
 async def test_an_alarm_is_told_once_each_time_it_comes(tmp_path: Path) -> None:

@@ -44,6 +44,7 @@ def test_the_notice_says_who_what_how_long_and_whom_to_ask() -> None:
         "records@example.org",
         "deleting a message here does not remove the copy",
         "disappearing-message",
+        "!record help",
     ):
         assert said in text
     assert "$" not in text

@@ -12,12 +12,14 @@ import msgspec
 import pytest
 
 from bridge.app import new_folder, open_journal, read_settings, status_of
-from bridge.app.report import KEYS_TRAVEL, UnopenedReport
+from bridge.app.report import KEYS_TRAVEL, LogReport, UnopenedReport
 from bridge.canonical import rfc3339
 from bridge.cli import status
 from bridge.clock import SystemClock
 from bridge.model import Crypto, Event, EventKind
+from bridge.protocols import Head
 from config.settings import Settings
+from storage.translog.heads import SqliteCheckpointStore
 from tests.fakes import samples
 
 WHY = "The event cannot be decrypted: its key has not come."
@@ -83,6 +85,27 @@ async def test_a_person_reads_how_long_it_waits(
     assert await asyncio.to_thread(status.command, options) == 0
     document = msgspec.json.decode(capsys.readouterr().out)
     assert document["groups"][0]["unopened"][0]["count"] == 1
+
+
+async def test_the_log_is_what_is_published(
+    settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its size and time are those of the published checkpoint; what is not in it yet waits."""
+    journal = await open_journal(settings, SystemClock())
+    await journal.graft(0, [b'{"k":"late"}'] * 5)
+    await journal.aclose()
+    assert (await status_of(settings)).log == LogReport(size=0, waiting=5)
+    heads = SqliteCheckpointStore(settings.service.data_dir / "log.db")
+    head = Head(size=3, root=bytes(32), note=b"", at=samples.NOW)
+    assert await heads.swap(head, expect=None)
+    assert (await status_of(settings)).log.size == 0
+    await heads.published(head)
+    await heads.aclose()
+    log = (await status_of(settings)).log
+    assert (log.size, log.checkpoint_at, log.waiting) == (3, rfc3339(samples.NOW), 2)
+    options = argparse.Namespace(config=tmp_path / "m" / "muniment.toml", json=False)
+    assert await asyncio.to_thread(status.command, options) == 0
+    assert "log: 3 leaves, 2 not published yet" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

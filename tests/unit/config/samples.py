@@ -27,6 +27,20 @@ connector = "matrix"
 id = "!room:example.org"
 name = "Flood cell"
 """
+WITNESSES = """
+[witness]
+url = "https://w1.example.org"
+public_key_file = "keys/w1.key"
+quorum = 2
+
+[[witnesses]]
+url = "https://w2.example.org"
+public_key_file = "keys/w2.key"
+
+[[witnesses]]
+url = "https://w3.example.org"
+public_key_file = "keys/w3.key"
+"""
 S3 = '[store]\nurl = "s3://bucket/pre/fix/"\nretention_days = 365\n'
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.config.samples import GROUP, MATRIX, S3, TELEGRAM, sentence
+from tests.unit.config.samples import GROUP, MATRIX, S3, TELEGRAM, WITNESSES, sentence
 
 
 @pytest.mark.parametrize(
@@ -321,6 +321,32 @@ BAD_FILES = [
         ),
     ),
     (
+        "[witness]\nquorum = 2",
+        (
+            "[witness] quorum is 2, and there are 0 witnesses: lower it, or add [[witnesses]]"
+            " tables."
+        ),
+    ),
+    (
+        WITNESSES.replace("quorum = 2", "quorum = 4"),
+        (
+            "[witness] quorum is 4, and there are 3 witnesses: lower it, or add [[witnesses]]"
+            " tables."
+        ),
+    ),
+    (
+        WITNESSES.replace("w3.example.org", "w1.example.org"),
+        '[[witnesses]] url is "https://w1.example.org" twice: name each witness once.',
+    ),
+    (
+        '[[witnesses]]\nurl = "https://w.example.org"',
+        "[[witnesses]] public_key_file (table 1) is missing: add public_key_file, its one-line",
+    ),
+    (
+        '[timestamp]\nca_file = "tsa.pem"',
+        "[timestamp] ca_file needs url: set url, or remove ca_file.",
+    ),
+    (
         MATRIX + GROUP + 'retention = "long"',
         (
             '[[groups]] retention (table 1) is "long", and no [[retention]] table has that name:'
@@ -343,3 +369,68 @@ def test_an_unknown_key_is_named_before_what_it_leaves_missing() -> None:
     """A misspelt key explains the missing one, so it is what the operator reads."""
     said = sentence(MATRIX.replace("user_id", "userid"))
     assert said == "[[matrix]] userid (table 1) is not a setting: did you mean user_id."
+
+
+OVERRIDE = """
+[[overrides]]
+connector = "matrix"
+group = "!room:example.org"
+code = "LOGISTICS"
+outcome = "capture"
+reason = "It is there for logistics"
+approver = "Head of records"
+date = 2026-03-01
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            "!room:",
+            "!other:",
+            (
+                '[[overrides]] group (table 1) is "!other:example.org", and no [[groups]] table of'
+                ' connector "matrix" has that id: list the group, or correct connector and group.'
+            ),
+        ),
+        (
+            "2026-03-01",
+            '"in March"',
+            "[[overrides]] date (table 1) is 'in March': write the day as 2026-03-01.",
+        ),
+        (
+            '"capture"',
+            '"keep"',
+            "[[overrides]] outcome (table 1) is 'keep': use 'capture', 'review' or 'discard'.",
+        ),
+        (
+            'approver = "Head of records"\n',
+            "",
+            "[[overrides]] approver (table 1) is missing: add approver, who approved it.",
+        ),
+    ],
+)
+def test_an_override_that_cannot_be_used(old: str, new: str, message: str) -> None:
+    """It names a listed group, an outcome, a day, and who approved it."""
+    assert old in OVERRIDE
+    assert sentence(MATRIX + GROUP + OVERRIDE.replace(old, new)) == message
+
+
+def test_a_code_is_overridden_once_in_a_group() -> None:
+    """Two tables could say two things."""
+    assert sentence(MATRIX + GROUP + OVERRIDE * 2) == (
+        '[[overrides]] code (table 1) is "LOGISTICS" twice for one group: keep one table for each'
+        " code of a group."
+    )
+
+
+def test_a_senior_role_stands_once() -> None:
+    """And has somebody who holds it."""
+    role = '[[capstone]]\nrole = "minister"\nids = ["@a:x.org"]\n'
+    assert (
+        sentence(role * 2) == '[[capstone]] role is "minister" twice: give each a name of its own.'
+    )
+    assert sentence(role.replace('"@a:x.org"', "")).startswith(
+        "[[capstone]] ids (table 1) is empty"
+    )

@@ -9,7 +9,7 @@ import pytest
 from config.errors import SettingsError
 from config.settings import load
 from config.values import host_and_port, parse_store_url
-from tests.unit.config.samples import GROUP, MATRIX, S3, TELEGRAM, read
+from tests.unit.config.samples import GROUP, MATRIX, S3, TELEGRAM, WITNESSES, read
 
 
 def test_an_empty_file_is_the_embedded_default() -> None:
@@ -121,6 +121,18 @@ def test_the_environment_goes_before_the_file() -> None:
     assert settings.log.checkpoint_seconds == 0.5
 
 
+def test_all_witnesses() -> None:
+    """The one of [witness] comes first, then those of [[witnesses]]; paths are absolute."""
+    settings = read(WITNESSES)
+    assert [(w.url, str(w.public_key_file)) for w in settings.all_witnesses()] == [
+        (f"https://w{i}.example.org", f"/srv/keys/w{i}.key") for i in (1, 2, 3)
+    ]
+    assert settings.witness.quorum == 2
+    further = WITNESSES.partition("quorum = 2")[2]
+    assert len(read(further).all_witnesses()) == 2
+    assert read("").all_witnesses() == ()
+
+
 def test_load_reads_the_file(tmp_path: Path) -> None:
     """A file is read from its path, and its folder is where its paths are meant from."""
     path = tmp_path / "muniment.toml"
@@ -152,3 +164,38 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
 def test_host_and_port(address: str, expected: tuple[str, int]) -> None:
     """An address splits into what a listener takes."""
     assert host_and_port(address) == expected
+
+
+OVERRIDE = """
+[[overrides]]
+connector = "matrix"
+group = "!room:example.org"
+code = "LOGISTICS"
+outcome = "capture"
+reason = "It is there for logistics"
+approver = "Head of records"
+date = 2026-03-01
+"""
+
+
+@pytest.mark.parametrize("day", ["2026-03-01", '"2026-03-01"'])
+def test_an_override_names_reason_approver_and_day(day: str) -> None:
+    """The day may stand as TOML has it or in quotes."""
+    settings = read(MATRIX + GROUP + OVERRIDE.replace("2026-03-01", day))
+    (override,) = settings.overrides
+    assert (override.code, override.outcome, override.date) == (
+        "LOGISTICS",
+        "capture",
+        "2026-03-01",
+    )
+
+
+def test_senior_roles_are_listed() -> None:
+    """Several people may hold a role."""
+    text = '[[capstone]]\nrole = "minister"\nids = ["@a:x.org", "@b:x.org"]\n'
+    (senior,) = read(text).capstone
+    assert (senior.role, senior.ids, senior.authority) == (
+        "minister",
+        ("@a:x.org", "@b:x.org"),
+        None,
+    )

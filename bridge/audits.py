@@ -1,0 +1,104 @@
+"""Once a day the bridge writes down how far the log is: the ``audit`` act."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import structlog
+
+from bridge import keys
+from bridge.canonical import act_bytes
+from bridge.canonical.json import Json, base64_text, rfc3339
+from bridge.errors import MunimentError
+from bridge.protocols import Clock, Head, Journal, Placement, PlacementKind
+from bridge.protocols.probe import StoreVerdict
+
+log = structlog.get_logger(__name__)
+
+ROUND_SECONDS = 60.0
+
+
+class Audits:
+    """One audit for each UTC day on which anything is published, however many processes it saw.
+
+    It counts the leaves under the head that is published at that time, so that whoever has the log
+    can count them again. ``health`` says what is in the way.
+    """
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        clock: Clock,
+        random_bytes: Callable[[int], bytes],
+        head: Callable[[], Head | None],
+        probed: Callable[[], StoreVerdict | None] = lambda: None,
+    ) -> None:
+        """``head``: the last published one; ``probed``: what was last found out of the store."""
+        self._journal = journal
+        self._clock = clock
+        self._random = random_bytes
+        self._head = head
+        self._probed = probed
+        self._done = ""
+        self.health = ""
+
+    async def run(self) -> None:
+        """Look whether it is time until cancelled."""
+        while True:
+            await self.round()
+            await self._clock.sleep(ROUND_SECONDS)
+
+    async def round(self) -> None:
+        """Write today's audit, if there is none and anything is published."""
+        try:
+            await self._audit()
+        except MunimentError as error:
+            if self.health != str(error):
+                log.warning("not_audited", what=str(error), hint=error.hint)
+            self.health = str(error)
+        else:
+            self.health = ""
+
+    async def _audit(self) -> None:
+        now = self._clock.now()
+        folder = keys.act_folder(now)
+        head = self._head()
+        if folder == self._done or head is None:
+            return
+        if not await self._journal.audited(folder):
+            counts = await self._journal.seen_counts(through=head.size)
+            details: dict[str, Json] = {
+                "day": f"{now:%Y-%m-%d}",
+                "log": {"size": head.size, "root": base64_text(head.root)},
+                "streams": [
+                    {"s": each.stream, "n": each.last_n, "seen": each.seen} for each in counts
+                ],
+                "store": _probe(self._probed()),
+            }
+            # Crash before: it is written by the next round. Crash after, or another process in
+            # between: of one day's folder the journal takes one audit.
+            await self._journal.queue(
+                Placement(
+                    kind=PlacementKind.AUDIT,
+                    folder=folder,
+                    body=act_bytes(
+                        salt=self._random(32), kind="audit", at=now, by="bridge", details=details
+                    ),
+                    connector="",
+                    group_id="",
+                    at=now,
+                )
+            )
+            log.info("audited", size=head.size, streams=len(counts))
+        self._done = folder
+
+
+def _probe(verdict: StoreVerdict | None) -> Json:
+    if verdict is None:
+        return None
+    return {
+        "lock_mode": verdict.lock_mode,
+        "retention": verdict.retention.value,
+        "at": rfc3339(verdict.at),
+    }

@@ -1,0 +1,182 @@
+"""What people decided, carried out: from the console's orders and from what groups asked.
+
+A decision, the move of its entry and its act are one transaction. The act is placed by the scribe,
+and its leaf is that of the decision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import structlog
+
+from bridge import deadlines, keys
+from bridge.canonical import act_bytes, rfc3339
+from bridge.canonical.json import Json
+from bridge.errors import MunimentError
+from bridge.lifecycle import EntryState
+from bridge.model import Outcome, Reason, SealedRecord, Verdict
+from bridge.promotion import keep_as_context
+from bridge.protocols import (
+    Clock,
+    Entry,
+    Journal,
+    Office,
+    PersonDecision,
+    Placement,
+    PlacementKind,
+    WaitingDecision,
+)
+
+log = structlog.get_logger(__name__)
+
+ROUND_SECONDS = 0.5
+AT_ONCE = 100
+CODE = "PERSON"
+
+
+class Decisions:
+    """One loop over people's decisions. ``revise`` is told of each new verdict."""
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        office: Office,
+        clock: Clock,
+        random_bytes: Callable[[int], bytes],
+        revise: Callable[[Entry, Verdict], None] = lambda _entry, _verdict: None,
+    ) -> None:
+        self._journal = journal
+        self._office = office
+        self._clock = clock
+        self._random = random_bytes
+        self._revise = revise
+        self.health = ""
+
+    async def run(self) -> None:
+        """Carry out decisions until cancelled."""
+        while True:
+            try:
+                await self.round()
+                self.health = ""
+            except MunimentError as error:
+                if self.health != str(error):
+                    log.warning("not_carrying_out", what=str(error), hint=error.hint)
+                self.health = str(error)
+            await self._clock.sleep(ROUND_SECONDS)
+
+    async def round(self) -> None:
+        """Take in what was ordered, then carry out what can be.
+
+        Crash in between: a decision that was taken in waits in the journal, where Forget sees it.
+        """
+        await self.take()
+        while found := await self._journal.decisions(limit=AT_ONCE):
+            moved = [await self._carry_out(waiting) for waiting in found]
+            if not any(moved):
+                return  # what cannot be done now is on its way somewhere, and comes again
+
+    async def take(self) -> None:
+        """Take decisions from the office. MUST be done before Forget runs for the first time."""
+        orders = await self._office.decisions(await self._journal.orders_taken())
+        if not orders:
+            return
+        for number in await self._journal.take_orders(orders):
+            log.warning("decision_not_possible", number=number, reason="unknown")
+
+    async def _carry_out(self, waiting: WaitingDecision) -> bool:
+        """One decision. False: the entry is on its way, and it is to be tried again."""
+        entry, decision = waiting.entry, waiting.decision
+        if entry is None:
+            return await self._refuse(waiting, "gone")
+        record, judged = entry.record, entry.verdict
+        if entry.state is EntryState.RESTRICTED or record is None or judged is None:
+            return await self._refuse(waiting, "restricted")
+        verdict = _decided(judged, decision)
+        act = self._act(entry, decision, judged)
+        if not _needs_copy(entry, record, decision):
+            done = await self._journal.decide(waiting.id, verdict, act=act)
+        else:
+            done = await self._journal.decide(
+                waiting.id,
+                verdict,
+                act=act,
+                key=f"{keys.RECORDS}/{record.key.partition('/')[2]}",
+                safe_by=deadlines.promoted(self._clock.now()).safe_by,
+            )
+        if done:
+            self._revise(entry, verdict)
+            log.info("decided_by_person", stream=entry.stream.id, n=entry.n, via=decision.via.value)
+            await self._keep_antecedents(entry, verdict)
+        return done
+
+    async def _refuse(self, waiting: WaitingDecision, reason: str) -> bool:
+        await self._journal.refuse(waiting.id)
+        log.warning("decision_not_possible", key=waiting.decision.key, reason=reason)
+        return True
+
+    async def _keep_antecedents(self, entry: Entry, verdict: Verdict) -> None:
+        """What a kept message leaned on is kept with it.
+
+        Crash before: those of this message stay as they were judged; a person can keep them too.
+        """
+        if verdict.outcome is not Outcome.CAPTURE:
+            return
+        for upstream_id in verdict.context:
+            found = await self._journal.find_open(entry.stream.id, upstream_id)
+            if found is None or found.state is not EntryState.DISCARDED:
+                continue
+            because = entry.event.upstream_id
+            kept = await keep_as_context(
+                self._journal, found, because=because, now=self._clock.now()
+            )
+            if kept is not None:
+                self._revise(found, kept)
+
+    def _act(self, entry: Entry, decision: PersonDecision, judged: Verdict) -> Placement:
+        now, stream = self._clock.now(), entry.stream
+        named = {"name": stream.group_name} if stream.group_name else {}
+        details: dict[str, Json] = {
+            "connector": stream.connector,
+            "platform": stream.platform,
+            "group": {"id": stream.group_id, **named},
+            "stream": stream.id,
+            "n": entry.n,
+            "outcome": decision.outcome.value,
+            "was": judged.outcome.value,
+            "cl": f"{judged.policy}+{judged.model}",
+            "via": decision.via.value,
+            "why": decision.why,
+            "ordered_at": rfc3339(decision.at),
+        }
+        body = act_bytes(
+            salt=self._random(32),
+            kind=PlacementKind.DECISION.value,
+            at=now,
+            by=decision.by,
+            details=details,
+        )
+        return Placement(
+            kind=PlacementKind.DECISION,
+            folder=keys.act_folder(now),
+            body=body,
+            connector=stream.connector,
+            group_id=stream.group_id,
+            at=now,
+        )
+
+
+def _decided(judged: Verdict, decision: PersonDecision) -> Verdict:
+    """The verdict after a person's; why it was judged as it was still stands, and its score."""
+    others = tuple(reason for reason in judged.reasons if reason.code != CODE)
+    reason = Reason(code=CODE, rule=decision.via.value)
+    return replace(judged, outcome=decision.outcome, reasons=(reason, *others))
+
+
+def _needs_copy(entry: Entry, record: SealedRecord, decision: PersonDecision) -> bool:
+    """Whether the record has to be put under ``records/`` yet."""
+    if decision.outcome is not Outcome.CAPTURE:
+        return False
+    return entry.state is EntryState.DISCARDED or record.key.startswith(f"{keys.REVIEW}/")

@@ -1,0 +1,155 @@
+"""The last verdicts on the store, kept in ``store.json`` beside the journal.
+
+Two speak: ``run`` by the rights of its own, at each start and daily, and ``doctor``, perhaps with
+an identity that may do more. Each replaces only its own word; the file is written whole or not.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from bridge.protocols.probe import (
+    RETENTION_CHECKS,
+    Enforcement,
+    Planted,
+    Result,
+    StoreFindings,
+    StoreVerdict,
+)
+
+FILE = "store.json"
+DOCTOR_COUNTS = timedelta(days=90)
+"""How long what ``doctor`` found stands in for what ``run`` cannot tell."""
+
+_TOLD = frozenset({"canary", "control", *RETENTION_CHECKS})
+"""The checks that a verdict on retention rests on."""
+
+Speaker: TypeAlias = Literal["run", "doctor"]
+
+
+class KeptVerdict(msgspec.Struct, frozen=True, kw_only=True):
+    """What one of them said last."""
+
+    store: str
+    lock_mode: str
+    retention: Enforcement
+    at: datetime
+    facts: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+class KeptCanary(msgspec.Struct, frozen=True, kw_only=True):
+    """The canary that ``run`` looks at again."""
+
+    store: str
+    name: str
+    version: str | None
+    until: datetime
+
+    def planted(self) -> Planted:
+        """As the probe knows it."""
+        return Planted(name=self.name, version=self.version, until=self.until)
+
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole file."""
+
+    run: KeptVerdict | None = None
+    doctor: KeptVerdict | None = None
+    canary: KeptCanary | None = None
+
+
+def read(file: Path) -> Kept:
+    """What is kept; nothing where the file is missing or is none of ours."""
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=Kept)
+    except (OSError, msgspec.MsgspecError):
+        return Kept()
+
+
+def keep(file: Path, findings: StoreFindings, *, by: Speaker) -> Kept:
+    """Put ``findings`` in the place of what ``by`` said before.
+
+    Raises:
+        OSError: nothing was changed.
+    """
+    said = _kept(findings)
+    kept = read(file)
+    if by == "run":
+        return _replaced(file, msgspec.structs.replace(kept, run=said))
+    return _replaced(file, msgspec.structs.replace(kept, doctor=said))
+
+
+def as_found(findings: StoreFindings, by: Speaker) -> StoreVerdict:
+    """The verdict that findings give on their own."""
+    return _verdict(_kept(findings), by)
+
+
+def keep_canary(file: Path, store: str, planted: Planted) -> Kept:
+    """Remember the canary.
+
+    Raises:
+        OSError: nothing was changed.
+    """
+    canary = KeptCanary(
+        store=store, name=planted.name, version=planted.version, until=planted.until
+    )
+    return _replaced(file, msgspec.structs.replace(read(file), canary=canary))
+
+
+def last_word(kept: Kept, *, store: str, lock_mode: str, now: datetime) -> StoreVerdict | None:
+    """What holds of this store with this lock mode; None where nobody has looked.
+
+    ``run`` is believed, but where it cannot tell, or where ``doctor`` found a fault since.
+    """
+    own, other = kept.run, kept.doctor
+    if own is not None and (own.store, own.lock_mode) != (store, lock_mode):
+        own = None
+    if other is not None and (other.store, other.lock_mode) != (store, lock_mode):
+        other = None
+    if other is not None and (own is None or _outweighs(other, own, now)):
+        return _verdict(other, "doctor")
+    return None if own is None else _verdict(own, "run")
+
+
+def _kept(findings: StoreFindings) -> KeptVerdict:
+    unsure = findings.of(Result.FAIL) or findings.of(Result.CANNOT_TELL)
+    return KeptVerdict(
+        store=findings.store,
+        lock_mode=findings.lock_mode,
+        retention=findings.retention,
+        at=findings.at,
+        facts=tuple(dict.fromkeys(each.fact for each in unsure if each.check in _TOLD)),
+        warnings=tuple(each.fact for each in findings.of(Result.WARNING)),
+    )
+
+
+def _outweighs(doctor: KeptVerdict, run: KeptVerdict, now: datetime) -> bool:
+    if doctor.retention is Enforcement.NOT_ENFORCED and doctor.at > run.at:
+        return True
+    tells = doctor.retention is Enforcement.ENFORCED and now - doctor.at < DOCTOR_COUNTS
+    return tells and run.retention is Enforcement.CANNOT_TELL
+
+
+def _verdict(said: KeptVerdict, by: Speaker) -> StoreVerdict:
+    return StoreVerdict(
+        store=said.store,
+        lock_mode=said.lock_mode,
+        retention=said.retention,
+        at=said.at.astimezone(UTC),
+        by=by,
+        facts=said.facts,
+        warnings=said.warnings,
+    )
+
+
+def _replaced(file: Path, kept: Kept) -> Kept:
+    fresh = file.with_suffix(".new")
+    fresh.touch(mode=0o600)
+    fresh.write_bytes(msgspec.json.encode(kept))
+    fresh.replace(file)
+    return kept

@@ -1,0 +1,110 @@
+"""What lies in a folder store, for ``verify``: read as it is, changing nothing."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from bridge.protocols.evidence import Evidence, KeptUntil, StoredVersion
+from storage.objects.folder import as_store_error
+from storage.objects.names import TenantNames
+
+NO_FILE = -1
+"""The size of what is no plain file, or has a name that is no text. It is shown, never opened."""
+
+
+class LocalEvidence:
+    """Keeps the promises of :class:`bridge.protocols.evidence.Evidence` for a folder."""
+
+    def __init__(self, root: Path, tenant: str) -> None:
+        self._root = root
+        self._base = str(root / TenantNames(tenant).base)
+
+    @property
+    def place(self) -> str:
+        """The store's URL."""
+        return f"file:{self._root}"
+
+    @property
+    def keeps_retentions(self) -> bool:
+        """A folder keeps none."""
+        return False
+
+    def walk(self, prefix: str = "") -> Iterator[StoredVersion]:
+        """Every file, and whatever else is no folder, in key order."""
+        folder = prefix.rpartition("/")[0]
+        try:
+            yield from self._below(folder, prefix)
+        except OSError as error:
+            raise as_store_error(error, f"listing {self._root}") from error
+
+    def open(self, found: StoredVersion) -> BinaryIO:
+        """The file's bytes. Links are not followed."""
+        path = os.path.join(self._base, found.key)  # noqa: PTH118 - called for every object
+        try:
+            handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+            return os.fdopen(handle, "rb", buffering=0)
+        except OSError as error:
+            raise as_store_error(error, f"reading {path}") from error
+
+    def read(self, key: str) -> bytes | None:
+        """The bytes under ``key``, or None."""
+        path = os.path.join(self._base, key)  # noqa: PTH118 - as above
+        try:
+            handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+            with os.fdopen(handle, "rb") as file:
+                return file.read()
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            return None
+        except OSError as error:
+            raise as_store_error(error, f"reading {path}") from error
+
+    def retention(self, found: StoredVersion) -> KeptUntil | None:
+        """None: nothing in a folder is kept."""
+        return None
+
+    def close(self) -> None:
+        """Nothing to give up."""
+
+    def _below(self, folder: str, prefix: str) -> Iterator[StoredVersion]:
+        start = os.path.join(self._base, folder)  # noqa: PTH118 - as above
+        try:
+            with os.scandir(start) as scan:
+                entries = list(scan)
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        # A folder sorts with its slash, so that depth first is the order of whole keys.
+        named = sorted(
+            (entry.name + "/" if entry.is_dir(follow_symlinks=False) else entry.name, entry)
+            for entry in entries
+        )
+        for name, entry in named:
+            key = f"{folder}/{name}" if folder else name
+            if not key.startswith(prefix) and not prefix.startswith(key):
+                continue
+            if name[-1] == "/":
+                yield from self._below(key[:-1], prefix)
+            elif key.startswith(prefix):
+                # Gone since the folder was read: as if it had never been listed.
+                with suppress(FileNotFoundError):
+                    yield _version(key, entry)
+
+
+def _version(key: str, entry: os.DirEntry[str]) -> StoredVersion:
+    status = entry.stat(follow_symlinks=False)
+    name = key.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    is_file = stat.S_ISREG(status.st_mode) and name == key
+    return StoredVersion(
+        key=name,
+        size=status.st_size if is_file else NO_FILE,
+        modified_at=datetime.fromtimestamp(status.st_mtime, UTC),
+    )
+
+
+if TYPE_CHECKING:
+    _: type[Evidence] = LocalEvidence

@@ -1,0 +1,1 @@
+"""The log as programs read it that nobody here wrote."""
