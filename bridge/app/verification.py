@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from storage.translog.verify.one import Proof, verify_one
-
 from bridge.app.adapters import as_config_error
+from bridge.app.evidence import KEY_NAME, S3_THREADS, evidence_at
 from bridge.app.probes import StorePlace, place_at, place_of
 from bridge.app.recorder import VERSION
 from bridge.clock import SystemClock
 from bridge.errors import ConfigError
 from bridge.notekeys import Algorithm, NoteVerifier, parse_verifier
 from bridge.protocols.evidence import Evidence
-from config.secrets import read_credentials, read_public
+from config.secrets import read_public
 from config.settings import Settings
 from storage.translog.malformed import MalformedError
 from storage.translog.verify.engine import Question, verify
 from storage.translog.verify.heads import SignedHead, read_known
+from storage.translog.verify.one import Proof, verify_one
 from storage.translog.verify.report import Report
 
 if TYPE_CHECKING:
@@ -31,9 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["Asked", "Report", "verification", "verification_of_one"]
 
 FILE_THREADS = 2
-S3_THREADS = 16
 LARGEST_KNOWN = 1_000_000
-_NAME = "The key's name must be <log_origin>/<tenant>/log/<shard>, as `init` makes it."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +93,7 @@ def _prepared(
     keys = _keys(key_file, Algorithm.ED25519)
     tenant, shard = _tenant_and_shard(keys[0].name)
     if any(key.name != keys[0].name for key in keys):
-        raise ConfigError(f"{key_file} holds keys of several logs", hint=_NAME)
+        raise ConfigError(f"{key_file} holds keys of several logs", hint=KEY_NAME)
     place = _place(asked, settings)
     is_folder = place.location.folder is not None
     question = Question(
@@ -115,13 +112,13 @@ def _prepared(
         threads=FILE_THREADS if is_folder else S3_THREADS,
         step=step,
     )
-    return question, _evidence(place, tenant)
+    return question, evidence_at(place, tenant)
 
 
 def _tenant_and_shard(name: str) -> tuple[str, str]:
     parts = name.rsplit("/", 3)
     if len(parts) != 4 or parts[2] != "log" or not all(parts):
-        raise ConfigError(f'The key is named "{name}", which names no log of ours.', hint=_NAME)
+        raise ConfigError(f'The key is named "{name}", which names no log of ours.', hint=KEY_NAME)
     return parts[1], parts[3]
 
 
@@ -174,43 +171,4 @@ def _place(asked: Asked, settings: Callable[[], Settings]) -> StorePlace:
         endpoint_url=asked.endpoint_url,
         region=asked.region,
         credentials_file=asked.credentials_file,
-    )
-
-
-def _evidence(place: StorePlace, tenant: str) -> Evidence:
-    folder = place.location.folder
-    try:
-        if folder is not None:
-            from storage.objects.evidence_local import LocalEvidence
-
-            if not folder.is_dir():
-                raise ConfigError(f"{folder} is no folder.", hint="Correct --store.")
-            return LocalEvidence(folder, tenant)
-        return _bucket(place, tenant)
-    except ValueError:
-        raise ConfigError(f'"{tenant}" cannot be a tenant.', hint=_NAME) from None
-
-
-def _bucket(place: StorePlace, tenant: str) -> Evidence:
-    from storage.objects.evidence_s3 import S3Evidence
-    from storage.objects.s3_client import S3Connection
-    from storage.objects.s3_pace import USUAL
-
-    with as_config_error():
-        file = place.credentials_file
-        credentials = read_credentials(file) if file is not None else None
-    connection = S3Connection(
-        bucket=place.location.bucket or "",
-        endpoint_url=place.endpoint_url,
-        region=place.region,
-        addressing=place.addressing,
-        access_key=credentials.access_key_id if credentials else None,
-        secret_key=credentials.secret_access_key if credentials else None,
-        ca_file=place.ca_file,
-        http_proxy=place.http_proxy,
-        threads=S3_THREADS,
-        patience=USUAL,
-    )
-    return S3Evidence(
-        connection, prefix=place.location.prefix, tenant=tenant, monotonic=time.monotonic
     )

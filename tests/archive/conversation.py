@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from bridge import keys
 from bridge.canonical import (
@@ -23,49 +22,22 @@ from bridge.model import (
     Event,
     EventKind,
     Outcome,
-    Reason,
     Relation,
-    RelationType,
     Sender,
     Timer,
-    Verdict,
 )
 from tests.archive.archive import TENANT
 from tests.archive.ledger import RECORDS_DAYS, REVIEW_DAYS, Ledger, leaf_of
-
-WORDS = ("We", "agreed", "option B", "at noon", "£4,000", "Минск", "lunch?", "\u2028", "🗳")
-PEOPLE = ("@t.whitfield:example.org", "@a.osei:example.org", "@m.lindqvist:example.org")
-KINDS = (
-    EventKind.MESSAGE,
-    EventKind.MESSAGE,
-    EventKind.MESSAGE,
-    EventKind.EDIT,
-    EventKind.REDACTION,
-    EventKind.REACTION,
-    EventKind.UNPARSED,
-    EventKind.ROSTER,
+from tests.archive.sealed import (
+    KINDS,
+    PEOPLE,
+    POLICY,
+    RELATIONS,
+    WORDS,
+    Sealed,
+    sent_at,
+    verdict_of,
 )
-_RELATIONS = {
-    EventKind.EDIT: RelationType.EDIT,
-    EventKind.REDACTION: RelationType.REDACTION,
-    EventKind.REACTION: RelationType.REACTION,
-}
-POLICY = "uk-nccc@2023.1"
-
-
-@dataclass(slots=True, kw_only=True)
-class Sealed:
-    """An event with its record and where it stands."""
-
-    n: int
-    leaf: int
-    event: Event
-    body: bytes = field(repr=False)
-    name: keys.RecordName
-    verdict: Verdict
-    media: dict[str, bytes] = field(default_factory=dict, repr=False)
-    stored: bool = False
-    decided: bool = False
 
 
 class Conversation:
@@ -147,7 +119,7 @@ class Conversation:
         """Number an event, fix its record, and write its seen leaf."""
         n, self.next_n = self.next_n, self.next_n + 1
         event = self._event(n)
-        verdict = _verdict(outcome, restricted=restricted, body=event.body)
+        verdict = verdict_of(outcome, restricted=restricted, body=event.body)
         name = keys.RecordName(
             platform=self.platform,
             gid=self.gid,
@@ -159,15 +131,9 @@ class Conversation:
         )
         media = self._media(event, name)
         body = self._record(event, n, media)
-        leaf = self.ledger.add(
-            Leaf.seen(
-                at=self.ledger.tick(),
-                stream=self.stream,
-                n=n,
-                digest=Digest.of(body),
-                verdict=verdict,
-            )
-        )
+        at, digest = self.ledger.tick(), Digest.of(body)
+        seen = Leaf.seen(at=at, stream=self.stream, n=n, digest=digest, verdict=verdict)
+        leaf = self.ledger.add(seen)
         sealed = Sealed(
             n=n,
             leaf=leaf,
@@ -233,7 +199,7 @@ class Conversation:
             digest = self.ledger.put(key, body)
             fields |= {"p": self.ledger.place_of(key), "o": digest.hex}
         self.ledger.add(leaf_of("decision", self.ledger.tick(), fields))
-        sealed.verdict = _verdict(outcome, restricted=False, body=sealed.event.body)
+        sealed.verdict = verdict_of(outcome, restricted=False, body=sealed.event.body)
         self.waiting.append(sealed)
 
     def lose(self) -> None:
@@ -296,7 +262,7 @@ class Conversation:
         kind = rng.choice(KINDS)
         observed = self.ledger.tick()
         earlier = rng.choice(self.sealed).event.upstream_id if self.sealed else None
-        relation = _RELATIONS.get(kind)
+        relation = RELATIONS.get(kind)
         parsed = kind is not EventKind.UNPARSED
         files = rng.randint(1, 2) if kind is EventKind.MESSAGE and rng.random() < 0.3 else 0
         return Event(
@@ -305,7 +271,7 @@ class Conversation:
             revision=f"u{n}" if kind is EventKind.EDIT else None,
             kind=kind,
             sender=Sender(id=rng.choice(PEOPLE)) if parsed else None,
-            sent_at=_sent(observed, rng.random()) if parsed else None,
+            sent_at=sent_at(observed, rng.random()) if parsed else None,
             observed_at=observed,
             body=" ".join(rng.choices(WORDS, k=rng.randint(1, 8))) if parsed else None,
             relates_to=Relation(type=relation, upstream_id=earlier)
@@ -345,22 +311,3 @@ class Conversation:
             tool=CaptureTool(connector=self.platform, version="0.1.0"),
         )
         return record_bytes(event, frame)
-
-
-def _sent(observed: datetime, draw: float) -> datetime:
-    """Mostly just before it was seen; sometimes a time that nobody can believe."""
-    if draw < 0.03:
-        return datetime(1980, 1, 1, tzinfo=observed.tzinfo)
-    return observed - timedelta(milliseconds=int(draw * 2000))
-
-
-def _verdict(outcome: Outcome, *, restricted: bool, body: str | None) -> Verdict:
-    reasons = (Reason(code="DECISION", rule="agreed", start=0, end=1 if body else 0),)
-    return Verdict(
-        outcome=outcome,
-        score=0.75,
-        reasons=reasons,
-        policy=POLICY,
-        model="rules-1",
-        restricted=restricted,
-    )

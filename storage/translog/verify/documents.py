@@ -1,0 +1,154 @@
+"""Records, manifest parts and acts, as far as ``verify`` reads them. Pure."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Annotated, Literal, TypeAlias, TypeVar
+
+import msgspec
+
+from bridge.canonical import dumps
+from bridge.errors import CanonicalError
+from storage.translog.malformed import MalformedError
+
+Time: TypeAlias = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$", max_length=24
+    ),
+]
+Moment: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class DocumentError(MalformedError):
+    """A document is not of its format. The message says what is wrong."""
+
+
+class MediaCopy(msgspec.Struct, frozen=True, gc=False):
+    """An attachment in a record."""
+
+    object: str | None = None
+    sha256: str | None = None
+    size: int | None = None
+
+
+class Record(msgspec.Struct, frozen=True):
+    """What of a record must fit its leaf and its key."""
+
+    v: Literal[1]
+    salt: str
+    stream: str
+    n: int
+    platform: str
+    observed_at: Time
+    sent_at: Time | None = None
+    media: tuple[MediaCopy, ...] = ()
+
+
+class Row(msgspec.Struct, frozen=True, gc=False):
+    """A row of a manifest part."""
+
+    n: int
+    s: str
+    leaf: int
+    outcome: Literal["capture", "review", "discard"]
+    sha256: str | None = None
+    key: str | None = None
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """A manifest part."""
+
+    v: Literal[1]
+    gid: str
+    rows: tuple[Row, ...]
+
+
+class ActGroup(msgspec.Struct, frozen=True):
+    """The group of an act."""
+
+    id: str
+
+
+class Previous(msgspec.Struct, frozen=True):
+    """The stream that an ``open`` takes the place of."""
+
+    stream: str
+
+
+class Act(msgspec.Struct, frozen=True):
+    """An act of any kind: what of it must fit its leaf. ``leaves`` are ranges that it covers."""
+
+    v: Literal[1]
+    salt: str
+    kind: str
+    at: Moment
+    by: str
+    stream: str | None = None
+    total: int | None = None
+    stream_key: str | None = None
+    gid: str | None = None
+    platform: str | None = None
+    group: ActGroup | None = None
+    previous: Previous | None = None
+    leaves: tuple[tuple[int, int], ...] = ()
+
+
+_T = TypeVar("_T", Record, Manifest, Act)
+_ANYTHING = msgspec.json.Decoder()
+_RECORD = msgspec.json.Decoder(Record)
+_MANIFEST = msgspec.json.Decoder(Manifest)
+_ACT = msgspec.json.Decoder(Act)
+
+
+def read_record(body: bytes) -> Record:
+    """A record.
+
+    Raises:
+        DocumentError: the bytes are not canonical JSON of the format.
+    """
+    return _read(body, _RECORD)
+
+
+def read_manifest(body: bytes) -> Manifest:
+    """A manifest part.
+
+    Raises:
+        DocumentError: the bytes are not canonical JSON of the format.
+    """
+    return _read(body, _MANIFEST)
+
+
+def read_act(body: bytes) -> Act:
+    """An act.
+
+    Raises:
+        DocumentError: the bytes are not canonical JSON of the format.
+    """
+    return _read(body, _ACT)
+
+
+def is_canonical(body: bytes) -> bool:
+    """Whether the bytes are the RFC 8785 form of what they say."""
+    try:
+        quick = msgspec.json.encode(_ANYTHING.decode(body), order="sorted")
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return False
+    # The quick encoder differs from RFC 8785 in some numbers and keys only; then the slow one says.
+    if quick == body:
+        return True
+    try:
+        return dumps(json.loads(body)) == body
+    except (ValueError, RecursionError, CanonicalError, AttributeError):
+        return False
+
+
+def _read(body: bytes, decoder: msgspec.json.Decoder[_T]) -> _T:
+    try:
+        document = decoder.decode(body)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        raise DocumentError(str(error)) from None
+    if not is_canonical(body):
+        raise DocumentError("its JSON is not canonical")
+    return document
