@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import TypeAlias
 
 import structlog
 
@@ -16,6 +18,13 @@ from bridge.protocols.probe import StoreVerdict
 log = structlog.get_logger(__name__)
 
 ROUND_SECONDS = 60.0
+
+TrailDigest: TypeAlias = Callable[[datetime], Awaitable[tuple[int, bytes] | None]]
+"""Number and chain of the last line of the console's trail before a moment; None: it is empty."""
+
+
+async def no_trail(_until: datetime) -> None:
+    """Of a recorder without a console."""
 
 
 class Audits:
@@ -33,6 +42,7 @@ class Audits:
         random_bytes: Callable[[int], bytes],
         head: Callable[[], Head | None],
         probed: Callable[[], StoreVerdict | None] = lambda: None,
+        trail: TrailDigest = no_trail,
     ) -> None:
         """``head``: the last published one; ``probed``: what was last found out of the store."""
         self._journal = journal
@@ -40,6 +50,7 @@ class Audits:
         self._random = random_bytes
         self._head = head
         self._probed = probed
+        self._trail = trail
         self._done = ""
         self.health = ""
 
@@ -75,6 +86,7 @@ class Audits:
                     {"s": each.stream, "n": each.last_n, "seen": each.seen} for each in counts
                 ],
                 "store": _probe(self._probed()),
+                "trail": _digest(await self._trail(now)),
             }
             # Crash before: it is written by the next round. Crash after, or another process in
             # between: of one day's folder the journal takes one audit.
@@ -92,6 +104,10 @@ class Audits:
             )
             log.info("audited", size=head.size, streams=len(counts))
         self._done = folder
+
+
+def _digest(last: tuple[int, bytes] | None) -> Json:
+    return None if last is None else {"lines": last[0], "chain": last[1].hex()}
 
 
 def _probe(verdict: StoreVerdict | None) -> Json:

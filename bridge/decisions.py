@@ -22,6 +22,7 @@ from bridge.protocols import (
     Clock,
     Entry,
     Journal,
+    Label,
     Office,
     PersonDecision,
     Placement,
@@ -34,6 +35,9 @@ log = structlog.get_logger(__name__)
 ROUND_SECONDS = 0.5
 AT_ONCE = 100
 CODE = "PERSON"
+CONTEXT = "CONTEXT"
+BY_PERSON = "person"
+"""The rule of a code that a person gave."""
 
 
 class Decisions:
@@ -149,6 +153,8 @@ class Decisions:
             "cl": f"{judged.policy}+{judged.model}",
             "via": decision.via.value,
             "why": decision.why,
+            "label": None if decision.label is None else decision.label.value,
+            "code": decision.code or None,
             "ordered_at": rfc3339(decision.at),
         }
         body = act_bytes(
@@ -169,10 +175,19 @@ class Decisions:
 
 
 def _decided(judged: Verdict, decision: PersonDecision) -> Verdict:
-    """The verdict after a person's; why it was judged as it was still stands, and its score."""
-    others = tuple(reason for reason in judged.reasons if reason.code != CODE)
-    reason = Reason(code=CODE, rule=decision.via.value)
-    return replace(judged, outcome=decision.outcome, reasons=(reason, *others))
+    """The verdict after a person's; why it was judged as it was still stands, and its score.
+
+    What a person keeps as context, or under another reason code, has that code before all others.
+    """
+    said: tuple[Reason, ...] = (Reason(code=CODE, rule=decision.via.value),)
+    if decision.label is Label.CONTEXT:
+        said = (Reason(code=CONTEXT, rule=BY_PERSON), *said)
+    elif decision.label is Label.CLASS:
+        said = (Reason(code=decision.code, rule=BY_PERSON), *said)
+    others = tuple(
+        reason for reason in judged.reasons if reason.code != CODE and reason.rule != BY_PERSON
+    )
+    return replace(judged, outcome=decision.outcome, reasons=(*said, *others))
 
 
 def _needs_copy(entry: Entry, record: SealedRecord, decision: PersonDecision) -> bool:

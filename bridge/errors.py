@@ -20,6 +20,7 @@
     │   ├── ObjectConflictError         another object has this key
     │   └── RetentionNotKeptError       the store accepted a retention and did not keep it
     ├── CatalogError                    the catalog cannot be used; it can always be rebuilt
+    │   └── CatalogUnfitError           it is damaged or of another version, and is made anew
     ├── LogError
     │   ├── LogUnavailableError         log.db cannot be written now
     │   ├── LogSchemaError              log.db belongs to another version
@@ -169,6 +170,10 @@ class CatalogError(MunimentError):
 
     retryable = True
     hint = "Run `muniment catalog rebuild`; free disk space if it says so."
+
+
+class CatalogUnfitError(CatalogError):
+    """The file is damaged, no catalog, or of another version. ``run`` makes it anew."""
 
 
 class LogError(MunimentError):

@@ -7,35 +7,48 @@ last heard a platform, as far as it passed here; what is destroyed late is destr
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import structlog
 
-from bridge.errors import MunimentError
+from bridge.errors import JournalKeyError, MunimentError
 from bridge.protocols import Clock, Journal, Spool
+from bridge.protocols.holds import Hold, Holds
+from bridge.scopes import Scopes
 
 log = structlog.get_logger(__name__)
 
 ROUND_SECONDS = 300.0
 AT_ONCE = 1000
+LOCKED = 200
+"""Discards destroyed under one lock of the office: people's tools wait meanwhile."""
+
 GRACE = timedelta(days=1)
 """How long a stop is believed to have lasted at most, until the process has run for as long."""
 
 
 class Forget:
-    """Destroys payload, record and files of old discards. Their leaves stay as tombstones."""
+    """Destroys payload, record and files of old discards. Their leaves stay as tombstones.
+
+    What a legal hold covers stays, from the moment at which the hold is committed.
+    """
 
     def __init__(
         self,
         *,
         journal: Journal,
         spool: Spool,
+        holds: Holds,
         clock: Clock,
         discard_after: timedelta,
         context_window: timedelta,
     ) -> None:
         self._journal = journal
         self._spool = spool
+        self._holds = holds
+        self._known: tuple[Hold, ...] = ()
+        self._spared: set[int] = set()
         self._clock = clock
         self._age = max(discard_after, context_window)
         self._began = clock.monotonic()
@@ -58,13 +71,53 @@ class Forget:
 
         (9a) Content goes from the journal, then from its write-ahead log. (9b) Spool files go.
         Crash between: the files are no longer needed by any entry and go at the next start.
+        Which are free of holds is found without the office's lock; under it only whether the holds
+        are still the same, and then they are destroyed. So a hold that is committed before wins,
+        and one that is committed after found them destroyed.
         """
         until = await self._passed()
         if until is None:
             return
         before = until - self._age
-        names = await self._journal.forget(discarded_before=before, limit=AT_ONCE)
-        await self._spool.remove(frozenset(names))
+        after = destroyed = 0
+        while destroyed < AT_ONCE and (
+            found := await self._journal.forgettable(
+                discarded_before=before, after=after, limit=LOCKED
+            )
+        ):
+            after = found[-1]
+            free = await self._free(found, await self._holds.standing())
+            if free:
+                names = await self._destroy(free, before)
+                destroyed += len(free)
+                await self._spool.remove(frozenset(names))
+
+    async def _destroy(self, free: Sequence[int], before: datetime) -> tuple[str, ...]:
+        async with self._holds.fixed() as standing:
+            if standing != self._known:
+                free = await self._free(free, standing)
+            return await self._journal.forget(
+                discarded_before=before, limit=LOCKED, only=list(free)
+            )
+
+    async def _free(self, seqs: Sequence[int], holds: tuple[Hold, ...]) -> list[int]:
+        """Those that no hold covers. What was found covered is not opened again for that."""
+        if holds != self._known:
+            self._known = holds
+            self._spared.clear()
+        scopes = Scopes(holds)
+        for seq in seqs if holds else ():
+            if seq not in self._spared and await self._is_held(seq, scopes):
+                self._spared.add(seq)
+        return [seq for seq in seqs if seq not in self._spared]
+
+    async def _is_held(self, seq: int, scopes: Scopes) -> bool:
+        """What cannot be opened is taken to be held: nobody can say that it is not."""
+        try:
+            entry = await self._journal.entry(seq)
+        except JournalKeyError:
+            return True
+        return entry is None or scopes.cover(entry)
 
     async def _passed(self) -> datetime | None:
         """The time that has come for sure; None where nothing tells of any."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -116,16 +116,40 @@ class _Act(msgspec.Struct):
     stream: str | None = None
 
 
+EVERY: Final = slice(None)
 _PART: Final = msgspec.json.Decoder(_Part)
 _RECORD: Final = msgspec.json.Decoder(_Record)
 _ACT: Final = msgspec.json.Decoder(_Act)
 
 
-def listings_of(key: str, part: bytes, record_of: RecordOf) -> tuple[Listing, ...]:
-    """What one manifest part lists. ``key`` is ``manifests/<gid>/<YYYY>/<MM>/<DD>/<part>.json``.
+@dataclass(frozen=True, slots=True)
+class ManifestPart:
+    """One part, understood. Its rows can be listed a few at a time: records may be large."""
+
+    day: str
+    number: int
+    document: _Part
+
+    def __len__(self) -> int:
+        return len(self.document.rows)
+
+    def records(self, rows: slice = EVERY) -> tuple[str, ...]:
+        """The keys of the records that these rows name."""
+        return tuple(row.key for row in self.document.rows[rows] if row.key is not None)
+
+    def listings(self, record_of: RecordOf, rows: slice = EVERY) -> tuple[Listing, ...]:
+        """What these rows list, with what their records say."""
+        return tuple(
+            _listing(self.document, row, self.day, self.number, record_of)
+            for row in self.document.rows[rows]
+        )
+
+
+def part_of(key: str, part: bytes) -> ManifestPart:
+    """A part of a manifest. ``key`` is ``manifests/<gid>/<YYYY>/<MM>/<DD>/<part>.json``.
 
     Raises:
-        CatalogError: it is no manifest part.
+        CatalogError: it is none.
     """
     try:
         document = _PART.decode(part)
@@ -133,21 +157,16 @@ def listings_of(key: str, part: bytes, record_of: RecordOf) -> tuple[Listing, ..
         number = int(name.removesuffix(".json"))
     except (msgspec.MsgspecError, ValueError) as error:
         raise CatalogError(f"{key} is no part of a manifest: {error}") from None
-    day = f"{year}-{month}-{date}"
-    return tuple(_listing(document, row, day, number, record_of) for row in document.rows)
+    return ManifestPart(f"{year}-{month}-{date}", number, document)
 
 
-def records_in(key: str, part: bytes) -> tuple[str, ...]:
-    """The keys of the records that one manifest part names.
+def listings_of(key: str, part: bytes, record_of: RecordOf) -> tuple[Listing, ...]:
+    """What one manifest part lists.
 
     Raises:
         CatalogError: it is no manifest part.
     """
-    try:
-        document = _PART.decode(part)
-    except msgspec.MsgspecError as error:
-        raise CatalogError(f"{key} is no part of a manifest: {error}") from None
-    return tuple(row.key for row in document.rows if row.key is not None)
+    return part_of(key, part).listings(record_of)
 
 
 def act_of(key: str, act: bytes) -> ListedAct:

@@ -64,6 +64,7 @@ def parse_query(text: str) -> Query | None:
     """
     if len(text) > LONGEST:
         raise QueryError(f"The search has {len(text)} characters; the most is {LONGEST}.")
+    text = text.replace("\0", " ")
     if text.count('"') % 2:
         raise QueryError("A quotation mark is missing: a phrase needs one at each end.")
     reader = _Reader(_tokens(text))

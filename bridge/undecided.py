@@ -1,4 +1,7 @@
-"""What nobody decides becomes a capture, before its copy under ``review/`` may expire."""
+"""What nobody decides becomes a capture, before its copy under ``review/`` may expire.
+
+What a legal hold covers is copied at once, whatever was decided of it: none of it may expire.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,8 @@ from bridge.canonical import Leaf
 from bridge.errors import MunimentError
 from bridge.model import Outcome, Reason
 from bridge.protocols import Clock, Entry, Journal
+from bridge.protocols.holds import Holds
+from bridge.scopes import Scopes
 
 log = structlog.get_logger(__name__)
 
@@ -19,6 +24,7 @@ BEFORE = timedelta(days=7)
 """How long before the end of its retention a review is decided by policy."""
 
 CODE = "UNDECIDED"
+HOLD = "HOLD"
 ROUND_SECONDS = 300.0
 AT_ONCE = 200
 
@@ -35,6 +41,7 @@ class Undecided:
         *,
         journal: Journal,
         clock: Clock,
+        holds: Holds,
         review: timedelta | None,
         limit: int = AT_ONCE,
         interval: float = ROUND_SECONDS,
@@ -45,6 +52,7 @@ class Undecided:
         """
         self._journal = journal
         self._clock = clock
+        self._holds = holds
         self._age = None if review is None else max(review - BEFORE, timedelta(0))
         self._limit = limit
         self._interval = interval
@@ -68,21 +76,34 @@ class Undecided:
         Each decision is one transaction with its leaf and its way to the store. Crash before: the
         entry is still undecided. Crash after: it is sealed, and stored by the normal path.
         """
+        await self.keep_held()
         if self._age is None:
             return
         before = self._clock.now() - self._age
         while found := await self._journal.undecided(received_before=before, limit=self._limit):
-            moved = [await self._decide(entry) for entry in found]
+            moved = [await self._decide(entry, CODE, "review-over") for entry in found]
             if not any(moved):
                 return  # somebody else has them in hand
 
-    async def _decide(self, entry: Entry) -> bool:
+    async def keep_held(self) -> None:
+        """Copy what is held and stands under ``review/`` alone. MUST be done when a hold comes."""
+        holds = await self._holds.standing()
+        if not holds:
+            return
+        scopes, after = Scopes(holds), 0
+        while found := await self._journal.under_review(after=after, limit=self._limit):
+            after = found[-1].seq
+            for entry in found:
+                if scopes.cover(entry):
+                    await self._decide(entry, HOLD, "legal-hold")
+
+    async def _decide(self, entry: Entry, code: str, rule: str) -> bool:
         if entry.record is None or entry.seen_leaf is None or entry.verdict is None:
             raise RuntimeError("only sealed entries are decided")
         verdict = replace(
             entry.verdict,
             outcome=Outcome.CAPTURE,
-            reasons=(Reason(code=CODE, rule="review-over"), *entry.verdict.reasons),
+            reasons=(Reason(code=code, rule=rule), *entry.verdict.reasons),
         )
         now = self._clock.now()
         moved = await self._journal.promote(
@@ -93,5 +114,5 @@ class Undecided:
             leaf=Leaf.decision(at=now, ref=entry.seen_leaf, verdict=verdict, by="policy"),
         )
         if moved:
-            log.info("decided_by_policy", stream=entry.stream.id, n=entry.n, code=CODE)
+            log.info("decided_by_policy", stream=entry.stream.id, n=entry.n, code=code)
         return moved

@@ -10,10 +10,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from bridge.app.adapters import (
+    OFFICE,
     as_config_error,
     check_signing_key,
     lock_data_dir,
     open_journal,
+    open_legal_holds,
     open_log,
     open_office,
     open_spool,
@@ -41,6 +43,8 @@ from bridge.clock import SystemClock
 from bridge.protocols import Classifier, Clock, Entry
 from config.settings import Settings
 from storage.objects import LocalObjectStore
+from storage.office.holds import SqliteHolds
+from storage.office.people import SqlitePeople
 
 __all__ = [
     "VERSION",
@@ -115,6 +119,13 @@ async def running(
         stack.push_async_callback(outsiders.aclose)
         probe = await asyncio.to_thread(open_probe, place_of(settings), clock)
         stack.push_async_callback(probe.aclose)
+        holds = await SqliteHolds.open(settings.service.data_dir / OFFICE)
+        stack.push_async_callback(holds.aclose)
+        people = await SqlitePeople.open(settings.service.data_dir / OFFICE)
+        stack.push_async_callback(people.aclose)
+        legal_holds = open_legal_holds(settings, clock)
+        if legal_holds is not None:
+            stack.push_async_callback(legal_holds.aclose)
         spool = await open_spool(settings)
         bridge = Bridge(
             settings=settings,
@@ -126,6 +137,9 @@ async def running(
             record_log=record_log,
             outsiders=outsiders,
             spool=spool,
+            holds=holds,
+            legal_holds=legal_holds,
+            trail=lambda until: people.trail_digest(until=until),
             connectors=connectors,
             classifier=classifier or classifier_of(settings),
             tell=tell,

@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-from bridge.app.console import OFFICE, role_named
+from bridge.app.adapters import OFFICE
+from bridge.app.console import role_named
 from bridge.clock import SystemClock
 from bridge.console.passwords import SHORTEST, hashed
 from bridge.console.rights import clash_of

@@ -14,6 +14,7 @@ from typing import IO
 from bridge.errors import ConfigError
 from bridge.notekeys import NoteSigner, origin, parse_signing_key
 from bridge.protocols import CheckpointPlace, Clock, ObjectStore, RecordLog
+from bridge.protocols.holds import LegalHolds
 from config.errors import SettingsError
 from config.secrets import read_credentials, read_key, read_secret
 from config.settings import Settings, load
@@ -22,8 +23,12 @@ from storage.objects import LocalObjectStore
 from storage.office import SqliteOffice
 from storage.spool import FileSpool
 
+CATALOG_FILE = "catalog/catalog.db"
+"""Below ``data_dir``, in a folder of its own: no back-up takes it along."""
+
 FILE_WORKERS = 4
 LOG_FILE = "log.db"
+OFFICE = "office.db"
 S3_WORKERS = 16
 
 
@@ -73,6 +78,34 @@ def open_store(settings: Settings, clock: Clock) -> ObjectStore:
         http_proxy=settings.service.http_proxy,
         clock=clock,
         threads=S3_WORKERS,
+    )
+
+
+def open_legal_holds(settings: Settings, clock: Clock) -> LegalHolds | None:
+    """The store's own legal holds, where the settings name an identity that may set them.
+
+    Raises:
+        ConfigError: its credentials cannot be read.
+    """
+    location, store = settings.store.location, settings.store
+    if location.folder is not None or store.hold_credentials_file is None:
+        return None
+    from storage.objects.s3_holds import S3LegalHolds
+
+    with as_config_error():
+        credentials = read_credentials(store.hold_credentials_file)
+    return S3LegalHolds(
+        bucket=location.bucket or "",
+        prefix=location.prefix,
+        tenant=settings.service.tenant,
+        endpoint_url=store.endpoint_url,
+        region=store.region,
+        addressing=store.addressing,
+        access_key=credentials.access_key_id,
+        secret_key=credentials.secret_access_key,
+        ca_file=settings.service.ca_file,
+        http_proxy=settings.service.http_proxy,
+        clock=clock,
     )
 
 
@@ -179,7 +212,7 @@ async def open_office(settings: Settings) -> SqliteOffice:
     """The office, created by whoever comes first."""
     folder = settings.service.data_dir
     await asyncio.to_thread(folder.mkdir, mode=0o700, parents=True, exist_ok=True)
-    return await SqliteOffice.open(folder / "office.db")
+    return await SqliteOffice.open(folder / OFFICE)
 
 
 async def open_spool(settings: Settings) -> FileSpool:

@@ -15,6 +15,8 @@ from bridge import deadlines
 from bridge.admission import Admission
 from bridge.app.adapters import FILE_WORKERS, S3_WORKERS, as_config_error
 from bridge.app.anchors import Outsiders, anchoring_of
+from bridge.app.catalog import FiledCatalog
+from bridge.app.catalog import answering as answering_catalog
 from bridge.app.keys import answering
 from bridge.app.policies import idle_calibration
 from bridge.app.rules import (
@@ -25,7 +27,7 @@ from bridge.app.rules import (
     retentions,
     review_time,
 )
-from bridge.audits import Audits
+from bridge.audits import Audits, TrailDigest
 from bridge.capture import STARTING, Capture
 from bridge.commands import Commands
 from bridge.decisions import Decisions
@@ -39,10 +41,13 @@ from bridge.errors import (
 from bridge.forget import Forget
 from bridge.health import FILE as HEALTH_FILE
 from bridge.health import Alarm, HealthMonitor
+from bridge.holds import HoldActs, StoreHolds
+from bridge.indexer import Indexer
 from bridge.model import GroupState
 from bridge.opening import Opening
 from bridge.pressure import Measure, Pressure
 from bridge.protocols import Classifier, Clock, Connector, ObjectStore, RecordLog
+from bridge.protocols.holds import Holds, LegalHolds
 from bridge.publisher import Publisher
 from bridge.reconcile import FILE as REQUEST_FILE
 from bridge.reconcile import Reconciler, Reconciliation
@@ -85,6 +90,9 @@ class Bridge:
         outsiders: Outsiders,
         watch: StoreWatch,
         spool: FileSpool,
+        holds: Holds,
+        legal_holds: LegalHolds | None,
+        trail: TrailDigest,
         connectors: dict[str, Connector],
         classifier: Classifier,
         tell: Callable[[str], None],
@@ -158,6 +166,7 @@ class Bridge:
             random_bytes=os.urandom,
             head=lambda: self._publisher.head,
             probed=lambda: self._watch.verdict,
+            trail=trail,
         )
         self._anchoring = anchoring_of(
             settings,
@@ -177,11 +186,26 @@ class Bridge:
         self._forget = Forget(
             journal=journal,
             spool=spool,
+            holds=holds,
             clock=clock,
             discard_after=timedelta(days=settings.policy.discard_after_days),
             context_window=timedelta(minutes=settings.policy.context_minutes),
         )
-        self._undecided = Undecided(journal=journal, clock=clock, review=review_time(settings))
+        self._undecided = Undecided(
+            journal=journal, clock=clock, holds=holds, review=review_time(settings)
+        )
+        self._hold_acts = HoldActs(
+            journal=journal,
+            holds=holds,
+            clock=clock,
+            random_bytes=os.urandom,
+            keep=self._undecided.keep_held,
+        )
+        self._store_holds = (
+            None
+            if legal_holds is None
+            else StoreHolds(journal=journal, holds=holds, store=legal_holds, clock=clock)
+        )
         self._decisions = Decisions(
             journal=journal,
             office=office,
@@ -217,6 +241,9 @@ class Bridge:
             sweep=self._downloads.sweep,
             language=settings.notice.language,
         )
+        self._indexer = Indexer(
+            journal=journal, store=store, binding=FiledCatalog(settings), clock=clock
+        )
         self._reconciliation = Reconciliation(
             reconciler=Reconciler(
                 journal=journal,
@@ -232,7 +259,7 @@ class Bridge:
             office=office,
             clock=clock,
             file=settings.service.data_dir / REQUEST_FILE,
-            answering=answering(connectors),
+            answering=answering_catalog(self._indexer, answering(connectors)),
         )
         self._health = HealthMonitor(
             file=settings.service.data_dir / HEALTH_FILE,
@@ -297,6 +324,7 @@ class Bridge:
         self._loops.start("triage", self._triage.run)
         self._loops.start("writer", self._writer.run)
         self._loops.start("scribe", self._write_down)
+        self._loops.start("indexer", self._indexer.run)
         self._loops.start("publisher", self._publisher.run)
         self._loops.start("audits", self._audits.run)
         self._loops.start("anchoring", self._anchor)
@@ -304,6 +332,9 @@ class Bridge:
         self._loops.start("undecided", self._undecided.run)
         self._loops.start("store watch", self._watch.run)
         self._loops.start("decisions", self._decisions.run)
+        self._loops.start("holds", self._hold_acts.run)
+        if self._store_holds is not None:
+            self._loops.start("store holds", self._store_holds.run)
         self._loops.start("commands", self._commands.run)
         self._loops.start("reconciliation", self._reconciliation.run)
         self._loops.start("health", self._health.run)
@@ -319,7 +350,7 @@ class Bridge:
         """
         inlets = [f"capture {capture.name}" for capture in self._captures]
         inlets += [f"opening {opening.name}" for opening in self._openings]
-        inlets += ["admission", "speech", "reconciliation", "commands", "decisions"]
+        inlets += ["admission", "speech", "reconciliation", "commands", "decisions", "holds"]
         await self._loops.stop(*inlets)
         for capture in self._captures:
             await capture.leave()
@@ -336,6 +367,7 @@ class Bridge:
             log.warning("not_drained", hint="what is left is stored after the next start")
         await self._publish_last()
         await self._loops.stop()
+        await self._indexer.aclose()
         await self._health.aclose()
         log.info("stopped")
 
@@ -413,6 +445,7 @@ class Bridge:
             ("store", "not compared", self._reconciliation.health),
             *(("store", "retention", what) for what in self._watch.troubles),
             ("manifests", "not placing", self._scribe.health),
+            ("catalog", "not listing", self._indexer.health),
             ("log", self._publisher.trouble, self._publisher.health),
             ("log", "not audited", self._audits.health),
             ("witnesses", "not signing", self._anchoring.witnessing),
@@ -423,6 +456,8 @@ class Bridge:
             ("attachments", "waiting", self._pressure.health),
             ("reviews", "not decided", self._undecided.health),
             ("decisions", "not carried out", self._decisions.health),
+            ("holds", "not taken up", self._hold_acts.health),
+            ("store", "not holding", self._store_holds.health if self._store_holds else ""),
             ("commands", "not answered", self._commands.health),
             ("discards", "not destroyed", self._forget.health),
             ("metrics", "not served", self._port_problem or ""),

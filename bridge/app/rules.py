@@ -8,6 +8,7 @@ from datetime import timedelta
 from bridge.admission import ListedGroup
 from bridge.app.adapters import as_config_error
 from bridge.app.policies import policy_of
+from bridge.console.schedule import RetentionClass, Schedule
 from bridge.model import Group, GroupState
 from bridge.notices import NoticeFacts, notice_text
 from bridge.protocols import Connector
@@ -91,3 +92,20 @@ def review_time(settings: Settings) -> timedelta:
     kept = timedelta(days=settings.store.review_days)
     within = policy_of(settings).decide_within_days
     return kept if within is None else min(kept, timedelta(days=within) + BEFORE)
+
+
+def schedule_of(settings: Settings) -> Schedule:
+    """The classes of retention, which groups are in each, and the time that reviews have."""
+    return Schedule(
+        usual=RetentionClass(name="", days=settings.store.retention_days),
+        classes=tuple(
+            RetentionClass(name=each.name, days=each.days, authority=each.authority or "")
+            for each in settings.retention
+        ),
+        named={
+            (group.connector, group.id): group.retention
+            for group in settings.groups
+            if group.retention is not None
+        },
+        review=max(review_time(settings) - BEFORE, timedelta(0)),
+    )

@@ -23,13 +23,13 @@ from storage.translog.verify.engine import Question, verify
 from storage.translog.verify.heads import SignedHead, read_known
 from storage.translog.verify.one import Proof, verify_one
 from storage.translog.verify.report import Report
+from storage.translog.verify.workers import cores
 
 if TYPE_CHECKING:
     from cryptography import x509
 
 __all__ = ["Asked", "Report", "verification", "verification_of_one"]
 
-FILE_THREADS = 2
 LARGEST_KNOWN = 1_000_000
 
 
@@ -109,7 +109,8 @@ def _prepared(
         authorities=_authorities(asked.tsa_ca),
         since=asked.since,
         objects=asked.objects,
-        threads=FILE_THREADS if is_folder else S3_THREADS,
+        threads=1 if is_folder else S3_THREADS,
+        processes=cores() if is_folder else 1,
         step=step,
     )
     return question, evidence_at(place, tenant)

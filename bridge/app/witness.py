@@ -47,7 +47,13 @@ def new_witness(name: str, folder: Path, *, random_bytes: Callable[[int], bytes]
     Raises:
         ConfigError: the name cannot name a key, or the folder is there or cannot be made.
     """
-    signing_line, verifier_line = generate(name, random_bytes, algorithm=Algorithm.COSIGNATURE)
+    try:
+        signing_line, verifier_line = generate(name, random_bytes, algorithm=Algorithm.COSIGNATURE)
+    except ConfigError:
+        raise ConfigError(
+            f"{name!r} cannot name a witness.",
+            hint="Give a name as witness.example.org/w1, without spaces and without +.",
+        ) from None
     try:
         folder.mkdir(mode=0o700, parents=True)
         _write(folder / SIGNING_KEY, signing_line, mode=0o600)

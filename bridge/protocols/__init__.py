@@ -49,6 +49,7 @@ from bridge.protocols.journal_values import (
 )
 from bridge.protocols.leaves import Leaves
 from bridge.protocols.log import (
+    LARGEST_CHECKPOINT,
     Anchor,
     CheckpointPlace,
     CheckpointStore,
@@ -60,6 +61,7 @@ from bridge.protocols.office import (
     DecisionOrder,
     GroupStep,
     KeyTransfer,
+    Label,
     Office,
     Request,
     RequestKind,
@@ -68,6 +70,7 @@ from bridge.protocols.office import (
 from bridge.protocols.store import ObjectBody, ObjectStore, Spool, SpoolWriter
 
 __all__ = [
+    "LARGEST_CHECKPOINT",
     "Anchor",
     "Announcement",
     "Appended",
@@ -96,6 +99,7 @@ __all__ = [
     "KeptUntil",
     "KeyFiles",
     "KeyTransfer",
+    "Label",
     "Leaves",
     "ManifestPlace",
     "MediaState",

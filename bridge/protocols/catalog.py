@@ -109,7 +109,8 @@ class ListedAct:
 class Search:
     """What is looked for. Every condition that is given must hold; none means everything.
 
-    Times are ``since`` <= said < ``until``. ``before`` is where the last page ended.
+    Times are ``since`` <= said < ``until``. ``before`` is where the last page ended. ``markings``
+    are as they stand in the text; case and what joins their words do not matter.
     """
 
     words: Query | None = None
@@ -120,6 +121,7 @@ class Search:
     kinds: tuple[EventKind, ...] = ()
     outcomes: tuple[Outcome, ...] = ()
     codes: tuple[str, ...] = ()
+    markings: tuple[str, ...] = ()
     media_types: tuple[str, ...] = ()
     sha256: str | None = None
     before: int | None = None
@@ -188,6 +190,9 @@ class Catalog(Protocol):
 
     async def around(self, listing: Listing, *, before: int, after: int) -> tuple[Listing, ...]:
         """What stands around an event in its group, itself among it, in order."""
+
+    async def beside(self, listings: Sequence[Listing]) -> tuple[tuple[Listing, ...], ...]:
+        """For each of these: the one before it in its group, itself, and the one after it."""
 
     async def groups(self) -> tuple[ListedGroup, ...]:
         """Every group of which anything is listed, by name."""

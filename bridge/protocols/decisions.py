@@ -10,7 +10,7 @@ from typing import Protocol
 
 from bridge.model import Outcome, Verdict
 from bridge.protocols.journal_values import Entry, Placement, Saying
-from bridge.protocols.office import DecisionOrder
+from bridge.protocols.office import DecisionOrder, Label
 
 
 class Via(StrEnum):
@@ -23,7 +23,10 @@ class Via(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersonDecision:
-    """A person's decision on an entry. ``key`` makes it one, however often it is handed in."""
+    """A person's decision on an entry. ``key`` makes it one, however often it is handed in.
+
+    ``label`` is none that marks; ``code`` is the reason code that comes with the label ``class``.
+    """
 
     key: str
     seq: int
@@ -32,6 +35,8 @@ class PersonDecision:
     by: str
     at: datetime
     why: str
+    label: Label | None = None
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +113,8 @@ class Decisions(Protocol):
         """Take decisions from the office, in their order; they wait from now on.
 
         Gives the numbers of those that name no entry of this journal. Orders up to
-        :meth:`orders_taken` change nothing.
+        :meth:`orders_taken` change nothing. One that only marks decides nothing: that it was
+        taken is remembered, and nothing else.
         """
 
     async def orders_taken(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, NamedTuple, Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,3 +63,38 @@ class Evidence(Protocol):
 
     def close(self) -> None:
         """Give up connections."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Some files of one folder, in key order. ``folder`` is the part of their keys before theirs.
+
+    ``is_plain``: whether they are files at all, with names that are texts.
+    """
+
+    folder: str
+    names: tuple[str, ...]
+    is_plain: bool = True
+
+
+class FileRead(NamedTuple):
+    """A file as it was read. ``body`` is None where it is too long to be read at once."""
+
+    key: str
+    size: int
+    modified_at: float
+    body: bytes | None
+
+
+@runtime_checkable
+class SharedEvidence(Evidence, Protocol):
+    """A store that can be divided among several processes."""
+
+    def shares(self, most: int) -> Iterator[Share]:
+        """Everything that :meth:`walk` gives, in its order, at most so many files at a time."""
+
+    def listed(self, share: Share) -> Iterator[StoredVersion]:
+        """What :meth:`walk` gives of a share. What is gone by now is left out."""
+
+    def read_share(self, share: Share) -> Iterator[FileRead]:
+        """The files of a share that is plain. What is gone by now is left out."""

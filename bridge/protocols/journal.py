@@ -21,6 +21,7 @@ from bridge.model import (
 )
 from bridge.protocols.ciphertexts import Ciphertexts
 from bridge.protocols.decisions import Decisions
+from bridge.protocols.hold_acts import HoldActs
 from bridge.protocols.journal_values import (
     Appended,
     DownloadOrder,
@@ -41,7 +42,7 @@ VERSIONS = ("decrypted", "rescued+decrypted", "rescued", None)
 """The revisions under which what a message says may stand, the most telling first."""
 
 
-class Journal(Ciphertexts, Decisions, Leaves, Protocol):
+class Journal(Ciphertexts, Decisions, HoldActs, Leaves, Protocol):
     """Durable, ordered, single-writer. Raises :class:`bridge.errors.JournalError` and nothing else.
 
     Every verb that writes is one transaction, durable on return. A verb whose caller is
@@ -118,8 +119,9 @@ class Journal(Ciphertexts, Decisions, Leaves, Protocol):
     ) -> bool:
         """Move a discarded entry, or a stored one of outcome review, to sealed again.
 
-        Its decision leaf is written with the move; what is sealed again is stored under ``key``
-        by the normal path and is never late. False: it is elsewhere now.
+        A review is one that stands under ``review/``, whatever was decided of it. Its decision leaf
+        is written with the move; what is sealed again is stored under ``key`` by the normal path
+        and is never late. False: it is elsewhere now.
         """
 
     async def undecided(self, *, received_before: datetime, limit: int) -> tuple[Entry, ...]:
@@ -206,8 +208,8 @@ class Journal(Ciphertexts, Decisions, Leaves, Protocol):
     async def placements(self, *, limit: int) -> tuple[Placement, ...]:
         """Documents waiting for their place, oldest first, of groups whose notice is settled.
 
-        ``step`` acts hold nothing that was said in a group, and an audit is of no group: they do
-        not wait for the notice.
+        ``step`` acts hold nothing that was said in a group, and an audit, a hold or a release is of
+        no group: they do not wait for the notice.
         """
 
     async def number(self, placement: Placement, *, after: int | None = None) -> Placement:
@@ -263,11 +265,14 @@ class Journal(Ciphertexts, Decisions, Leaves, Protocol):
     async def close_stream(self, group: Group, *, at: datetime) -> None:
         """End the group's stream with its total; a later event would open a new one."""
 
-    async def forget(self, *, discarded_before: datetime, limit: int) -> tuple[str, ...]:
+    async def forget(
+        self, *, discarded_before: datetime, limit: int, only: Sequence[int] | None = None
+    ) -> tuple[str, ...]:
         """Destroy payload, salt, record and orders of old discards; gives spool names to remove.
 
-        On return the bytes are gone from the database file and its write-ahead log. The numbers,
-        leaves and reason codes stay. One on which a person's decision waits is left alone.
+        With ``only``, none but these. On return the bytes are gone from the database file and its
+        write-ahead log. The numbers, leaves and reason codes stay. One on which a person's decision
+        waits is left alone.
         """
 
     async def keep_body(self, connector: str, body: bytes, *, at: datetime) -> bool:

@@ -121,6 +121,8 @@ class PlacementKind(StrEnum):
     NOTICE = "notice"
     AUDIT = "audit"
     DECISION = "decision"
+    HOLD = "hold"
+    RELEASE = "release"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

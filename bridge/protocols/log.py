@@ -53,6 +53,10 @@ class CheckpointStore(Protocol):
         """Close the file."""
 
 
+LARGEST_CHECKPOINT = 1_000_000
+"""Bytes; anything longer is none."""
+
+
 class CheckpointPlace(Protocol):
     """The object ``log/<shard>/checkpoint``: the one that is written again.
 
@@ -60,7 +64,7 @@ class CheckpointPlace(Protocol):
     """
 
     async def read(self) -> bytes | None:
-        """What stands there now, or None."""
+        """What stands there now, or None; of what is too long, no more than shows that it is."""
 
     async def publish(self, note: bytes, *, instead_of: bytes | None) -> None:
         """Put ``note`` there, durably; ``instead_of`` is what stood there (None: nothing).

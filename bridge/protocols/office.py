@@ -1,7 +1,8 @@
-"""What people order: steps on groups, and decisions on messages; holds later."""
+"""What people order: steps on groups, and decisions on messages. Holds: :mod:`.holds`."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -35,11 +36,31 @@ class GroupStep:
     why: str
 
 
+class Label(StrEnum):
+    """What a person says of a message besides its outcome.
+
+    ``context`` and ``class`` come with a capture; the others leave it to somebody else.
+    """
+
+    CONTEXT = "context"
+    CLASS = "class"
+    PERSONAL = "personal"
+    PARTY = "party"
+    ESCALATED = "escalated"
+
+    @property
+    def is_mark(self) -> bool:
+        """Whether it decides nothing, and hands the message to who may see what is sensitive."""
+        return self not in {Label.CONTEXT, Label.CLASS}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionOrder:
     """What a person says is to become of event ``n`` of a stream: capture or discard.
 
-    ``number`` is given by the office and only grows.
+    ``number`` is given by the office and only grows. With a label that is a mark the outcome is
+    review: nothing is decided yet. ``code`` is the reason code given with the label ``class``.
+    ``lot``: of which many alike it was decided as a part of the sample.
     """
 
     number: int = 0
@@ -49,10 +70,18 @@ class DecisionOrder:
     by: str
     at: datetime
     why: str
+    label: Label | None = None
+    code: str = ""
+    lot: str = ""
 
     def __post_init__(self) -> None:
-        if self.outcome is Outcome.REVIEW:
-            raise ValueError("a person decides to capture or to discard")
+        is_mark = self.label is not None and self.label.is_mark
+        if (self.outcome is Outcome.REVIEW) != is_mark:
+            raise ValueError("a person decides to capture or to discard, or marks a review")
+        if self.label in {Label.CONTEXT, Label.CLASS} and self.outcome is not Outcome.CAPTURE:
+            raise ValueError("only what is kept is context, or has a class")
+        if (self.code != "") != (self.label is Label.CLASS):
+            raise ValueError("a reason code is given with the label class")
 
 
 class RequestKind(StrEnum):
@@ -62,6 +91,12 @@ class RequestKind(StrEnum):
     RECONCILE_SOURCE = "reconcile_source"
     KEYS_EXPORT = "keys_export"
     KEYS_IMPORT = "keys_import"
+    CATALOG_REBUILD = "catalog_rebuild"
+
+    @property
+    def is_comparison(self) -> bool:
+        """Whether it ends with a report on what does not fit."""
+        return self in {RequestKind.RECONCILE, RequestKind.RECONCILE_SOURCE}
 
     @property
     def is_of_keys(self) -> bool:
@@ -123,6 +158,22 @@ class Office(Protocol):
 
     async def decisions(self, after: int) -> tuple[DecisionOrder, ...]:
         """Every decision with a number above ``after``, in order."""
+
+    async def decide_after(self, decision: DecisionOrder, *, last: int) -> int | None:
+        """Add a decision, if ``last`` is still the number of the last one on its event.
+
+        0: there is none. None: somebody decided meanwhile, or this page was sent twice; nothing
+        was written.
+        """
+
+    async def last_decisions(self, events: Sequence[tuple[str, int]]) -> tuple[DecisionOrder, ...]:
+        """The last decision on each of these events, given as stream and number, that has any."""
+
+    async def marks(self, *, limit: int) -> tuple[DecisionOrder, ...]:
+        """The last decisions on events that are marked by them, oldest first."""
+
+    async def sample(self, lot: str, *, by: str, since: datetime) -> tuple[DecisionOrder, ...]:
+        """What this person decided as a part of a lot's sample, oldest first."""
 
     async def aclose(self) -> None:
         """Give up the connection."""

@@ -76,6 +76,21 @@ class TrailEntry:
     chain: bytes = b""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrailFilter:
+    """Which lines of the trail are asked for; what is empty leaves none out.
+
+    Times are ``since`` <= at < ``until``.
+    """
+
+    who: str = ""
+    what: str = ""
+    subject: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    denied: bool = False
+
+
 class People(Protocol):
     """A part of :class:`bridge.protocols.Office`: accounts, sessions, the trail.
 
@@ -127,6 +142,14 @@ class People(Protocol):
         self, *, before: int | None = None, limit: int, who: str | None = None
     ) -> tuple[TrailEntry, ...]:
         """Lines of the trail, newest first."""
+
+    async def trail_matching(
+        self, asked: TrailFilter, *, before: int | None = None, limit: int
+    ) -> tuple[TrailEntry, ...]:
+        """Lines of the trail that fit, newest first."""
+
+    async def trail_after(self, number: int, *, limit: int) -> tuple[TrailEntry, ...]:
+        """Lines of the trail above a number, oldest first."""
 
     async def trail_digest(self, *, until: datetime) -> tuple[int, bytes] | None:
         """Number and chain of the last line before ``until``; None where there is none."""

@@ -183,17 +183,17 @@ class Reconciliation:
 
     async def _outcome(self, request: Request, advance: Advance) -> Outcome:
         try:
-            if request.kind.is_of_keys:
-                return await self._answering(request, advance)
-            return await self._reconciler.compare(request.kind, advance)
+            if request.kind.is_comparison:
+                return await self._reconciler.compare(request.kind, advance)
+            return await self._answering(request, advance)
         except Exception as error:
             # Broad on purpose: a request that fails on what nobody expected must not come back
             # for ever. Its name alone is told: the text may hold content.
             what = type(error).__name__
             log.error("request_failed", kind=request.kind.value, error=what)  # noqa: TRY400
-            if request.kind.is_of_keys:
-                return Answer(done=False, sentence=f"It failed ({what}).", hint="Please report it.")
-            return self._failed(request, what)
+            if request.kind.is_comparison:
+                return self._failed(request, what)
+            return Answer(done=False, sentence=f"It failed ({what}).", hint="Please report it.")
 
     def _failed(self, request: Request, what: str) -> Report:
         now = rfc3339(self._clock.now())

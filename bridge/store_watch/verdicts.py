@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 
@@ -28,6 +28,7 @@ DOCTOR_COUNTS = timedelta(days=90)
 _TOLD = frozenset({"canary", "control", *RETENTION_CHECKS})
 """The checks that a verdict on retention rests on."""
 
+Moment: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True)]
 Speaker: TypeAlias = Literal["run", "doctor"]
 
 
@@ -37,7 +38,7 @@ class KeptVerdict(msgspec.Struct, frozen=True, kw_only=True):
     store: str
     lock_mode: str
     retention: Enforcement
-    at: datetime
+    at: Moment
     facts: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -48,7 +49,7 @@ class KeptCanary(msgspec.Struct, frozen=True, kw_only=True):
     store: str
     name: str
     version: str | None
-    until: datetime
+    until: Moment
 
     def planted(self) -> Planted:
         """As the probe knows it."""

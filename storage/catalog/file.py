@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.resources import files
+from itertools import islice
 from pathlib import Path
 
 import msgspec
 
-from bridge.errors import CatalogError
-from bridge.model import Outcome
-from bridge.protocols.catalog import ListedAct, Listing
-from storage.catalog.rows import COLUMNS, ListingRow, row_of, to_ms, wanted_id
+from bridge.errors import CatalogError, CatalogUnfitError
+from storage.catalog.lines import Lines
+from storage.catalog.rows import COLUMNS, SPREAD, ListingRow, Value
 from storage.catalog.words import texts_of
 
-VERSION = 1
+VERSION = 2
 """Of the schema. A file of another version is made anew by a rebuild."""
 
 _SCHEMA = (files("storage.catalog") / "schema.sql").read_text("utf-8")
@@ -29,7 +30,17 @@ SELECT = f"""
 SELECT {", ".join("l." + name for name in COLUMNS)}, g.platform, g.group_id, g.name
 FROM listing l JOIN known_group g ON g.gid = l.gid
 """  # noqa: S608
+_ID, _STREAM, _N, _GID, _PART, _DAY, _OUTCOME, _SENDER, _NAME = map(
+    COLUMNS.index,
+    ("id", "stream", "n", "gid", "part", "day", "outcome", "sender_id", "sender_name"),
+)
 _INSERT = f"INSERT INTO listing ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608
+_WORDS = "INSERT INTO word (rowid, body, names, facets) VALUES (?, ?, ?, ?)"
+_HASH = "INSERT INTO word (word, rank) VALUES ('hashsize', ?)"
+_USUAL_HASH = 1 << 20
+_BUILDING_HASH = 1 << 25
+"""Bytes of the index of words that are kept in memory before they are written."""
+
 _GROUP = """
 INSERT INTO known_group (gid, platform, group_id, name) VALUES (?, ?, ?, ?)
 ON CONFLICT (gid) DO UPDATE SET platform = CASE excluded.platform WHEN '' THEN platform
@@ -51,8 +62,17 @@ def ours(path: Path) -> Iterator[None]:
     """Nothing of SQLite's or the file system's leaves the catalog."""
     try:
         yield
+    except sqlite3.DatabaseError as error:
+        kind = CatalogUnfitError if _is_damage(error) else CatalogError
+        raise kind(f"The catalog {path} cannot be used: {error}") from error
     except (sqlite3.Error, OSError) as error:
         raise CatalogError(f"The catalog {path} cannot be used: {error}") from error
+
+
+def _is_damage(error: sqlite3.DatabaseError) -> bool:
+    """Whether another file is needed; extended codes name their kind in the low byte."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return code in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}
 
 
 class CatalogFile:
@@ -62,7 +82,8 @@ class CatalogFile:
         """Open or make it. ``building``: it is not durable until :meth:`finish`.
 
         Raises:
-            CatalogError: it cannot be used, or is of another version.
+            CatalogUnfitError: it is damaged, or of another version.
+            CatalogError: it cannot be used.
         """
         self.path = path
         with ours(path):
@@ -86,8 +107,10 @@ class CatalogFile:
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
         if version == 0:
             self._db.executescript(f"BEGIN; {_SCHEMA}; PRAGMA user_version = {VERSION}; COMMIT;")
+            if building:
+                self._db.execute(_HASH, (_BUILDING_HASH,))
         elif version != VERSION:
-            raise CatalogError(
+            raise CatalogUnfitError(
                 f"The catalog {self.path} is of version {version}, and ours is {VERSION}."
             )
 
@@ -112,71 +135,76 @@ class CatalogFile:
                 raise
             self._db.execute("COMMIT")
 
-    def take(
-        self, key: str, *, listings: Sequence[Listing] = (), act: ListedAct | None = None
-    ) -> None:
-        """List one part or act. MUST be called inside :meth:`transaction`."""
-        counts: dict[tuple[str, str, str], int] = {}
-        if listings:
-            platform = next((each.platform for each in listings if each.platform), "")
-            last = listings[-1]
-            self._db.execute(_GROUP, (last.gid, platform, last.group_id, last.group_name))
-        for listing in listings:
-            self._list(listing, counts)
+    def take(self, lines: Lines) -> None:
+        """Put in what one part or act says. MUST be called inside :meth:`transaction`."""
+        counts: Counter[tuple[str, str, str]] = Counter()
+        if lines.group is not None:
+            self._db.execute(_GROUP, lines.group)
+        self._list(lines, counts)
+        self._db.executemany(_PERSON, _persons(lines.rows))
         self._db.executemany(_COUNT, [(*where, number) for where, number in counts.items()])
-        if act is not None:
-            self._db.execute(
-                "INSERT OR REPLACE INTO act VALUES (?, ?, ?, ?, ?, ?)",
-                (act.key, act.kind, to_ms(act.at), act.by, act.subject, act.document),
-            )
-        self._db.execute("INSERT OR IGNORE INTO taken VALUES (?)", (key,))
+        if lines.act is not None:
+            self._db.execute("INSERT OR REPLACE INTO act VALUES (?, ?, ?, ?, ?, ?)", lines.act)
+        self._db.execute("INSERT OR IGNORE INTO taken VALUES (?)", (lines.key,))
 
-    def _list(self, listing: Listing, counts: dict[tuple[str, str, str], int]) -> None:
-        """Put one listing in, in place of an older row of the same event."""
-        id_ = wanted_id(listing)
-        row = row_of(id_, listing)
-        try:
-            self._db.execute(_INSERT, row)
-        except sqlite3.IntegrityError:
-            # Listed before, or its place is taken by something else said in that millisecond.
-            if not self._take_out(listing, counts):
-                return
-            while self._db.execute("SELECT 1 FROM listing WHERE id = ?", (id_,)).fetchone():
-                id_ += 1
-            self._db.execute(_INSERT, (id_, *row[1:]))
-        self._db.execute(
-            "INSERT INTO word (rowid, body, names, facets) VALUES (?, ?, ?, ?)",
-            (id_, *texts_of(listing)),
-        )
-        _count(counts, listing.gid, listing.day, listing.outcome, 1)
-        if listing.sender_id is not None and listing.at is not None:
-            name = listing.sender_name or listing.sender_id
-            self._db.execute(_PERSON, (listing.sender_id, name, to_ms(listing.at)))
+    def _list(self, lines: Lines, counts: Counter[tuple[str, str, str]]) -> None:
+        """Put the rows in, most of them at once; what is in the way of the others is looked at."""
+        words, others, at = [], [], 0
+        while at < len(lines.rows):
+            before = self._db.total_changes
+            try:
+                self._db.executemany(_INSERT, islice(lines.rows, at, None))
+                reached = len(lines.rows)
+            except sqlite3.IntegrityError:
+                # Listed before, or its place is taken by something else said in that millisecond.
+                reached = at + self._db.total_changes - before
+                others.append(reached)
+            words += [(lines.rows[i][0], *lines.words[i]) for i in range(at, reached)]
+            counts.update(_where(row) for row in lines.rows[at:reached])
+            at = reached + 1
+        self._db.executemany(_WORDS, words)
+        for i in others:
+            self._replace(lines.rows[i], lines.words[i], counts)
 
-    def _take_out(self, listing: Listing, counts: dict[tuple[str, str, str], int]) -> bool:
+    def _replace(
+        self,
+        row: tuple[Value, ...],
+        words: tuple[str, str, str],
+        counts: Counter[tuple[str, str, str]],
+    ) -> None:
+        """Put one row in, in place of an older one of the same event."""
+        id_ = int(row[_ID] or 0)
+        if not self._take_out(row, counts):
+            return
+        while self._db.execute("SELECT 1 FROM listing WHERE id = ?", (id_,)).fetchone():
+            id_ += 1
+        self._db.execute(_INSERT, (id_, *row[1:]))
+        self._db.execute(_WORDS, (id_, *words))
+        counts[_where(row)] += 1
+
+    def _take_out(self, row: tuple[Value, ...], counts: Counter[tuple[str, str, str]]) -> bool:
         """Take out what stands for this event. False: what stands is newer, and stays."""
         found = self._db.execute(
-            f"{SELECT} WHERE l.stream = ? AND l.n = ?",
-            (listing.stream, listing.n),
+            f"{SELECT} WHERE l.stream = ? AND l.n = ?", (row[_STREAM], row[_N])
         ).fetchone()
         if found is None:
             return True
-        row = msgspec.convert(found, ListingRow)
-        if row.part > listing.part:
+        old = msgspec.convert(found, ListingRow)
+        if old.part > int(row[_PART] or 0):
             return False
-        old = row.listing()
         self._db.execute(
             "INSERT INTO word (word, rowid, body, names, facets) VALUES ('delete', ?, ?, ?, ?)",
-            (row.id, *texts_of(old)),
+            (old.id, *texts_of(old.listing())),
         )
-        self._db.execute("DELETE FROM listing WHERE id = ?", (row.id,))
-        _count(counts, old.gid, old.day, old.outcome, -1)
+        self._db.execute("DELETE FROM listing WHERE id = ?", (old.id,))
+        counts[(old.gid, old.day, old.outcome.value)] -= 1
         return True
 
     def finish(self, place: Path) -> None:
         """Make a file that was built whole and durable, and put it in its ``place``."""
         with ours(self.path):
             self._db.execute("INSERT INTO word (word) VALUES ('optimize')")
+            self._db.execute(_HASH, (_USUAL_HASH,))
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.close()
             with self.path.open("rb") as file:
@@ -191,8 +219,15 @@ class CatalogFile:
             self._db.close()
 
 
-def _count(
-    counts: dict[tuple[str, str, str], int], gid: str, day: str, outcome: Outcome, by: int
-) -> None:
-    where = (gid, day, outcome.value)
-    counts[where] = counts.get(where, 0) + by
+def _where(row: tuple[Value, ...]) -> tuple[str, str, str]:
+    return str(row[_GID]), str(row[_DAY]), str(row[_OUTCOME])
+
+
+def _persons(rows: Sequence[tuple[Value, ...]]) -> list[tuple[Value, ...]]:
+    """Who said something in these rows, and what they were last called. Rows are in order."""
+    found: dict[Value, tuple[Value, ...]] = {}
+    for row in rows:
+        sender = row[_SENDER]
+        if sender is not None:
+            found[sender] = (sender, row[_NAME] or sender, int(row[_ID] or 0) >> SPREAD)
+    return list(found.values())

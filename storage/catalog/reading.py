@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from bridge.errors import CatalogError
+from bridge.errors import CatalogError, CatalogUnfitError
 from bridge.protocols.catalog import (
     COUNTED,
     Catalog,
@@ -65,6 +65,13 @@ class _ActRow(msgspec.Struct, array_like=True):
     document: str
 
 
+_AROUND = """
+WHERE l.gid = ?1 AND l.day {0} (SELECT day FROM listing WHERE stream = ?2 AND n = ?3)
+  AND l.id {1} (SELECT id FROM listing WHERE stream = ?2 AND n = ?3)
+ORDER BY l.day {2}, l.id {2} LIMIT ?4
+"""
+_EARLIER = SELECT + _AROUND.format("<=", "<", "DESC")
+_LATER = SELECT + _AROUND.format(">=", ">=", "")
 _GROUPS = """
 SELECT g.gid, g.platform, g.group_id, g.name,
        SUM(d.number * (d.outcome = 'capture')), SUM(d.number * (d.outcome = 'review')),
@@ -130,15 +137,11 @@ class SqliteCatalog:
 
     async def around(self, listing: Listing, *, before: int, after: int) -> tuple[Listing, ...]:
         """What stands around an event in its group, in order."""
-        where = (
-            "WHERE l.gid = ?1 AND l.day {} (SELECT day FROM listing WHERE stream = ?2 AND n = ?3)"
-            " AND l.id {} (SELECT id FROM listing WHERE stream = ?2 AND n = ?3)"
-            " ORDER BY l.day {}, l.id {} LIMIT ?4"
-        )
-        me = (listing.gid, listing.stream, listing.n)
-        earlier = await self._listings(where.format("<=", "<", "DESC", "DESC"), *me, before)
-        later = await self._listings(where.format(">=", ">=", "", ""), *me, after + 1)
-        return (*reversed(earlier), *later)
+        return await self._ask(lambda db: _around(db, listing, before, after))
+
+    async def beside(self, listings: Sequence[Listing]) -> tuple[tuple[Listing, ...], ...]:
+        """For each of these: the one before it in its group, itself, and the one after it."""
+        return await self._ask(lambda db: tuple(_beside(db, each) for each in listings))
 
     async def groups(self) -> tuple[ListedGroup, ...]:
         """Every group of which anything is listed, by name."""
@@ -179,8 +182,11 @@ class SqliteCatalog:
         self._free.clear()
 
     async def _listings(self, where: str, *parameters: Value) -> tuple[Listing, ...]:
-        rows = await self._ask(lambda db: _rows(db, SELECT + where, ListingRow, *parameters))
-        return tuple(row.listing() for row in rows)
+        return await self._ask(
+            lambda db: tuple(
+                row.listing() for row in _rows(db, SELECT + where, ListingRow, *parameters)
+            )
+        )
 
     async def _ask(self, question: Callable[[sqlite3.Connection], _T]) -> _T:
         return await asyncio.get_running_loop().run_in_executor(
@@ -216,7 +222,7 @@ class SqliteCatalog:
         (version,) = db.execute("PRAGMA user_version").fetchone()
         if version != VERSION:
             db.close()
-            raise CatalogError(
+            raise CatalogUnfitError(
                 f"The catalog {self._path} is of version {version}, and ours is {VERSION}."
             )
         return db
@@ -224,6 +230,21 @@ class SqliteCatalog:
 
 def _rows(db: sqlite3.Connection, statement: str, shape: type[_T], *parameters: Value) -> list[_T]:
     return msgspec.convert(db.execute(statement, parameters).fetchall(), list[shape])  # type: ignore[valid-type]
+
+
+def _around(
+    db: sqlite3.Connection, listing: Listing, before: int, after: int
+) -> tuple[Listing, ...]:
+    me = (listing.gid, listing.stream, listing.n)
+    earlier = _rows(db, _EARLIER, ListingRow, *me, before)
+    later = _rows(db, _LATER, ListingRow, *me, after + 1)
+    return tuple(row.listing() for row in (*reversed(earlier), *later))
+
+
+def _beside(db: sqlite3.Connection, listing: Listing) -> tuple[Listing, ...]:
+    """Itself is given even where another process has just taken it out."""
+    found = _around(db, listing, 1, 1)
+    return found or (listing,)
 
 
 def _search(db: sqlite3.Connection, search: Search) -> Found:

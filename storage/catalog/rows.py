@@ -25,6 +25,9 @@ COLUMNS = (
 SPREAD = 20
 """Bits below the millisecond in an id: of what is said in one, each has a place of its own."""
 
+LAST_MS = 1 << 42
+"""In the year 2109. An id is a positive number of 63 bits."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _REASONS = msgspec.json.Decoder(tuple[ListedReason, ...])
 _MEDIA = msgspec.json.Decoder(tuple[ListedMedium, ...])
@@ -39,7 +42,7 @@ def to_ms(moment: datetime) -> int:
 
 def first_id(moment: datetime) -> int:
     """The lowest id that something said at ``moment`` or later can have."""
-    return max(to_ms(moment), 0) << SPREAD
+    return min(max(to_ms(moment), 0), LAST_MS) << SPREAD
 
 
 def wanted_id(listing: Listing) -> int:

@@ -7,13 +7,15 @@ index itself intersects them: a common word in a rare group costs no look at eac
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 
 from bridge.protocols.catalog import Listing, Search
 from bridge.query import Either, Every, Query, Words
 
-GROUP, PERSON, KIND, OUTCOME, CODE, TYPE, DIGEST = "gpkoctd"
+GROUP, PERSON, KIND, OUTCOME, CODE, TYPE, DIGEST, MARKING = "gpkoctdm"
+_SYMBOLS = re.compile(r"[\W_]+")
 
 
 def texts_of(listing: Listing) -> tuple[str, str, str]:
@@ -32,6 +34,7 @@ def expression(search: Search) -> str | None:
         (OUTCOME, search.outcomes),
         (CODE, search.codes),
         (TYPE, search.media_types),
+        (MARKING, [marking_form(each) for each in search.markings]),
         (DIGEST, () if search.sha256 is None else (search.sha256,)),
     ):
         if values:
@@ -53,11 +56,18 @@ def _words(query: Query) -> str:
             return f"({wanted}) NOT ({unwanted})" if unwanted else wanted
 
 
+def marking_form(text: str) -> str:
+    """A protective marking in the one form in which it is indexed, however it is spelt."""
+    return _SYMBOLS.sub(" ", text).strip().upper()
+
+
 def _facets(listing: Listing) -> Iterable[str]:
     yield _facet(GROUP, listing.gid)
     yield _facet(OUTCOME, listing.outcome)
     for reason in listing.reasons:
         yield _facet(CODE, reason.code)
+        if reason.code == "MARKING" and listing.body is not None:
+            yield _facet(MARKING, marking_form(listing.body[reason.start : reason.end]))
     if listing.sender_id is not None:
         yield _facet(PERSON, listing.sender_id)
     if listing.kind is not None:

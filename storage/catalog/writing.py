@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from bridge.protocols.catalog import CatalogWriter, ListedAct, Listing
 from storage.catalog.file import CatalogFile
+from storage.catalog.lines import lines_of
 
 _T = TypeVar("_T")
 
@@ -27,7 +28,8 @@ class SqliteCatalogWriter:
         """Open the file at ``path``, making it where there is none.
 
         Raises:
-            CatalogError: it cannot be used, or is of another version.
+            CatalogUnfitError: it is damaged, or of another version.
+            CatalogError: it cannot be used.
         """
         thread = ThreadPoolExecutor(1, thread_name_prefix="catalog")
         loop = asyncio.get_running_loop()
@@ -45,7 +47,7 @@ class SqliteCatalogWriter:
 
     def _take(self, key: str, listings: Sequence[Listing], act: ListedAct | None) -> None:
         with self._file.transaction():
-            self._file.take(key, listings=listings, act=act)
+            self._file.take(lines_of(key, listings=listings, act=act))
 
     async def aclose(self) -> None:
         """Close the file."""

@@ -16,6 +16,7 @@ from bridge.protocols import (
     DecisionOrder,
     Entry,
     Judgement,
+    Label,
     PersonDecision,
     Placement,
     Reviewed,
@@ -40,6 +41,8 @@ class Words:
 
     by: str
     why: str
+    label: Label | None = None
+    code: str = ""
 
 
 class DecisionRow(msgspec.Struct, array_like=True, frozen=True):
@@ -64,6 +67,8 @@ class DecisionRow(msgspec.Struct, array_like=True, frozen=True):
             by=words.by,
             at=from_ms(self.at),
             why=words.why,
+            label=words.label,
+            code=words.code,
         )
 
 
@@ -162,6 +167,10 @@ class DecisionVerbs(PlacementVerbs):
             for order in orders:
                 if order.number <= taken:
                     continue
+                if order.outcome is Outcome.REVIEW:
+                    taken = order.number
+                    await transaction.run("meta_set", TAKEN, taken)
+                    continue
                 seqs = await transaction.rows("decision_entry", int, sayable(order.stream), order.n)
                 if seqs:
                     row = self._row(_of_the_console(order, seqs[0]))
@@ -179,7 +188,7 @@ class DecisionVerbs(PlacementVerbs):
         return next(iter(await self._rows("meta_get", int, TAKEN)), 0)
 
     def _row(self, decision: PersonDecision) -> tuple[str, int, str, str, int, bytes]:
-        words = Words(by=decision.by, why=decision.why)
+        words = Words(by=decision.by, why=decision.why, label=decision.label, code=decision.code)
         return (
             decision.key,
             decision.seq,
@@ -288,4 +297,6 @@ def _of_the_console(order: DecisionOrder, seq: int) -> PersonDecision:
         by=order.by,
         at=order.at,
         why=order.why,
+        label=order.label,
+        code=order.code,
     )

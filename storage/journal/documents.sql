@@ -8,7 +8,7 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 -- name: placement_waiting
 SELECT p.id, p.kind, p.folder, p.number, p.body_sealed, p.connector, p.group_id, p.at, p.stream, p.total
 FROM placement p LEFT JOIN register r USING (connector, group_id)
-WHERE p.leaf IS NULL AND (p.kind = 'audit' OR r.notice != 'due' OR (p.kind = 'step' AND r.notice IS NOT NULL))
+WHERE p.leaf IS NULL AND (p.kind IN ('audit', 'hold', 'release') OR r.notice != 'due' OR (p.kind = 'step' AND r.notice IS NOT NULL))
 ORDER BY p.id LIMIT ?
 
 -- name: placement_one

@@ -293,7 +293,9 @@ class EntryVerbs(JournalCore):
         found = await self._rows("entry_roster", tuple[int | None], sid, n)
         return found[0][0]
 
-    async def forget(self, *, discarded_before: datetime, limit: int) -> tuple[str, ...]:
+    async def forget(
+        self, *, discarded_before: datetime, limit: int, only: Sequence[int] | None = None
+    ) -> tuple[str, ...]:
         """Destroy old discards, then truncate the write-ahead log.
 
         Crash between the two: the bytes are out of the database and the log is truncated by the
@@ -303,7 +305,12 @@ class EntryVerbs(JournalCore):
         async def work(transaction: Transaction) -> list[str]:
             before = to_ms(discarded_before)
             names: list[str] = []
-            for seq in await transaction.rows("entry_forgettable", int, before, limit):
+            if only is None:
+                seqs = await transaction.rows("entry_forgettable", int, before, limit)
+            else:
+                among = ("entry_forgettable_among", int, as_json(only), before, limit)
+                seqs = await transaction.rows(*among)
+            for seq in seqs:
                 names += await self._destroy(transaction, seq)
             return names
 

@@ -48,11 +48,14 @@ class LeafVerbs(JournalCore):
         """
         lines = [msgspec.json.decode(body, type=LeafLine) for body in leaves]
 
-        async def work(transaction: Transaction) -> bool:
+        async def work(transaction: Transaction) -> None:
             (count,) = await transaction.rows("leaf_next", int)
             if not 0 <= at <= count:
                 raise RuntimeError("leaves are taken in where the journal's own end, or before")
             if at < count:
+                # Before the commit: what is written right behind it names rows that have moved,
+                # and a caller that was cancelled would never come to say so.
+                self._leaves_moved = True
                 await _make_room(transaction, at, len(leaves))
             await transaction.many(
                 "leaf_insert",
@@ -62,11 +65,9 @@ class LeafVerbs(JournalCore):
                 "grafted_insert",
                 [(line.p, line.o, at + i) for i, line in enumerate(lines) if line.is_of_document],
             )
-            return at < count
 
         # No reference is looked at meanwhile: every row of every table would be read for each leaf.
-        if await self._committer.run_unchecked(work):
-            self._leaves_moved = True
+        await self._committer.run_unchecked(work)
 
     async def open_among(self, streams: Sequence[str]) -> tuple[Stream, ...]:
         """Own open streams."""

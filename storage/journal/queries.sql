@@ -177,7 +177,7 @@ WHERE seq = ? AND state = ?
 UPDATE entry SET state = ?, outcome = ?, verdict_sealed = ?, key = ?, place = ?, safe_by = ?,
     expires_at = NULL, fixed_deadline = 1, manifest_due = 1, attempts = 0, next_try = 0, error = NULL
 WHERE seq = ? AND ident = ?
-  AND (state = 'discarded' OR (state = 'stored' AND outcome = 'review'))
+  AND (state = 'discarded' OR (state = 'stored' AND key >= 'review/' AND key < 'review0'))
 
 -- name: entry_fail
 UPDATE entry SET attempts = attempts + 1, error = ?, next_try = ?
@@ -229,6 +229,11 @@ UPDATE entry SET manifest_due = 0 WHERE seq = ? AND outcome = ?
 
 -- name: entry_forgettable
 SELECT seq FROM entry WHERE state = 'discarded' AND received_at < ?
+  AND NOT EXISTS (SELECT 1 FROM decision d WHERE d.seq = entry.seq AND d.state = 'waiting')
+ORDER BY received_at LIMIT ?
+
+-- name: entry_forgettable_among
+SELECT seq FROM entry WHERE seq IN (SELECT value FROM json_each(?)) AND state = 'discarded' AND received_at < ?
   AND NOT EXISTS (SELECT 1 FROM decision d WHERE d.seq = entry.seq AND d.state = 'waiting')
 ORDER BY received_at LIMIT ?
 

@@ -16,6 +16,7 @@ from storage.journal.decisions import DecisionVerbs
 from storage.journal.downloads import DownloadVerbs
 from storage.journal.entries import EntryVerbs
 from storage.journal.holdings import HoldingVerbs
+from storage.journal.holds import HoldVerbs
 from storage.journal.leaves import LeafVerbs
 from storage.journal.opening import OpeningVerbs
 from storage.journal.register import RegisterVerbs
@@ -37,6 +38,7 @@ class SqliteJournal(
     HoldingVerbs,
     LeafVerbs,
     DecisionVerbs,
+    HoldVerbs,
     RegisterVerbs,
 ):
     """See :class:`bridge.protocols.Journal` for what each verb promises."""

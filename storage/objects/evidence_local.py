@@ -7,10 +7,17 @@ import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from bridge.protocols.evidence import Evidence, KeptUntil, StoredVersion
+from bridge.protocols.evidence import (
+    FileRead,
+    KeptUntil,
+    Share,
+    SharedEvidence,
+    StoredVersion,
+)
 from storage.objects.checked import READ_SIZE
 from storage.objects.folder import as_store_error
 from storage.objects.names import TenantNames
@@ -18,9 +25,14 @@ from storage.objects.names import TenantNames
 NO_FILE = -1
 """The size of what is no plain file, or has a name that is no text. It is shown, never opened."""
 
+AT_ONCE = 1 << 17
+"""Files up to this length are read in one go."""
+
+OPENING = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+
 
 class LocalEvidence:
-    """Keeps the promises of :class:`bridge.protocols.evidence.Evidence` for a folder."""
+    """Keeps the promises of :class:`bridge.protocols.evidence.SharedEvidence` for a folder."""
 
     def __init__(self, root: Path, tenant: str) -> None:
         self._root = root
@@ -48,7 +60,7 @@ class LocalEvidence:
         """The file's bytes. Links are not followed."""
         path = self._base + found.key
         try:
-            handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+            handle = os.open(path, OPENING)
             return os.fdopen(handle, "rb", buffering=0)
         except OSError as error:
             raise as_store_error(error, f"reading {path}") from error
@@ -57,7 +69,7 @@ class LocalEvidence:
         """The bytes under ``key``, or None. Links are not followed."""
         path = self._base + key
         try:
-            handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+            handle = os.open(path, OPENING)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -78,6 +90,59 @@ class LocalEvidence:
     def close(self) -> None:
         """Nothing to give up."""
 
+    def shares(self, most: int) -> Iterator[Share]:
+        """What lies here, a few files of one folder at a time; none of them is looked at yet."""
+        try:
+            yield from self._shares("", most)
+        except OSError as error:
+            raise as_store_error(error, f"listing {self._root}") from error
+
+    def listed(self, share: Share) -> Iterator[StoredVersion]:
+        """The files of a share."""
+        for name in share.names:
+            key = share.folder + name
+            try:
+                status = os.stat(self._base + key, follow_symlinks=False)  # noqa: PTH116
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except OSError as error:
+                raise as_store_error(error, f"reading {self._base}{key}") from error
+            yield _version(key, status)
+
+    def read_share(self, share: Share) -> Iterator[FileRead]:
+        """The files of a share, their folder opened once. Links are not followed."""
+        base, here = share.folder, f"{self._base}{share.folder}"
+        try:
+            folder = os.open(here, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except OSError as error:
+            raise as_store_error(error, f"reading {here}") from error
+        try:
+            for name in share.names:
+                with suppress(FileNotFoundError):
+                    yield FileRead(base + name, *_read_at(folder, name))
+        except OSError as error:
+            raise as_store_error(error, f"reading {here}{name}") from error
+        finally:
+            os.close(folder)
+
+    def _shares(self, folder: str, most: int) -> Iterator[Share]:
+        names: list[str] = []
+        for name, entry in _in_order(self._base + folder):
+            is_plain = entry.is_file(follow_symlinks=False) and _as_text(name) == name
+            if names and (len(names) >= most or not is_plain):
+                yield Share(folder, tuple(names))
+                names = []
+            if is_plain:
+                names.append(name)
+            elif name[-1] == "/":
+                yield from self._shares(folder + name, most)
+            else:
+                yield Share(folder, (name,), is_plain=False)
+        if names:
+            yield Share(folder, tuple(names))
+
     def _below(self, folder: str, prefix: str) -> Iterator[StoredVersion]:
         """Depth first, which is the order of whole keys: a folder sorts with its slash."""
         waiting = [iter(self._entries(folder))]
@@ -93,19 +158,41 @@ class LocalEvidence:
             elif key.startswith(prefix):
                 # Gone since the folder was read: as if it had never been listed.
                 with suppress(FileNotFoundError):
-                    yield _version(key, entry)
+                    yield _version(key, entry.stat(follow_symlinks=False))
 
     def _entries(self, folder: str) -> list[tuple[str, os.DirEntry[str]]]:
         """What lies in a folder, in order, by keys; those of folders end with a slash."""
         base = f"{folder}/" if folder else ""
-        try:
-            with os.scandir(self._base + folder) as scan:
-                return sorted(
-                    (f"{base}{each.name}{'/' * each.is_dir(follow_symlinks=False)}", each)
-                    for each in scan
-                )
-        except (FileNotFoundError, NotADirectoryError):
-            return []
+        return [(base + name, entry) for name, entry in _in_order(self._base + folder)]
+
+
+def _in_order(path: str) -> list[tuple[str, os.DirEntry[str]]]:
+    """What lies in a folder, in the order of keys: the names of folders end with a slash."""
+    try:
+        with os.scandir(path) as scan:
+            found = [(f"{e.name}/" if e.is_dir(follow_symlinks=False) else e.name, e) for e in scan]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return sorted(found, key=_name)
+
+
+_name = itemgetter(0)
+
+
+def _read_at(folder: int, name: str) -> tuple[int, float, bytes | None]:
+    """Size, time and, unless it is long, the bytes of a file."""
+    handle = os.open(name, OPENING, dir_fd=folder)
+    try:
+        status = os.fstat(handle)
+        size = status.st_size
+        if size > AT_ONCE or not stat.S_ISREG(status.st_mode):
+            return size, status.st_mtime, None
+        body = os.read(handle, size + 1)
+        if len(body) != size:
+            return size, status.st_mtime, None
+        return size, status.st_mtime, body
+    finally:
+        os.close(handle)
 
 
 def _all_of(handle: int) -> bytes:
@@ -118,9 +205,15 @@ def _all_of(handle: int) -> bytes:
     return first if len(pieces) == 1 else b"".join(pieces)
 
 
-def _version(key: str, entry: os.DirEntry[str]) -> StoredVersion:
-    status = entry.stat(follow_symlinks=False)
-    name = key.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+def _as_text(key: str) -> str:
+    """A key as it can be shown; it is another one if it is no text."""
+    if key.isascii():
+        return key
+    return key.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _version(key: str, status: os.stat_result) -> StoredVersion:
+    name = _as_text(key)
     is_file = stat.S_ISREG(status.st_mode) and name == key
     return StoredVersion(
         key=name,
@@ -130,4 +223,4 @@ def _version(key: str, entry: os.DirEntry[str]) -> StoredVersion:
 
 
 if TYPE_CHECKING:
-    _: type[Evidence] = LocalEvidence
+    _: type[SharedEvidence] = LocalEvidence

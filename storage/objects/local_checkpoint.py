@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from bridge.errors import ObjectConflictError
 from bridge.model import Digest
-from bridge.protocols import CheckpointPlace
+from bridge.protocols import LARGEST_CHECKPOINT, CheckpointPlace
 from storage.objects.folder import FILE_MODE, DurableFolders
 
 Running: TypeAlias = Callable[[Callable[[], bytes | None], str], Awaitable[bytes | None]]
@@ -74,7 +74,8 @@ class LocalCheckpointPlace:
     def _read(self) -> bytes | None:
         self._folders.require()
         try:
-            return self._path.read_bytes()
+            with self._path.open("rb") as file:
+                return file.read(LARGEST_CHECKPOINT + 1)
         except (FileNotFoundError, NotADirectoryError):
             return None
 

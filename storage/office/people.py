@@ -18,7 +18,7 @@ import msgspec
 from bridge.canonical import dumps
 from bridge.errors import JournalUnavailableError
 from bridge.model import require_utc
-from bridge.protocols.people import Account, People, Role, Session, TrailEntry
+from bridge.protocols.people import Account, People, Role, Session, TrailEntry, TrailFilter
 from storage.office import schema
 
 _T = TypeVar("_T")
@@ -33,6 +33,11 @@ SELECT digest, name, roles, groups, csrf, began_at, seen_at, proved_at FROM sess
 WHERE digest = ?
 """
 _TRAIL = "SELECT number, at, who, what, subject, details, allowed, chain FROM trail"
+_MATCHING = f"""
+{_TRAIL} WHERE (?1 = '' OR who = ?1) AND (?2 = '' OR what = ?2) AND (?3 = '' OR subject = ?3)
+AND (?4 IS NULL OR at >= ?4) AND (?5 IS NULL OR at < ?5) AND (?6 = 0 OR allowed = 0)
+AND (?7 IS NULL OR number < ?7) ORDER BY number DESC LIMIT ?8
+"""
 _APPEND = """
 INSERT INTO trail (at, who, what, subject, details, allowed, chain) VALUES (?, ?, ?, ?, ?, ?, ?)
 """
@@ -250,6 +255,22 @@ class SqlitePeople:
         where = "WHERE (?1 IS NULL OR number < ?1) AND (?2 IS NULL OR who = ?2)"
         statement = f"{_TRAIL} {where} ORDER BY number DESC LIMIT ?3"
         rows = await self._rows(_TrailRow, statement, before, who, limit)
+        return tuple(row.entry() for row in rows)
+
+    async def trail_matching(
+        self, asked: TrailFilter, *, before: int | None = None, limit: int
+    ) -> tuple[TrailEntry, ...]:
+        """Lines of the trail that fit, newest first."""
+        since = None if asked.since is None else asked.since.isoformat()
+        until = None if asked.until is None else asked.until.isoformat()
+        values = (asked.who, asked.what, asked.subject, since, until, int(asked.denied))
+        rows = await self._rows(_TrailRow, _MATCHING, *values, before, limit)
+        return tuple(row.entry() for row in rows)
+
+    async def trail_after(self, number: int, *, limit: int) -> tuple[TrailEntry, ...]:
+        """Lines of the trail above a number, oldest first."""
+        statement = f"{_TRAIL} WHERE number > ? ORDER BY number LIMIT ?"
+        rows = await self._rows(_TrailRow, statement, number, limit)
         return tuple(row.entry() for row in rows)
 
     async def trail_digest(self, *, until: datetime) -> tuple[int, bytes] | None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ from bridge.protocols.office import (
     DecisionOrder,
     GroupStep,
     KeyTransfer,
+    Label,
     Request,
     RequestKind,
     StepKind,
@@ -41,14 +43,34 @@ _REQUESTS = """
 SELECT number, kind, asked_by, at, connector, file, passphrase_file
 FROM request WHERE number > ? ORDER BY number
 """
-_DECIDE = """
-INSERT INTO decision (stream, n, outcome, decided_by, at, why)
-VALUES (CAST(? AS TEXT), ?, ?, CAST(? AS TEXT), ?, CAST(? AS TEXT))
-"""
-_DECISIONS = """
-SELECT number, stream, n, outcome, decided_by, at, why
-FROM decision WHERE number > ? ORDER BY number
-"""
+_COLUMNS = "stream, n, outcome, decided_by, at, why, label, code, lot"
+_DECIDE = f"""
+INSERT INTO decision ({_COLUMNS})
+VALUES (CAST(? AS TEXT), ?, ?, CAST(? AS TEXT), ?, CAST(? AS TEXT), ?, CAST(? AS TEXT), ?)
+"""  # noqa: S608 - of constants
+_DECIDE_AFTER = f"""
+INSERT INTO decision ({_COLUMNS})
+SELECT CAST(?1 AS TEXT), ?2, ?3, CAST(?4 AS TEXT), ?5, CAST(?6 AS TEXT), ?7, CAST(?8 AS TEXT), ?9
+WHERE ?10 = COALESCE(
+    (SELECT MAX(number) FROM decision WHERE stream = CAST(?1 AS TEXT) AND n = ?2), 0)
+"""  # noqa: S608 - of constants
+_DECISIONS = f"SELECT number, {_COLUMNS} FROM decision WHERE number > ? ORDER BY number"  # noqa: S608
+_LAST = f"""
+SELECT number, {_COLUMNS} FROM decision WHERE number IN (
+    SELECT (SELECT MAX(d.number) FROM decision d
+            WHERE d.stream = json_extract(e.value, '$[0]') AND d.n = json_extract(e.value, '$[1]'))
+    FROM json_each(?) e)
+ORDER BY number
+"""  # noqa: S608 - of constants
+_MARKS = f"""
+SELECT number, {_COLUMNS} FROM decision m WHERE outcome = 'review' AND NOT EXISTS (
+    SELECT 1 FROM decision d WHERE d.stream = m.stream AND d.n = m.n AND d.number > m.number)
+ORDER BY number LIMIT ?
+"""  # noqa: S608 - of constants
+_SAMPLE = f"""
+SELECT number, {_COLUMNS} FROM decision
+WHERE lot = ? AND lot <> '' AND decided_by = CAST(? AS TEXT) AND at >= ? ORDER BY number
+"""  # noqa: S608 - of constants
 
 
 class SqliteOffice:
@@ -145,21 +167,39 @@ class SqliteOffice:
         """Add a decision. Crash before: it was not made, and who made it got no number."""
         self._must_be_open()
         require_utc(decision.at, "at")
-        row = (
-            _bytes(decision.stream),
-            decision.n,
-            decision.outcome.value,
-            _bytes(decision.by),
-            decision.at.isoformat(),
-            _bytes(decision.why),
-        )
-        return await self._add(_DECIDE, row)
+        return await self._add(_DECIDE, _decision_row(decision))
+
+    async def decide_after(self, decision: DecisionOrder, *, last: int) -> int | None:
+        """Add a decision if the last one on its event is still that. One statement: no race."""
+        self._must_be_open()
+        require_utc(decision.at, "at")
+        with _ours(self._path):
+            row = (*_decision_row(decision), last)
+            async with self._db.execute(_DECIDE_AFTER, row) as cursor:
+                return cursor.lastrowid if cursor.rowcount == 1 else None
 
     async def decisions(self, after: int) -> tuple[DecisionOrder, ...]:
         """Every decision with a number above ``after``, in order."""
+        return await self._decisions(_DECISIONS, after)
+
+    async def last_decisions(self, events: Sequence[tuple[str, int]]) -> tuple[DecisionOrder, ...]:
+        """The last decision on each of these events."""
+        return await self._decisions(_LAST, json.dumps([list(event) for event in events]))
+
+    async def marks(self, *, limit: int) -> tuple[DecisionOrder, ...]:
+        """What is marked and not decided since."""
+        return await self._decisions(_MARKS, limit)
+
+    async def sample(self, lot: str, *, by: str, since: datetime) -> tuple[DecisionOrder, ...]:
+        """One person's sample of a lot."""
+        return await self._decisions(_SAMPLE, lot, _bytes(by), since.isoformat())
+
+    async def _decisions(
+        self, statement: str, *parameters: str | bytes | int
+    ) -> tuple[DecisionOrder, ...]:
         self._must_be_open()
         with _ours(self._path):
-            rows = await self._db.execute_fetchall(_DECISIONS, (after,))
+            rows = await self._db.execute_fetchall(statement, parameters)
         return tuple(
             DecisionOrder(
                 number=number,
@@ -169,8 +209,11 @@ class SqliteOffice:
                 by=by,
                 at=datetime.fromisoformat(at),
                 why=why,
+                label=Label(label) if label else None,
+                code=code,
+                lot=lot,
             )
-            for number, stream, n, outcome, by, at, why in rows
+            for number, stream, n, outcome, by, at, why, label, code, lot in rows
         )
 
     async def _add(self, statement: str, row: tuple[str | bytes | int | None, ...]) -> int:
@@ -202,6 +245,20 @@ def _ours(path: Path) -> Iterator[None]:
             f"{path} cannot be used: {error}",
             hint="Free disk space and check who owns the file; nothing was taken.",
         ) from error
+
+
+def _decision_row(decision: DecisionOrder) -> tuple[str | bytes | int, ...]:
+    return (
+        _bytes(decision.stream),
+        decision.n,
+        decision.outcome.value,
+        _bytes(decision.by),
+        decision.at.isoformat(),
+        _bytes(decision.why),
+        decision.label.value if decision.label else "",
+        _bytes(decision.code),
+        decision.lot,
+    )
 
 
 def _details(keys: KeyTransfer | None) -> tuple[bytes | None, bytes | None, bytes | None]:

@@ -25,7 +25,7 @@ from storage.translog.checkpoint import Checkpoint, open_checkpoint, sign_checkp
 from storage.translog.edge import Pieces, RightEdge
 from storage.translog.malformed import MalformedError
 from storage.translog.published import PublishedTree
-from storage.translog.tiles import Bundle, Tile
+from storage.translog.tiles import WIDTH, Bundle, Tile
 
 log = structlog.get_logger(__name__)
 
@@ -132,6 +132,8 @@ class TiledLog:
             grown, placed = await asyncio.to_thread(_grow, edge, leaves)
             self._edge = None  # not open any more, until this is through
             await self._require_alone()
+            if self._head is None:
+                await self._require_first(leaves)
             await self._put(placed)
             await self._require_alone()  # again: nothing is signed beside somebody else's head
             head = self._signed(grown)
@@ -168,6 +170,20 @@ class TiledLog:
             raise self._forked("Another process writes the heads of this log.")
         if await self._place.read() != self._standing:
             raise self._forked("The store's checkpoint is not the one that was published last.")
+
+    async def _require_first(self, leaves: Sequence[bytes]) -> None:
+        """No head is known, so nothing was ever signed; or all that says so was lost or removed.
+
+        Who lost journal and ``log.db`` must not sign a second history where ``checkpoint`` was
+        deleted. Looked at before anything is put: full tiles would take the names of that log's.
+        Between first and last, full ones cannot be put over others; partial ones could.
+        """
+        try:
+            for index in sorted({0, (len(leaves) - 1) // WIDTH}):
+                ours = leaves[index * WIDTH : (index + 1) * WIDTH]
+                await PublishedTree.require_no_other(self._store, self._shard, index, ours)
+        except MalformedError as error:
+            raise LogForkError(f"A log was begun here whose checkpoint is gone: {error}") from None
 
     async def _put(self, placed: Sequence[Placed]) -> None:
         waiting = iter(placed)

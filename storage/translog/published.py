@@ -64,6 +64,16 @@ class PublishedTree:
         proof = consistency_proof(old[0], new[0], TileHashes(new[0], there))
         verify_consistency(old[0], new[0], old[1], new[1], proof)
 
+    @staticmethod
+    async def require_no_other(
+        store: ObjectStore, shard: str, index: int, entries: Sequence[bytes]
+    ) -> None:
+        """Whatever stands in the place of this bundle, as wide or not, holds the same entries."""
+        async for info in store.list(keys.log_key(shard, Bundle(index).path)):
+            theirs = entries_of(await store.get(info.key) or b"")
+            if any(one != other for one, other in zip(theirs, entries, strict=False)):
+                raise TileError(f"{info.key} holds other leaves")
+
     async def leaves(self, start: int, stop: int) -> tuple[bytes, ...]:
         """Leaves ``start`` to ``stop``, proved up to the root."""
         if start == stop:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from bridge.errors import ConfigError
+from bridge.errors import ConfigError, LogUnavailableError
 from storage.translog.witness_rules import Remembered
 
 VERSION = 1
@@ -41,7 +42,11 @@ _HINT = (
 
 
 class WitnessMemory:
-    """Blocking; for one thread. Every change is on disk before its method returns."""
+    """Blocking; for one thread. Every change is on disk before its method returns.
+
+    What reads or writes raises only :class:`bridge.errors.LogUnavailableError`: nothing was
+    changed, or it is not known whether it was.
+    """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -87,9 +92,10 @@ class WitnessMemory:
 
     def last(self, origin: str) -> Remembered:
         """The largest head that was signed of this log."""
-        row = self._connection.execute(
-            "SELECT size, root FROM head WHERE origin = ?", (origin,)
-        ).fetchone()
+        with _ours():
+            row = self._connection.execute(
+                "SELECT size, root FROM head WHERE origin = ?", (origin,)
+            ).fetchone()
         return Remembered() if row is None else Remembered(size=row[0], root=row[1])
 
     def advance(
@@ -97,22 +103,24 @@ class WitnessMemory:
     ) -> bool:
         """Compare-and-swap, durable on return. False: another process was there first."""
         row = (origin, to.size, to.root, note, at.isoformat())
-        changed = self._connection.execute(
-            "INSERT INTO head (origin, size, root, note, at) VALUES (?, ?, ?, ?, ?)"
-            " ON CONFLICT (origin) DO UPDATE"
-            " SET size = excluded.size, root = excluded.root, note = excluded.note,"
-            " at = excluded.at WHERE size = ? AND root = ?",
-            (*row, instead_of.size, instead_of.root),
-        ).rowcount
+        with _ours():
+            changed = self._connection.execute(
+                "INSERT INTO head (origin, size, root, note, at) VALUES (?, ?, ?, ?, ?)"
+                " ON CONFLICT (origin) DO UPDATE"
+                " SET size = excluded.size, root = excluded.root, note = excluded.note,"
+                " at = excluded.at WHERE size = ? AND root = ?",
+                (*row, instead_of.size, instead_of.root),
+            ).rowcount
         return changed == 1
 
     def keep_contradiction(self, origin: str, *, size: int, note: bytes, at: datetime) -> None:
         """Keep a note that proves two histories, the first thousand of them."""
-        self._connection.execute(
-            "INSERT OR IGNORE INTO contradiction (origin, size, note, at) SELECT ?, ?, ?, ?"
-            " WHERE (SELECT count(*) FROM contradiction) < ?",
-            (origin, size, note, at.isoformat(), MOST_CONTRADICTIONS),
-        )
+        with _ours():
+            self._connection.execute(
+                "INSERT OR IGNORE INTO contradiction (origin, size, note, at) SELECT ?, ?, ?, ?"
+                " WHERE (SELECT count(*) FROM contradiction) < ?",
+                (origin, size, note, at.isoformat(), MOST_CONTRADICTIONS),
+            )
 
     def contradictions(self, origin: str) -> tuple[bytes, ...]:
         """The notes kept so."""
@@ -124,6 +132,17 @@ class WitnessMemory:
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
+
+
+@contextmanager
+def _ours() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise LogUnavailableError(
+            f"The witness's memory cannot be used ({error}).",
+            hint="Make room on its disk, and give its folder to the account that runs the witness.",
+        ) from error
 
 
 def _connect(file: Path) -> sqlite3.Connection:

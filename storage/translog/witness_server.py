@@ -11,6 +11,7 @@ from datetime import datetime
 import structlog
 from aiohttp import web
 
+from bridge.errors import LogUnavailableError
 from bridge.notekeys import NoteVerifier
 from bridge.protocols import Clock, Signer
 from storage.translog.cosignature import cosign
@@ -129,6 +130,10 @@ class WitnessServer:
             )
         except TimeoutError:
             return web.Response(status=408, text="the request did not end\n")
+        except LogUnavailableError as error:
+            # What cannot be remembered is not signed; the log asks again.
+            log.error("not_cosigned", origin="", status=503, why=str(error), hint=error.hint)  # noqa: TRY400
+            return web.Response(status=503, text="ask again later\n")
         finally:
             self._waiting -= 1
         return web.Response(

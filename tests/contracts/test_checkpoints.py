@@ -12,7 +12,7 @@ import pytest
 
 from bridge.clock import SystemClock
 from bridge.errors import LogSchemaError, LogUnavailableError, ObjectConflictError, ObjectStoreError
-from bridge.protocols import CheckpointPlace, CheckpointStore, Head
+from bridge.protocols import LARGEST_CHECKPOINT, CheckpointPlace, CheckpointStore, Head
 from storage.objects import LocalObjectStore
 from storage.objects.local_checkpoint import LocalCheckpointPlace
 from storage.objects.s3 import S3ObjectStore
@@ -170,6 +170,14 @@ async def test_the_same_note_again_is_a_success(place: CheckpointPlace) -> None:
     await place.publish(b"two", instead_of=b"one")
     await place.publish(b"two", instead_of=b"one")
     assert await place.read() == b"two"
+
+
+async def test_no_more_is_read_than_a_checkpoint_can_have(place: CheckpointPlace) -> None:
+    """What somebody else put there does not fill the memory, and is still seen to be too long."""
+    await place.publish(bytes(LARGEST_CHECKPOINT + 2), instead_of=None)
+    assert await place.read() == bytes(LARGEST_CHECKPOINT + 1)
+    with pytest.raises(ObjectConflictError):
+        await place.publish(b"two", instead_of=b"one")
 
 
 @pytest.mark.parametrize("instead_of", [None, b"zero"])

@@ -17,6 +17,7 @@ from bridge.protocols import (
     DecisionOrder,
     GroupStep,
     KeyTransfer,
+    Label,
     Office,
     Request,
     RequestKind,
@@ -149,9 +150,75 @@ async def test_decisions_after_a_number(opener: Opener) -> None:
 
 
 def test_nobody_decides_to_review() -> None:
-    """A review is a question to people, not an answer of theirs."""
+    """A review is a question to people, not an answer of theirs; a mark leaves it to others."""
     with pytest.raises(ValueError, match="to capture or to discard"):
         replace(DECISION, outcome=Outcome.REVIEW)
+    with pytest.raises(ValueError, match="to capture or to discard"):
+        replace(DECISION, label=Label.PERSONAL)
+    with pytest.raises(ValueError, match="only what is kept"):
+        replace(DECISION, outcome=Outcome.DISCARD, label=Label.CONTEXT)
+    with pytest.raises(ValueError, match="with the label class"):
+        replace(DECISION, code="DECISION")
+    with pytest.raises(ValueError, match="with the label class"):
+        replace(DECISION, label=Label.CLASS)
+
+
+@pytest.mark.parametrize("label", Label)
+async def test_a_label_reads_back(opener: Opener, label: Label) -> None:
+    """Each, with the code of a class and the lot of a sample."""
+    office = await opener()
+    outcome = Outcome.REVIEW if label.is_mark else Outcome.CAPTURE
+    code = "ADVICE" if label is Label.CLASS else ""
+    made = replace(DECISION, label=label, outcome=outcome, code=code, lot="gid/DOUBT")
+    number = await office.decide(made)
+    assert await office.decisions(0) == (replace(made, number=number),)
+    assert await office.marks(limit=9) == ((replace(made, number=number),) if label.is_mark else ())
+
+
+async def test_a_decision_after_another_is_refused(opener: Opener) -> None:
+    """Whoever decides says what the last decision was; of several at once one is taken."""
+    office = await opener()
+    handles = [office, await opener()]
+    first = await office.decide_after(DECISION, last=0)
+    assert first is not None
+    assert await office.decide_after(DECISION, last=0) is None
+    assert await office.decide_after(DECISION, last=first + 7) is None
+    assert await office.decide_after(replace(DECISION, n=8), last=0) is not None
+    found = await asyncio.gather(
+        *(each.decide_after(DECISION, last=first) for each in handles for _ in range(3))
+    )
+    assert len([each for each in found if each is not None]) == 1
+    assert len(await office.decisions(0)) == 3
+
+
+async def test_the_last_decision_on_each_event(opener: Opener) -> None:
+    """Earlier ones do not count; an event without any is left out."""
+    office = await opener()
+    await office.decide(DECISION)
+    mark = replace(DECISION, outcome=Outcome.REVIEW, label=Label.ESCALATED, n=8)
+    await office.decide(mark)
+    last = await office.decide(replace(DECISION, why="again"))
+    other = await office.decide(replace(DECISION, stream="f" * 16))
+    events = [(DECISION.stream, 7), (DECISION.stream, 9), ("f" * 16, 7), (DECISION.stream, 7)]
+    assert [each.number for each in await office.last_decisions(events)] == [last, other]
+    assert [each.n for each in await office.marks(limit=9)] == [8]
+    await office.decide(replace(DECISION, n=8))
+    assert await office.marks(limit=9) == ()
+    assert await office.last_decisions([]) == ()
+
+
+async def test_a_sample_is_of_one_person_and_lot(opener: Opener) -> None:
+    """And not older than asked for."""
+    office = await opener()
+    lot = replace(DECISION, lot="gid/DOUBT")
+    for made in (lot, replace(lot, by="bo"), replace(lot, lot="other"), DECISION):
+        await office.decide(made)
+    await office.decide(replace(lot, at=STEP.at + timedelta(days=1), n=9))
+    found = await office.sample("gid/DOUBT", by="ada", since=STEP.at)
+    assert [each.n for each in found] == [7, 9]
+    found = await office.sample("gid/DOUBT", by="ada", since=STEP.at + timedelta(hours=1))
+    assert [each.n for each in found] == [9]
+    assert await office.sample("", by="ada", since=STEP.at) == ()
 
 
 async def test_requests_after_a_number(opener: Opener) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -50,6 +51,37 @@ async def test_an_account_is_made_once_under_its_name(people: SqlitePeople) -> N
     assert await people.account("jo") == account
     assert await people.account("Jo") is None
     assert await people.accounts() == (account,)
+
+
+async def test_an_account_changes_under_its_name(people: SqlitePeople) -> None:
+    """All but its name and who it is elsewhere."""
+    account = Account(name="jo", roles=frozenset({Role.READER}), subject="issuer 1", password="p")
+    assert not await people.change_account(account)
+    assert await people.create_account(account, at=NOON)
+    changed = Account(
+        name="jo",
+        roles=frozenset({Role.AUDITOR}),
+        groups=frozenset({"ab"}),
+        disabled=True,
+        subject="issuer 2",
+    )
+    assert await people.change_account(changed)
+    assert await people.account("jo") == replace(changed, subject="issuer 1")
+
+
+async def test_who_signs_in_elsewhere_has_one_account(people: SqlitePeople) -> None:
+    """It is found by who that is there; many have nothing there."""
+    account = Account(name="jo", roles=frozenset({Role.READER}), subject="issuer 1")
+    assert await people.create_account(account, at=NOON)
+    assert await people.account_of("issuer 1") == account
+    assert await people.account_of("issuer 2") is None
+    for name, subject, is_made in (
+        ("al", "issuer 1", False),
+        ("al", None, True),
+        ("bo", None, True),
+    ):
+        other = Account(name=name, roles=frozenset({Role.READER}), subject=subject)
+        assert await people.create_account(other, at=NOON) is is_made
 
 
 async def test_a_session_is_there_until_it_is_ended(people: SqlitePeople) -> None:

@@ -133,6 +133,29 @@ async def test_the_next_process_goes_on(ground: Ground) -> None:
     assert await log.leaves(1499, 1500) == tuple(_leaves(1499, 1500))
 
 
+async def test_no_second_history_where_the_checkpoint_was_deleted() -> None:
+    """Who lost all memory of a log signs nothing over its tiles; who has its leaves goes on."""
+    memory, clock = FakeObjectStore(SystemClock()), SystemClock()
+    place = FakeCheckpointPlace(memory, clock)
+    ground = Ground(memory, place, FakeCheckpointStore)
+    log = ground.log()
+    await log.open()
+    for start, stop in ((0, 5), (5, 105), (105, 112)):
+        await log.extend(_leaves(start, stop))
+    del memory.objects[log_key("0", "checkpoint")]
+    left = set(memory.objects)
+    others = [_leaves(1000, 1000 + count) for count in (1, 9, 255, 256, 700)]
+    for leaves in (*others, [*_leaves(0, 100), *_leaves(1000, 1009)]):
+        log = ground.log()
+        assert await log.open() == 0
+        with pytest.raises(LogForkError, match="whose checkpoint is gone"):
+            await log.extend(leaves)
+        assert set(memory.objects) == left
+    log = ground.log()
+    await log.open()
+    assert (await log.extend(_leaves(0, 120))).root == _root(120)
+
+
 async def test_partial_tiles_need_not_be_kept() -> None:
     """A size whose partial tiles are gone is still found to be of the same history."""
     ground, memory = _in_memory()

@@ -121,6 +121,12 @@ class CrashingJournal(SqliteJournal):
         await super().judge(verdicts, kinds=kinds)
         self.crash.at("after judge")
 
+    async def take_act(self, act: Placement, *, number: int) -> None:
+        """A hold or a release comes in."""
+        self.crash.at("before take act")
+        await super().take_act(act, number=number)
+        self.crash.at("after take act")
+
     async def take_orders(self, orders: Sequence[DecisionOrder]) -> tuple[int, ...]:
         """A person's decisions come in."""
         self.crash.at("before take orders")
@@ -308,10 +314,12 @@ class CrashingJournal(SqliteJournal):
         await super().settle_notice(group, notice=notice, note=note, act=act)
         self.crash.at("after settle_notice")
 
-    async def forget(self, *, discarded_before: datetime, limit: int) -> tuple[str, ...]:
+    async def forget(
+        self, *, discarded_before: datetime, limit: int, only: Sequence[int] | None = None
+    ) -> tuple[str, ...]:
         """Step 9."""
         self.crash.at("before forget")
-        names = await super().forget(discarded_before=discarded_before, limit=limit)
+        names = await super().forget(discarded_before=discarded_before, limit=limit, only=only)
         self.crash.at("after forget")
         return names
 

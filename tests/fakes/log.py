@@ -14,7 +14,7 @@ from bridge.errors import (
 from bridge.keys import log_key
 from bridge.model import Digest
 from bridge.notekeys import NoteSigner, generate, parse_signing_key
-from bridge.protocols import CheckpointPlace, CheckpointStore, Clock, Head
+from bridge.protocols import LARGEST_CHECKPOINT, CheckpointPlace, CheckpointStore, Clock, Head
 from storage.signer.ed25519 import Ed25519Signer
 from storage.translog.log import TiledLog
 from tests.fakes.object_store import FakeObjectStore, StoredObject
@@ -93,7 +93,8 @@ class FakeCheckpointPlace:
 
     async def read(self) -> bytes | None:
         """What stands there."""
-        return await self._store.get(self._key)
+        standing = await self._store.get(self._key)
+        return None if standing is None else standing[: LARGEST_CHECKPOINT + 1]
 
     async def publish(self, note: bytes, *, instead_of: bytes | None) -> None:
         """Replace exactly this."""

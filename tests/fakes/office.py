@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
-from bridge.model import require_utc
+from bridge.model import Outcome, require_utc
 from bridge.protocols.office import DecisionOrder, GroupStep, Request
 
 
@@ -63,6 +65,36 @@ class FakeOffice:
         """Every decision with a number above ``after``, in order."""
         self._must_be_open()
         return tuple(each for each in self.inbox.decisions if each.number > after)
+
+    async def decide_after(self, decision: DecisionOrder, *, last: int) -> int | None:
+        """Add a decision if the last one on its event is still that."""
+        self._must_be_open()
+        before = await self.last_decisions([(decision.stream, decision.n)])
+        if last != (before[0].number if before else 0):
+            return None
+        return await self.decide(decision)
+
+    async def last_decisions(self, events: Sequence[tuple[str, int]]) -> tuple[DecisionOrder, ...]:
+        """The last decision on each of these events."""
+        self._must_be_open()
+        last = {(each.stream, each.n): each for each in self.inbox.decisions}
+        found = [last[event] for event in set(events) if event in last]
+        return tuple(sorted(found, key=lambda each: each.number))
+
+    async def marks(self, *, limit: int) -> tuple[DecisionOrder, ...]:
+        """What is marked and not decided since."""
+        events = [(each.stream, each.n) for each in self.inbox.decisions]
+        last = await self.last_decisions(events)
+        return tuple(each for each in last if each.outcome is Outcome.REVIEW)[:limit]
+
+    async def sample(self, lot: str, *, by: str, since: datetime) -> tuple[DecisionOrder, ...]:
+        """One person's sample of a lot."""
+        self._must_be_open()
+        return tuple(
+            each
+            for each in self.inbox.decisions
+            if lot and each.lot == lot and each.by == by and each.at >= since
+        )
 
     async def aclose(self) -> None:
         """Give up the handle."""

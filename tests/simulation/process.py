@@ -32,6 +32,7 @@ from bridge.triage import Triage
 from bridge.undecided import Undecided
 from bridge.writer import Writer
 from tests.fakes import samples
+from tests.fakes.holds import FakeHolds
 from tests.fakes.log import tiled_log
 from tests.fakes.office import FakeOffice, Inbox
 from tests.simulation.loop import SimLoop
@@ -157,6 +158,7 @@ class Process:
         self.forget = Forget(
             journal=journal,
             spool=ground.spool,
+            holds=FakeHolds(),
             clock=clock,
             discard_after=timedelta(seconds=ground.forget_after),
             context_window=timedelta(seconds=5),
@@ -191,7 +193,9 @@ class Process:
             take=self._make_way,
             sweep=self.downloads.sweep,
         )
-        self.undecided = Undecided(journal=journal, clock=clock, review=RETENTION.review)
+        self.undecided = Undecided(
+            journal=journal, clock=clock, holds=FakeHolds(), review=RETENTION.review
+        )
         self.reconciliation = Reconciliation(
             reconciler=Reconciler(
                 journal=journal,

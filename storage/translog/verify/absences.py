@@ -94,7 +94,7 @@ class Absences:
     def judge_loose(self, loose: Sequence[Loose], checkpoint_at: datetime) -> None:
         """Objects that nothing names."""
         copies = self._named_digests({one.digest for one in loose})
-        for one in loose:
+        for one in sorted(loose, key=lambda each: each.key):
             key = one.key
             original = copies.get(one.digest)
             if original is not None and not self._is_copy_of_review(one):

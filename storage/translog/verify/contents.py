@@ -57,6 +57,12 @@ class Contents:
         self.disposed: list[tuple[int, int]] = []
         self.anchors: list[tuple[int, str, bytes]] = []
 
+    def part(self, found: Gathering) -> Contents:
+        """Another one for some records, which knows the acts of this one."""
+        some = Contents(self._leaves, found, self._place)
+        some._gids = self._gids
+        return some
+
     def judge(self, key: str, row: int, body: bytes) -> None:
         """One object with the row of the leaf that names it."""
         kind = self._leaves.placed.kind_of(row)
@@ -104,19 +110,22 @@ class Contents:
 
     def _record_misfit(self, key: str, row: int, record: Record) -> str:
         """Why a record does not belong to its leaf or its key; empty if it does."""
-        seen = self._leaves.placed.seen[row]
+        leaves = self._leaves
+        seen = leaves.placed.seen[row]
         if seen != NONE:
-            stream = self._leaves.streams[self._leaves.seen.stream[seen]].id
-            if (record.stream, record.n) != (stream, self._leaves.seen.n[seen]):
+            stream = leaves.streams[leaves.seen.stream[seen]].id
+            if record.stream != stream or record.n != leaves.seen.n[seen]:
                 return f"says that it is number {record.n} of stream {record.stream}"
         place = record_place(key)
         if place is None:
             return "does not stand where records stand"
-        stands = (place.platform, place.day, f"{place.clock}-{place.n:012d}-")
-        if stands != (record.platform, *_stem(record)):
+        _, platform, gid, day, clock, n = place
+        if platform != record.platform or (day, f"{clock}-{n:012d}-") != _stem(record):
             return "stands under a key that does not follow from what it says"
-        gid, platform = self._gids.get(record.stream, (None, None))
-        if gid not in {None, place.gid} or platform not in {None, place.platform}:
+        theirs = self._gids.get(record.stream)
+        if theirs is not None and (
+            theirs[0] not in {None, gid} or theirs[1] not in {None, platform}
+        ):
             return "stands in the folder of another group than its stream's"
         return ""
 

@@ -14,7 +14,7 @@ from bridge.canonical import rfc3339
 from bridge.errors import ConfigError
 from bridge.keys import absolute
 from bridge.notekeys import NoteVerifier
-from bridge.protocols.evidence import Evidence, StoredVersion
+from bridge.protocols.evidence import Evidence, SharedEvidence, StoredVersion
 from storage.translog.malformed import NoteError
 from storage.translog.verify.absences import Absences
 from storage.translog.verify.anchors import Anchors
@@ -37,6 +37,7 @@ from storage.translog.verify.report import (
     Vouches,
 )
 from storage.translog.verify.retentions import EPOCH, Retentions, moment
+from storage.translog.verify.shares import ShareWalk
 from storage.translog.verify.table import NONE
 from storage.translog.verify.tree import Tree, TreeWalk
 
@@ -55,7 +56,7 @@ class Question:
     """What is asked. ``keys`` are the log's verifier keys, all of one name.
 
     ``objects``: whether objects are looked at; without them nothing is said of any. ``threads``:
-    how many read at once.
+    how many read at once; ``processes``: how many judge the records of a folder at once.
     """
 
     keys: tuple[NoteVerifier, ...]
@@ -69,6 +70,7 @@ class Question:
     since: datetime | None = None
     objects: bool = True
     threads: int = 2
+    processes: int = 1
     step: Step = field(default=lambda _what, _done, _total: None)
 
 
@@ -208,20 +210,7 @@ class _Verification:
         question, leaves = self._question, self._leaves
         retentions = Retentions(self._evidence, leaves, self._found, self._now_ms)
         contents = Contents(leaves, self._found, self._place)
-        since = question.since
-        walk = ObjectWalk(
-            self._evidence,
-            self._pool,
-            leaves,
-            contents=contents,
-            retentions=retentions,
-            place=self._place,
-            since_ms=None if since is None else int((since - EPOCH) / timedelta(milliseconds=1)),
-            found=self._found,
-            counts=self._counts,
-            step=lambda done: question.step("objects", done, None),
-        )
-        walk.walk(self._pieces.known | {self._pieces.checkpoint})
+        walk = self._walk_objects(contents, retentions)
         absences = Absences(leaves, contents, self._found, place=self._place, now_ms=self._now_ms)
         absences.judge_missing(walk.hidden)
         absences.judge_media()
@@ -239,6 +228,47 @@ class _Verification:
             vouches=self._vouches,
         ).judge(contents.anchors)
         return frozenset(contents.superseded)
+
+    def _walk_objects(self, contents: Contents, retentions: Retentions) -> ObjectWalk:
+        evidence, question = self._evidence, self._question
+        since = question.since
+
+        def walk(some: Contents, found: Gathering, counts: Counts) -> ObjectWalk:
+            return ObjectWalk(
+                evidence,
+                self._pool,
+                self._leaves,
+                contents=some,
+                retentions=retentions,
+                place=self._place,
+                since_ms=None
+                if since is None
+                else int((since - EPOCH) / timedelta(milliseconds=1)),
+                found=found,
+                counts=counts,
+                step=step,
+            )
+
+        def step(done: int) -> None:
+            question.step("objects", done, None)
+
+        log_keys = self._pieces.known | {self._pieces.checkpoint}
+        divides = since is None and not evidence.keeps_retentions
+        if not isinstance(evidence, SharedEvidence) or not divides:
+            whole = walk(contents, self._found, self._counts)
+            whole.walk(log_keys)
+            return whole
+        return ShareWalk(
+            evidence,
+            self._leaves,
+            walk=walk,
+            contents=contents,
+            found=self._found,
+            counts=self._counts,
+            place=self._place,
+            step=step,
+            processes=question.processes,
+        ).walk(log_keys)
 
     def _judge_tiles(self, retentions: Retentions) -> None:
         if not self._evidence.keeps_retentions:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 _RECORD = re.compile(
     r"(?P<area>records|review)/(?P<platform>[a-z0-9_-]+)/(?P<gid>[0-9a-f]{16})"
@@ -20,8 +21,7 @@ _ACT = re.compile(r"acts/[0-9]{4}/[0-9]{2}/[0-9]{2}/[0-9]{12,}\.json")
 _ANCHOR = re.compile(r"anchors/(?P<shard>[^/]+)/(?P<size>0|[1-9][0-9]{0,18})\.(?P<form>note|tsr)")
 
 
-@dataclass(frozen=True, slots=True)
-class RecordPlace:
+class RecordPlace(NamedTuple):
     """What a record's key says."""
 
     area: str
@@ -46,14 +46,8 @@ def record_place(key: str) -> RecordPlace | None:
     found = _RECORD.fullmatch(key)
     if found is None:
         return None
-    return RecordPlace(
-        area=found["area"],
-        platform=found["platform"],
-        gid=found["gid"],
-        day=found["day"],
-        clock=found["clock"],
-        n=int(found["n"]),
-    )
+    area, platform, gid, day, clock, n = found.group(1, 2, 3, 4, 5, 6)
+    return RecordPlace(area, platform, gid, day, clock, int(n))
 
 
 def record_of_media(key: str) -> str | None:

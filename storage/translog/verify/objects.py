@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from bridge.protocols.evidence import Evidence, KeptUntil
+from bridge.protocols.evidence import Evidence, KeptUntil, StoredVersion
 from storage.translog.verify.codes import Code
 from storage.translog.verify.contents import Contents
 from storage.translog.verify.holdings import Holding, holdings
@@ -97,14 +97,22 @@ class ObjectWalk:
 
     def walk(self, log_keys: frozenset[str] | set[str]) -> None:
         """All of it; ``log_keys`` are the tiles, bundles and checkpoint, judged already."""
-        batches = _batches(self._tasks(log_keys))
+        self.walk_some(self._evidence.walk(), log_keys)
+
+    def walk_some(
+        self, found: Iterable[StoredVersion], log_keys: frozenset[str] | set[str]
+    ) -> None:
+        """What a part of the walk gave."""
+        batches = _batches(self._tasks(found, log_keys))
         for batch in in_order(self._pool, self._look_at, batches, window=64):
             for task, look in batch:
-                self._judge(task, look)
+                self.judge(task, look)
             self._step(len(batch))
 
-    def _tasks(self, log_keys: frozenset[str] | set[str]) -> Iterator[Task]:
-        for holding in holdings(self._evidence.walk()):
+    def _tasks(
+        self, found: Iterable[StoredVersion], log_keys: frozenset[str] | set[str]
+    ) -> Iterator[Task]:
+        for holding in holdings(found):
             self._counts.objects += bool(holding.versions)
             if holding.key in log_keys or not holding.versions:
                 continue
@@ -128,9 +136,9 @@ class ObjectWalk:
         )
 
     def _look_at(self, batch: list[Task]) -> list[tuple[Task, Look]]:
-        return [(task, self._look(task)) for task in batch]
+        return [(task, self.look(task)) for task in batch]
 
-    def _look(self, task: Task) -> Look:
+    def look(self, task: Task) -> Look:
         """In a thread: bytes, digest, retention."""
         record = task.holding.record
         digest, length, body = b"", 0, b""
@@ -142,7 +150,8 @@ class ObjectWalk:
         keeps = self._evidence.keeps_retentions
         return Look(digest, length, body, self._evidence.retention(record) if keeps else None)
 
-    def _judge(self, task: Task, look: Look) -> None:
+    def judge(self, task: Task, look: Look) -> None:
+        """One object, as it was seen."""
         holding = task.holding
         area = holding.key.partition("/")[0]
         is_media = not task.rows and record_of_media(holding.key) is not None
@@ -170,12 +179,17 @@ class ObjectWalk:
         self._retentions.judge(holding, row, look.kept)
         if not task.read:
             return
-        if look.digest != placed.digest_of(row):
+        self.judge_bytes(key, row, look.digest, look.body)
+
+    def judge_bytes(self, key: str, row: int, digest: bytes, body: bytes) -> None:
+        """The bytes of an object that the leaf of ``row`` names."""
+        placed = self._leaves.placed
+        if digest != placed.digest_of(row):
             what = f"The bytes of {key} are not those whose digest stands in leaf"
             what += f" {placed.leaf[row]}."
             self._found.add(Code.OBJECT_MISMATCH, what, key=key, leaf=placed.leaf[row])
             return
-        self._contents.judge(key, row, look.body)
+        self._contents.judge(key, row, body)
 
     def _judge_media(self, task: Task, look: Look) -> None:
         key = task.holding.key

@@ -175,13 +175,15 @@ class PlacedTable:
     def at(self, place: bytes) -> tuple[int, ...]:
         """The rows that name this place, in the order of their leaves."""
         head = int.from_bytes(place[:8], "big")
-        at = bisect_left(self._prefixes, head)
-        rows = []
-        while at < len(self._prefixes) and self._prefixes[at] == head:
-            if self.place_of(self._order[at]) == place:
-                rows.append(self._order[at])
+        prefixes, order = self._prefixes, self._order
+        at = bisect_left(prefixes, head)
+        rows: tuple[int, ...] = ()
+        while at < len(prefixes) and prefixes[at] == head:
+            row = order[at]
+            if self.place[row * DIGEST : row * DIGEST + DIGEST] == place:
+                rows += (row,)
             at += 1
-        return tuple(rows)
+        return rows
 
     def repeated(self) -> Iterator[tuple[int, int]]:
         """Two rows at a time that may name the same place."""

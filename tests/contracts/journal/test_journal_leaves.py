@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import replace
 
@@ -165,6 +166,18 @@ async def test_a_receipt_made_before_rows_moved(subject: Subject) -> None:
     assert [leaf.ref for leaf in subject.leaves("stored")] == [1]
     assert [leaf.ref for leaf in subject.leaves("late")] == [0, 1]
     assert [leaf.ref for leaf in subject.leaves("decision")] == [2]
+
+
+async def test_a_receipt_after_rows_moved_for_a_caller_that_left(subject: Subject) -> None:
+    """Rows that move while nobody waits for it any more are named where they are now."""
+    receipt = proof(await subject.sealed())
+    taking = asyncio.create_task(subject.journal.graft(0, [_late(1)]))
+    await asyncio.sleep(0)
+    taking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await taking
+    await subject.journal.store([receipt])
+    assert [leaf.ref for leaf in subject.leaves("stored")] == [1]
 
 
 async def test_a_document_whose_leaf_is_published_gets_no_second(subject: Subject) -> None:

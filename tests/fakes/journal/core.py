@@ -12,8 +12,9 @@ from itertools import count
 from bridge.canonical import Leaf
 from bridge.errors import JournalUnavailableError
 from bridge.lifecycle import TRANSITIONS, EntryState, Trigger
-from bridge.model import Cursor, Group, Loss, Outcome, Stream, Timer
-from bridge.protocols import Anchor, Clock, Entry, Saying
+from bridge.model import Cursor, Group, Loss, Stream, Timer
+from bridge.protocols import Anchor, Clock, Entry, PlacementKind, Saying
+from bridge.protocols.hold_acts import StoreKnows
 from tests.fakes.journal.rows import (
     DecisionRow,
     EntryRow,
@@ -71,6 +72,8 @@ class MemoryCore:
         self._commands: dict[int, bool] = {}
         self._decisions: dict[str, DecisionRow] = {}
         self._orders_taken = 0
+        self._store_knows: dict[int, StoreKnows] = {}
+        self._acts_taken: Counter[PlacementKind] = Counter()
         self._seed: bytes | None = None
         self._heard: dict[str, datetime] = {}
         self._sayings: dict[str, Saying] = {}
@@ -195,4 +198,4 @@ class MemoryCore:
 
 
 def _is_review(row: EntryRow) -> bool:
-    return row.verdict is not None and row.verdict.outcome is Outcome.REVIEW
+    return row.key.startswith("review/")

@@ -78,6 +78,8 @@ class DecisionVerbs(SpeechVerbs, PlacementVerbs):
             if order.number <= self._orders_taken:
                 continue
             self._orders_taken = order.number
+            if order.outcome is Outcome.REVIEW:
+                continue
             row = self._numbered(order.stream, order.n)
             if row is None:
                 unknown.append(order.number)
@@ -91,6 +93,8 @@ class DecisionVerbs(SpeechVerbs, PlacementVerbs):
                     by=order.by,
                     at=order.at,
                     why=order.why,
+                    label=order.label,
+                    code=order.code,
                 )
             )
         await self._turn()

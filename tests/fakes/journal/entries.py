@@ -260,7 +260,9 @@ class EntryVerbs(MemoryCore):
         await self._turn()
         return max(numbers, default=None)
 
-    async def forget(self, *, discarded_before: datetime, limit: int) -> tuple[str, ...]:
+    async def forget(
+        self, *, discarded_before: datetime, limit: int, only: Sequence[int] | None = None
+    ) -> tuple[str, ...]:
         """Destroy old discards with their orders."""
         self._require_open()
         waiting = {
@@ -272,6 +274,7 @@ class EntryVerbs(MemoryCore):
             if row.state is EntryState.DISCARDED
             and row.received_at < to_millisecond(discarded_before)
             and row.seq not in waiting
+            and (only is None or row.seq in only)
         ]
         names: list[str] = []
         for row in sorted(old, key=lambda row: row.received_at)[:limit]:

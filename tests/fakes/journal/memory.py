@@ -7,6 +7,7 @@ from tests.fakes.journal.decisions import DecisionVerbs
 from tests.fakes.journal.downloads import DownloadVerbs
 from tests.fakes.journal.entries import EntryVerbs
 from tests.fakes.journal.holdings import HoldingVerbs
+from tests.fakes.journal.holds import HoldVerbs
 from tests.fakes.journal.opening import OpeningVerbs
 from tests.fakes.journal.register import RegisterVerbs
 from tests.fakes.journal.speech import SpeechVerbs
@@ -15,6 +16,7 @@ from tests.fakes.journal.succession import SuccessionVerbs
 
 class MemoryJournal(
     DecisionVerbs,
+    HoldVerbs,
     SpeechVerbs,
     SuccessionVerbs,
     EntryVerbs,

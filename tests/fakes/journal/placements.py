@@ -57,7 +57,7 @@ class PlacementVerbs(LeafVerbs):
 
     def _may_go(self, row: PlacementRow) -> bool:
         placement = row.placement
-        if placement.kind is PlacementKind.AUDIT:
+        if placement.kind in {PlacementKind.AUDIT, PlacementKind.HOLD, PlacementKind.RELEASE}:
             return True
         group = self._register.get((placement.connector, placement.group_id))
         if group is None:

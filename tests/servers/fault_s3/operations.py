@@ -54,6 +54,8 @@ def carry_out(shelf: Shelf, request: Request, met: Met, now: datetime) -> Answer
             return _retention(bucket, request)
         case "PutObjectRetention":
             return _retain(bucket, request, met, now)
+        case "GetObjectLegalHold":
+            return _held(bucket, request)
         case "PutObjectLegalHold":
             return _hold(bucket, request, met)
         case "DeleteObject":
@@ -257,6 +259,13 @@ def _passes_over(version: Version, request: Request) -> bool:
     """Whoever asks to pass over a governance lock may."""
     asked = request.headers.get("x-amz-bypass-governance-retention", "").lower() == "true"
     return asked and version.lock_mode == "GOVERNANCE"
+
+
+def _held(bucket: Bucket, request: Request) -> Answer:
+    if not bucket.locked:
+        raise RefusalError(400, "InvalidRequest", "Bucket is missing Object Lock Configuration")
+    version = _find(bucket, request)
+    return Answer(body=document("LegalHold", element("Status", "ON" if version.held else "OFF")))
 
 
 def _hold(bucket: Bucket, request: Request, met: Met) -> Answer:

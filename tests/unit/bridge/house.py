@@ -33,6 +33,7 @@ from tests.fakes.crash import (
     CrashingSpool,
     CrashingStore,
 )
+from tests.fakes.holds import FakeHolds
 from tests.fakes.log import tiled_log
 from tests.fakes.office import FakeOffice, Inbox
 
@@ -56,6 +57,7 @@ class House:
         self.heads = CrashingHeads()
         self.place = CrashingPlace(self.store, self.clock)
         self.inbox = Inbox()
+        self.holds = FakeHolds()
         self.listed: tuple[ListedGroup, ...] = ()
         self.random = samples.seeded()
         self.budget = 30.0
@@ -119,6 +121,7 @@ class House:
         self.forget = Forget(
             journal=journal,
             spool=self.spool,
+            holds=self.holds,
             clock=clock,
             discard_after=self.discard_after,
             context_window=self.context_window,

@@ -11,7 +11,7 @@ import pytest
 from bridge.decisions import Decisions
 from bridge.lifecycle import EntryState
 from bridge.model import Digest, Outcome
-from bridge.protocols import DecisionOrder, Entry
+from bridge.protocols import DecisionOrder, Entry, Label
 from bridge.undecided import Undecided
 from tests.fakes import samples
 from tests.fakes.crash import Crash
@@ -92,7 +92,9 @@ async def test_a_discard_of_a_review_moves_nothing(house: House) -> None:
     assert (leaf["c"], leaf["by"], leaf["ref"]) == ("discard", "person", entry.seen_leaf)
     house.later(days=1000)
     review = timedelta(days=30)
-    await Undecided(journal=house.journal, clock=house.clock, review=review).round()
+    await Undecided(
+        journal=house.journal, clock=house.clock, holds=house.holds, review=review
+    ).round()
     assert len(await house.leaves("decision")) == 1
 
 
@@ -272,3 +274,55 @@ async def test_the_loop_goes_on_when_the_journal_fails(house: House) -> None:
     await house.journal._writer.execute("PRAGMA query_only = OFF")
     await until(lambda: not decisions.health)
     assert (await house.states())["$discard"] is EntryState.SEALED
+
+
+@pytest.mark.parametrize(
+    ("label", "code", "first"),
+    [(Label.CONTEXT, "", "CONTEXT"), (Label.CLASS, "ADVICE", "ADVICE")],
+)
+async def test_what_a_person_says_of_it_stands_first(
+    house: House, label: Label, code: str, first: str
+) -> None:
+    """The code, then that a person said so, then why it was judged; the act has label and code."""
+    entry = await _entry(house, "$review")
+    await house.office.decide(
+        DecisionOrder(
+            stream=entry.stream.id,
+            n=entry.n,
+            outcome=Outcome.CAPTURE,
+            label=label,
+            code=code,
+            by="ada",
+            at=house.clock.now(),
+            why="it is needed",
+        )
+    )
+    await _decisions(house).round()
+    await house.settle()
+    verdict = (await _entry(house, "$review")).verdict
+    assert verdict is not None
+    codes = [(reason.code, reason.rule) for reason in verdict.reasons]
+    assert codes == [(first, "person"), ("PERSON", "console"), ("DECISION", "sample")]
+    (act,) = [act for act in house.documents("acts") if act["kind"] == "decision"]
+    assert act["label"] == label.value
+    assert act.get("code", "") == code
+
+
+async def test_a_mark_is_taken_and_decides_nothing(house: House) -> None:
+    """The message stays under review, and no act says otherwise."""
+    entry = await _entry(house, "$review")
+    await house.office.decide(
+        DecisionOrder(
+            stream=entry.stream.id,
+            n=entry.n,
+            outcome=Outcome.REVIEW,
+            label=Label.PERSONAL,
+            by="ada",
+            at=house.clock.now(),
+            why="a birthday",
+        )
+    )
+    await _decisions(house).round()
+    assert await house.journal.orders_taken() == 1
+    assert (await _entry(house, "$review")).verdict == entry.verdict
+    assert await house.leaves("decision") == []

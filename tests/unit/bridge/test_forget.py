@@ -37,6 +37,7 @@ def _forget(house: House, discard_after: timedelta, context_window: timedelta) -
     return Forget(
         journal=house.journal,
         spool=house.spool,
+        holds=house.holds,
         clock=house.clock,
         discard_after=discard_after,
         context_window=context_window,

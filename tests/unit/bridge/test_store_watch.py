@@ -10,7 +10,7 @@ import pytest
 from bridge.errors import ConfigError, ObjectStoreUnavailableError
 from bridge.protocols.probe import Enforcement
 from bridge.store_watch import FILE, StoreWatch, keep, last_word, read
-from bridge.store_watch.verdicts import DOCTOR_COUNTS
+from bridge.store_watch.verdicts import DOCTOR_COUNTS, Kept
 from bridge.store_watch.watch import AGAIN_SECONDS, CANARY, DAY_SECONDS
 from tests.fakes.clock import FakeClock
 from tests.fakes.store_probe import STORE, FakeStoreProbe, found
@@ -243,3 +243,10 @@ async def test_a_damaged_file_counts_as_none(post: Post) -> None:
     kept = await asyncio.to_thread(read, post.file)
     assert kept.run is not None
     assert post.file.stat().st_mode & 0o777 == 0o600
+
+
+async def test_times_without_a_zone_are_none_of_ours(post: Post) -> None:
+    """They cannot be compared with any other: the file counts as damaged, and no start fails."""
+    canary = '{"store":"s","name":"probe/daily","version":null,"until":"2026-01-01T00:00:00"}'
+    await asyncio.to_thread(post.file.write_text, f'{{"canary":{canary}}}')
+    assert await asyncio.to_thread(read, post.file) == Kept()

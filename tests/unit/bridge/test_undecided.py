@@ -38,7 +38,9 @@ async def house(house: House) -> House:
 
 
 def _undecided(house: House, *, review: timedelta | None = REVIEW, limit: int = 200) -> Undecided:
-    return Undecided(journal=house.journal, clock=house.clock, review=review, limit=limit)
+    return Undecided(
+        journal=house.journal, clock=house.clock, holds=house.holds, review=review, limit=limit
+    )
 
 
 async def test_it_waits_until_a_week_before_the_end(house: House) -> None:

@@ -40,6 +40,14 @@ def test_it_is_made_with_a_key_of_its_own(folder: Path) -> None:
         parse_verifier(line)
 
 
+def test_a_name_that_no_key_can_have_is_refused(tmp_path: Path) -> None:
+    """The remedy speaks of the name that was given, and nothing is made."""
+    with pytest.raises(ConfigError, match="cannot name a witness") as refused:
+        new_witness("two words", tmp_path / "new", random_bytes=os.urandom)
+    assert "witness.example.org/w1" in refused.value.hint
+    assert not (tmp_path / "new").exists()
+
+
 def test_nothing_is_made_twice(folder: Path) -> None:
     """A folder that is there stays as it is."""
     before = (folder / SIGNING_KEY).read_text()

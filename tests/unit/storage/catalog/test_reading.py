@@ -11,7 +11,7 @@ import pytest
 
 from bridge.errors import CatalogError
 from bridge.model import EventKind, Outcome
-from bridge.protocols.catalog import Found, Listing, Search
+from bridge.protocols.catalog import Found, ListedReason, Listing, Search
 from bridge.query import parse_query
 from storage.catalog import SqliteCatalog, SqliteCatalogWriter
 from tests.archive import Archive
@@ -148,6 +148,59 @@ async def test_a_record_is_found_by_its_stem_and_with_what_stands_around(
     assert len(around) <= 5
     assert [each.n for each in await catalog.numbered(one.stream, [one.n])] == [one.n]
     assert await catalog.by_stem("nothing") is None
+
+
+async def test_results_come_with_what_stands_beside_them(
+    catalog: SqliteCatalog, newest: Newest
+) -> None:
+    """The one before and the one after in the same group, where there are any."""
+    gid = Counter(each.gid for each in newest.values()).most_common(1)[0][0]
+    page = (await catalog.search(Search(gids=(gid,), limit=500))).listings
+    beside = await catalog.beside(page)
+    for i, (one, around) in enumerate(zip(page, beside, strict=True)):
+        assert one in around
+        assert set(around) <= set(page[max(i - 1, 0) : i + 2])
+    assert await catalog.beside(()) == ()
+
+
+async def test_a_marking_is_found_however_it_is_spelt(
+    writer: SqliteCatalogWriter, tmp_path: Path, newest: Newest
+) -> None:
+    """By its words as they stand in the text; neither by others nor by talk about it."""
+    one = next(each for each in newest.values() if each.body and each.key)
+    marked = replace(
+        one,
+        body="OFFICIAL-SENSITIVE: the gate",
+        reasons=(ListedReason(code="MARKING", rule="marking", start=0, end=18),),
+    )
+    await writer.take("manifests/x/2026/01/01/000009.json", listings=[marked])
+    catalog = SqliteCatalog(tmp_path / "catalog" / "catalog.db")
+    for text in ("official sensitive", "OFFICIAL - SENSITIVE", "Official-Sensitive"):
+        assert (await catalog.search(Search(markings=(text,)))).total == 1
+    for text in ("OFFICIAL", "the gate", "-"):
+        assert (await catalog.search(Search(markings=(text,)))).total == 0
+    await catalog.aclose()
+
+
+async def test_people_are_called_what_they_were_last_called(
+    writer: SqliteCatalogWriter, tmp_path: Path, newest: Newest
+) -> None:
+    """Whichever part is listed last."""
+    one = next(each for each in newest.values() if each.sender_id and each.sent_at)
+    assert one.sent_at is not None
+    assert one.observed_at is not None
+    later = replace(
+        one,
+        n=one.n + 1,
+        sender_name="Zed",
+        sent_at=one.sent_at + timedelta(days=1),
+        observed_at=one.observed_at + timedelta(days=1),
+    )
+    await writer.take("manifests/x/2026/01/02/000000.json", listings=[later])
+    await writer.take("manifests/x/2026/01/01/000000.json", listings=[one])
+    catalog = SqliteCatalog(tmp_path / "catalog" / "catalog.db")
+    assert await catalog.persons("zed", limit=9) == ((one.sender_id, "Zed"),)
+    await catalog.aclose()
 
 
 async def test_all_that_happened_to_a_message_is_found_by_its_id(

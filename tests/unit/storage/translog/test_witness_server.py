@@ -13,6 +13,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from structlog.testing import capture_logs
 
 from bridge.errors import ConfigError
 from bridge.notekeys import Algorithm, NoteVerifier
@@ -353,6 +354,23 @@ async def test_only_its_one_call_is_answered(running: RunningWitness, sample: Sa
         async with session.post(running.url + "/add-checkpoint", data=body) as response:
             assert response.status == 200
             assert response.content_type == "text/plain"
+
+
+async def test_a_memory_that_fails_signs_nothing(
+    running: RunningWitness, sample: SampleLog, tmp_path: Path
+) -> None:
+    """Whoever asks is told to come again; the operator is told why, without a traceback."""
+    with sqlite3.connect(tmp_path / "served.db") as connection:
+        connection.execute("DROP TABLE head")
+    connection.close()
+    body = (request(sample, 0, 5)).encode()
+    async with aiohttp.ClientSession() as session:
+        with capture_logs() as logged:
+            async with session.post(running.url + "/add-checkpoint", data=body) as response:
+                assert (response.status, await response.text()) == (503, "ask again later\n")
+    (said,) = logged
+    assert (said["event"], said["status"]) == ("not_cosigned", 503)
+    assert "memory cannot be used" in said["why"]
 
 
 async def test_many_at_once_are_decided_one_by_one(

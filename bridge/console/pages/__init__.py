@@ -1,0 +1,35 @@
+"""The pages, each module with its table."""
+
+from bridge.console.pages import (
+    account,
+    audit,
+    days,
+    downloads,
+    groups,
+    holds,
+    objects,
+    overview,
+    records,
+    retention,
+    review,
+    search,
+)
+
+TABLE = (
+    *records.PAGES,
+    *objects.PAGES,
+    *downloads.PAGES,
+    *account.PAGES,
+    *groups.PAGES,
+    *days.PAGES,
+    *search.PAGES,
+    *overview.PAGES,
+    *review.PAGES,
+    *audit.PAGES,
+    *holds.PAGES,
+    *retention.PAGES,
+)
+"""Every page there is."""
+
+GLOBALS = {**review.GLOBALS, **days.GLOBALS}
+"""What templates may ask."""

@@ -1,0 +1,383 @@
+"""The review queue: what waits for a person, one message a page, and many alike after a sample."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlencode
+
+from starlette.exceptions import HTTPException
+from starlette.responses import RedirectResponse, Response
+
+from bridge import keys
+from bridge.console.queue import (
+    SAMPLE,
+    SAMPLE_AGE,
+    Item,
+    Line,
+    Sheet,
+    is_marked,
+    items_of,
+    lines_for,
+    orders_of,
+    sheet_of,
+    taken_up,
+)
+from bridge.console.rights import Right
+from bridge.console.site import Page, Visit
+from bridge.model import Outcome
+from bridge.protocols import DecisionOrder, Label
+from bridge.protocols.catalog import Listing
+
+BEFORE: Final = 5
+AFTER: Final = 5
+LONGEST_REASON: Final = 1000
+AT_ONCE: Final = 200
+_CODE = re.compile(r"[A-Z][A-Z0-9_]{1,39}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """Something that a person may say of a message: its name, in words, and what is ordered."""
+
+    name: str
+    words: str
+    hint: str
+    outcome: Outcome
+    label: Label | None = None
+
+
+ACTIONS: Final = (
+    Action(
+        name="keep",
+        words="Keep",
+        hint="It is significant: it becomes a record.",
+        outcome=Outcome.CAPTURE,
+    ),
+    Action(
+        name="context",
+        words="Keep as context",
+        hint="It is not significant by itself, and others need it to be understood.",
+        outcome=Outcome.CAPTURE,
+        label=Label.CONTEXT,
+    ),
+    Action(
+        name="class",
+        words="Keep under another reason",
+        hint="It is significant for another reason than the one given: choose it below.",
+        outcome=Outcome.CAPTURE,
+        label=Label.CLASS,
+    ),
+    Action(
+        name="discard",
+        words="Discard",
+        hint="It is no record. Its copy goes when its time for review is over.",
+        outcome=Outcome.DISCARD,
+    ),
+    Action(
+        name="personal",
+        words="Mark as personal",
+        hint="Only those who review sensitive content see it from now on, and they decide.",
+        outcome=Outcome.REVIEW,
+        label=Label.PERSONAL,
+    ),
+    Action(
+        name="party",
+        words="Mark as party matter",
+        hint="Only those who review sensitive content see it from now on, and they decide.",
+        outcome=Outcome.REVIEW,
+        label=Label.PARTY,
+    ),
+    Action(
+        name="escalate",
+        words="Escalate",
+        hint="Somebody else is to decide: those who review sensitive content.",
+        outcome=Outcome.REVIEW,
+        label=Label.ESCALATED,
+    ),
+)
+BY_NAME: Final = {action.name: action for action in ACTIONS}
+TOGETHER: Final = tuple(BY_NAME[name] for name in ("keep", "context", "discard"))
+"""What may be decided of many at once."""
+
+TITLES: Final = {
+    Line.WAITING: "Waiting for a decision",
+    Line.SAMPLE: "Sample of discards",
+    Line.SENSITIVE: "Sensitive or escalated",
+}
+
+
+async def show_all(visit: Visit) -> Response:
+    """The lists. No content: what was said stands on the page of each message."""
+    line = _line(visit, visit.request.query_params.get("list", ""))
+    gid = visit.request.query_params.get("group") or None
+    sheet = await sheet_of(visit, line, gid)
+    return visit.page(
+        "console/review_all.html",
+        title="Review",
+        sheet=sheet,
+        gid=gid,
+        lines=[(each, TITLES[each]) for each in lines_for(visit)],
+        lots=_lots(sheet),
+        done=visit.request.query_params.get("done", "")[:20],
+    )
+
+
+def _line(visit: Visit, asked: str) -> Line:
+    known = {each.value: each for each in lines_for(visit)}
+    return known.get(asked, Line.WAITING)
+
+
+def _lots(sheet: Sheet) -> list[tuple[Item, int]]:
+    """Lots of which there are enough that deciding them together helps."""
+    counts: dict[str, list[Item]] = {}
+    for item in sheet.items:
+        counts.setdefault(item.lot, []).append(item)
+    large = [items for items in counts.values() if len(items) > SAMPLE]
+    return sorted(((items[0], len(items)) for items in large), key=lambda each: -each[1])
+
+
+async def show_one(visit: Visit) -> Response:
+    """One message with what stands around it. It stands in the trail before it is sent."""
+    item = await _item(visit)
+    return await _form(visit, item, _line(visit, visit.request.query_params.get("list", "")))
+
+
+async def _item(visit: Visit) -> Item:
+    """The message of the path.
+
+    Raises:
+        HTTPException: there is none, or it is not for who asks.
+    """
+    stem = visit.request.path_params["stem"]
+    listing = await visit.parts.catalog.by_stem(stem)
+    if listing is None:
+        raise HTTPException(404)
+    (item,) = await items_of(visit, [listing])
+    sensitive = is_marked(item) and Right.SENSITIVE not in visit.rights
+    if sensitive or not visit.may_see(listing.gid):
+        await visit.note("denied", visit.request.url.path, allowed=False)
+        raise HTTPException(404)
+    return item
+
+
+async def _form(
+    visit: Visit, item: Item, line: Line, *, problems: tuple[str, ...] = (), status: int = 200
+) -> Response:
+    around = await _around(visit, item.listing)
+    await visit.note("view review", keys.stem_of(item.listing.key or ""))
+    policy = visit.parts.policy
+    codes = (
+        {} if policy is None else {name: each.description for name, each in policy.codes.items()}
+    )
+    decided = item.listing.outcome is not Outcome.REVIEW or (
+        item.order is not None and not is_marked(item)
+    )
+    return visit.page(
+        "console/review_one.html",
+        title="Review of one message",
+        status=status,
+        item=item,
+        around=around,
+        line=line,
+        decided=decided,
+        taken=await taken_up(visit),
+        actions=ACTIONS,
+        codes=codes,
+        problems=problems,
+        chosen=visit.posted("action"),
+        chosen_code=visit.posted("code"),
+        why=visit.posted("why"),
+    )
+
+
+async def _around(visit: Visit, listing: Listing) -> list[Listing]:
+    """What stands around, without what is marked as sensitive for others."""
+    found = await visit.parts.catalog.around(listing, before=BEFORE, after=AFTER)
+    if Right.SENSITIVE in visit.rights:
+        return list(found)
+    events = [(each.stream, each.n) for each in found]
+    said = await orders_of(visit).last_decisions(events)
+    marked = {(each.stream, each.n) for each in said if each.outcome is Outcome.REVIEW}
+    return [each for each in found if (each.stream, each.n) not in marked]
+
+
+async def decide(visit: Visit) -> Response:
+    """Order what a person says of one message. The trail first: no order stands without it.
+
+    Crash between: the trail names a decision that nobody ordered, and the message still waits.
+    """
+    item = await _item(visit)
+    line = _line(visit, visit.posted("list"))
+    problems = _problems(visit, [item])
+    if problems:
+        return await _form(visit, item, line, problems=problems, status=400)
+    sheet = await sheet_of(visit, line)
+    action = BY_NAME[visit.posted("action")]
+    is_drawn = item.event in {each.event for each in sheet.drawn(item.lot)}
+    order = _order(visit, item, action, lot=item.lot if is_drawn else "")
+    await visit.note(
+        "decide",
+        keys.stem_of(item.listing.key or ""),
+        details=f"{action.name} {order.code}".strip(),
+    )
+    last = _number(visit.posted("last"))
+    done = item.listing.outcome is Outcome.REVIEW and last is not None
+    if not done or await orders_of(visit).decide_after(order, last=last or 0) is None:
+        (now,) = await items_of(visit, [item.listing])
+        said = ("Somebody decided about this message meanwhile, or this form was sent twice.",)
+        return await _form(visit, now, line, problems=said, status=409)
+    following = [each for each in sheet.items if each.event != item.event]
+    if not following:
+        return RedirectResponse(f"/review?{urlencode({'list': line.value})}", status_code=303)
+    stem = keys.stem_of(following[0].listing.key or "")
+    return RedirectResponse(f"/review/{stem}?{urlencode({'list': line.value})}", status_code=303)
+
+
+def _problems(visit: Visit, items: list[Item]) -> tuple[str, ...]:
+    action, why = visit.posted("action"), visit.posted("why").strip()
+    found = []
+    if action not in BY_NAME:
+        found.append("Choose what is to become of the message.")
+    if not why:
+        found.append("Give your reason.")
+    if len(why) > LONGEST_REASON:
+        found.append(f"The reason has {len(why)} characters; the most is {LONGEST_REASON}.")
+    if action == "class" and not _is_code(visit, visit.posted("code")):
+        found.append("Choose the reason under which it is kept.")
+    if action == "discard" and any(item.holds for item in items):
+        found.append("It is under a legal hold, and cannot be discarded while that stands.")
+    return tuple(found)
+
+
+def _is_code(visit: Visit, code: str) -> bool:
+    if visit.parts.policy is not None:
+        return code in visit.parts.policy.codes
+    return _CODE.fullmatch(code) is not None
+
+
+def _order(visit: Visit, item: Item, action: Action, *, lot: str = "") -> DecisionOrder:
+    if visit.session is None:
+        raise HTTPException(404)
+    stream, n = item.event
+    return DecisionOrder(
+        stream=stream,
+        n=n,
+        outcome=action.outcome,
+        by=visit.session.name,
+        at=visit.now,
+        why=visit.posted("why").strip(),
+        label=action.label,
+        code=visit.posted("code") if action.label is Label.CLASS else "",
+        lot=lot,
+    )
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lot:
+    """Many alike. ``sample``: what this person decided one by one of its sample lately."""
+
+    name: str
+    gid: str
+    code: str
+    group: str
+    items: tuple[Item, ...]
+    drawn: tuple[Item, ...]
+    sample: tuple[DecisionOrder, ...]
+
+    @property
+    def missing(self) -> int:
+        """How many are still to be decided one by one."""
+        return max(SAMPLE - len(self.sample), 0)
+
+    @property
+    def action(self) -> Action | None:
+        """What may be decided of all of them: what was decided of each in the sample."""
+        said = {(each.outcome, each.label) for each in self.sample}
+        fitting = [each for each in TOGETHER if {(each.outcome, each.label)} == said]
+        return fitting[0] if fitting and not self.missing else None
+
+
+async def _lot(visit: Visit) -> Lot:
+    """The lot that a request names.
+
+    Raises:
+        HTTPException: it is not for who asks.
+    """
+    given = visit.request.query_params
+    gid = visit.posted("group") or given.get("group", "")
+    code = visit.posted("code") or given.get("code", "")
+    if not visit.may_see(gid):
+        await visit.note("denied", visit.request.url.path, allowed=False)
+        raise HTTPException(404)
+    sheet = await sheet_of(visit, Line.WAITING, gid)
+    name = f"{gid}/{code}"
+    items = sheet.lot(name)
+    by = visit.session.name if visit.session else ""
+    since = visit.now - SAMPLE_AGE
+    return Lot(
+        name=name,
+        gid=gid,
+        code=code,
+        group=items[0].group if items else gid,
+        items=items[:AT_ONCE],
+        drawn=sheet.drawn(name),
+        sample=(await orders_of(visit).sample(name, by=by, since=since))[-SAMPLE:],
+    )
+
+
+async def show_many(visit: Visit) -> Response:
+    """Many alike: their sample, and the form once it is decided."""
+    return _many(visit, await _lot(visit))
+
+
+def _many(visit: Visit, lot: Lot, *, problems: tuple[str, ...] = (), status: int = 200) -> Response:
+    return visit.page(
+        "console/review_many.html",
+        title="Decide several together",
+        status=status,
+        lot=lot,
+        needed=SAMPLE,
+        problems=problems,
+        why=visit.posted("why"),
+    )
+
+
+async def decide_many(visit: Visit) -> Response:
+    """Order the same of all that were shown and still wait, each an order of its own."""
+    lot = await _lot(visit)
+    shown = {str(each) for each in visit.form.getlist("item")}
+    chosen = [each for each in lot.items if f"{each.event[0]}.{each.event[1]}" in shown]
+    problems = list(_problems(visit, chosen))
+    if not chosen:
+        problems.append("None of the messages shown waits any more.")
+    if lot.action is None or visit.posted("action") != lot.action.name:
+        problems.append(
+            "Decide the sample one by one first; then the same may be said of the rest."
+        )
+    if problems or lot.action is None:
+        return _many(visit, lot, problems=tuple(problems), status=400)
+    details = f"{lot.action.name} {len(chosen)} after a sample of {SAMPLE}"
+    await visit.note("decide several", lot.name, details=details)
+    done = 0
+    for item in chosen:
+        order = _order(visit, item, lot.action)
+        done += await orders_of(visit).decide_after(order, last=item.last) is not None
+    return RedirectResponse(f"/review?{urlencode({'group': lot.gid, 'done': done})}", 303)
+
+
+GLOBALS: Final = {"is_marked": is_marked}
+"""What templates ask about an item."""
+
+PAGES = (
+    Page(path="/review", handler=show_all, right=Right.REVIEW),
+    Page(path="/review/many", handler=show_many, right=Right.REVIEW),
+    Page(path="/review/many", handler=decide_many, right=Right.REVIEW, method="POST"),
+    Page(path="/review/{stem}", handler=show_one, right=Right.REVIEW),
+    Page(path="/review/{stem}", handler=decide, right=Right.REVIEW, method="POST"),
+)

@@ -1,0 +1,44 @@
+"""How long things are kept, as the settings say it: classes of retention, and time for reviews."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetentionClass:
+    """A class. ``days`` None: what is in it is kept without an end."""
+
+    name: str
+    days: int | None
+    authority: str = ""
+
+
+USUAL = RetentionClass(name="", days=None)
+"""Of a console that knows no settings."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """The classes, and which groups are in each, by connector and group id.
+
+    ``usual``: of groups that name none. ``review``: how long a review is left to people, up to
+    the moment at which nobody's decision becomes one by policy.
+    """
+
+    usual: RetentionClass = USUAL
+    classes: tuple[RetentionClass, ...] = ()
+    named: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    review: timedelta | None = None
+
+    @property
+    def all(self) -> tuple[RetentionClass, ...]:
+        """Every class, the usual one first."""
+        return (self.usual, *self.classes)
+
+    def of(self, connector: str, group_id: str) -> RetentionClass:
+        """The class of a group."""
+        name = self.named.get((connector, group_id))
+        return next((each for each in self.classes if each.name == name), self.usual)
