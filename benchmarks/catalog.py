@@ -16,17 +16,16 @@ import statistics
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from itertools import accumulate, islice
+from itertools import accumulate, islice, product
 from pathlib import Path
 
 from bridge import keys
 from bridge.canonical import dumps, rfc3339
 from bridge.canonical.json import Json
-from bridge.listings import listings_of
 from bridge.model import Digest, EventKind, Outcome
-from bridge.protocols.catalog import Listing, Search
+from bridge.protocols.catalog import ListedMedium, ListedReason, Listing, Search
 from bridge.query import parse_query
 from storage.catalog import CatalogFile, SqliteCatalog
 from storage.catalog.lines import lines_of
@@ -158,19 +157,50 @@ def measure_rebuild(folder: Path, records: int) -> None:
     )
 
 
+def day_of(story: Story, rng: random.Random, group: int, day: int) -> list[Listing]:
+    """What a part of the same kind lists, without the way by JSON and digests."""
+    gid, began = f"{group:016x}", BEGAN + timedelta(days=day)
+    found = []
+    for i in range(PER_DAY):
+        n, at = day * PER_DAY + i, began + SPACING * i
+        draw = rng.random()
+        bare = Listing(
+            gid=gid, group_id=f"!{group}:example.org", group_name=f"Group {group}", stream=gid,
+            n=n, leaf=n, part=0, day=f"{began:%Y-%m-%d}", sent_at=at, score=0.75,
+            outcome=Outcome.DISCARD, policy="bench@1", model="rules-1",
+            reasons=(ListedReason(code=rng.choice(CODES), rule="r", end=4),),
+        )  # fmt: skip
+        if draw >= 0.2:
+            who = rng.randrange(PEOPLE)
+            bare = replace(
+                bare, outcome=Outcome.REVIEW if draw < 0.3 else Outcome.CAPTURE,
+                key=f"records/matrix/{gid}/{began:%Y/%m/%d}/{at:%H%M%S000}-{n:012d}-{n:016x}.json",
+                sha256=f"{n:064x}", platform="matrix", observed_at=at, kind=EventKind.MESSAGE,
+                upstream_id=f"${n:043d}", sender_id=f"@p{who}:example.org",
+                sender_name=f"Person {who}", body=story.text(), method="live",
+                timer_seconds=86400.0, roster=0,
+                media=(ListedMedium(i=0, sniffed_type="application/pdf", name="a.pdf"),)
+                if draw > 0.95 else (),
+            )  # fmt: skip
+        found.append(bare)
+    return found
+
+
 def fill(place: Path, rows: int) -> None:
     """A catalog of so many events, without a store."""
     file = CatalogFile(place.with_name("filling.db"), building=True)
-    began = time.perf_counter()
-    listed = 0
-    for part in islice(Story().parts(), rows // PER_DAY):
-        listings = listings_of(part.key, part.body, part.records.get)
+    story, rng = Story(), random.Random(3)
+    began, listed = time.perf_counter(), 0
+    days = rows // PER_DAY // GROUPS
+    for group, day in product(range(GROUPS), range(days)):
+        listings = day_of(story, rng, group, day)
         with file.transaction():
-            file.take(lines_of(part.key, listings=listings))
+            file.take(lines_of(f"manifests/{group}/{day}", listings=listings))
         listed += len(listings)
     file.finish(place)
     size = place.stat().st_size / 1e6
-    print(f"filled: {listed:,} rows in {time.perf_counter() - began:.0f} s, {size:,.0f} MB")
+    seconds = time.perf_counter() - began
+    print(f"filled: {listed:,} rows in {seconds:.0f} s, {size:,.0f} MB", flush=True)
 
 
 def searches(rng: random.Random, words: Sequence[str]) -> Iterator[tuple[str, Search]]:
@@ -242,7 +272,8 @@ def main() -> None:
     parser.add_argument("--store", type=int, default=100_000, help="events for the rebuild")
     parser.add_argument("--rows", type=int, default=1_000_000, help="events to search in")
     parser.add_argument("--searches", type=int, default=560)
-    parser.add_argument("--folder", type=Path, help="where to work, and to leave the catalog")
+    parser.add_argument("--folder", type=Path, help="where to work")
+    parser.add_argument("--keep", type=Path, help="a catalog to fill where there is none, and keep")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.folder) as made:
         folder = Path(made)
@@ -250,8 +281,9 @@ def main() -> None:
         if options.store:
             measure_rebuild(folder, options.store)
         if options.rows:
-            place = folder / "catalog" / "catalog.db"
-            fill(place, options.rows)
+            place: Path = (options.keep or folder / "catalog" / "catalog.db").absolute()
+            if not place.exists():
+                fill(place, options.rows)
             asyncio.run(measure_reading(place, options.searches))
 
 

@@ -207,6 +207,7 @@ def _of_scope(scope: HoldScope) -> Json:
         "from": _time(scope.since),
         "to": _time(scope.until),
         "terms": scope.terms or None,
+        "everything": True if scope.is_everything else None,
     }
     return {name: value for name, value in fields.items() if value is not None}
 

@@ -76,7 +76,10 @@ class Undecided:
         Each decision is one transaction with its leaf and its way to the store. Crash before: the
         entry is still undecided. Crash after: it is sealed, and stored by the normal path.
         """
+        await self._decide_due()
         await self.keep_held()
+
+    async def _decide_due(self) -> None:
         if self._age is None:
             return
         before = self._clock.now() - self._age

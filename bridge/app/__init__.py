@@ -1,50 +1,28 @@
 """The composition root: settings in, running parts out. No logic of its own.
 
-This package alone sees adapters and settings; :mod:`bridge.cli` alone imports it.
+This package alone sees adapters and settings; :mod:`bridge.cli` alone imports it. What it offers
+is imported when it is asked for: a command waits for no more than it needs.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-from bridge.app.adapters import (
-    OFFICE,
-    as_config_error,
-    check_signing_key,
-    lock_data_dir,
-    open_journal,
-    open_legal_holds,
-    open_log,
-    open_office,
-    open_spool,
-    open_store,
-    read_settings,
-)
-from bridge.app.anchors import outsiders_of
-from bridge.app.calibration import CalibrationReport, calibrate
-from bridge.app.examination import Finding, examine
-from bridge.app.orders import known_groups, new_folder, order_step
-from bridge.app.platforms import connectors_of
-from bridge.app.policies import candidate, classifier_of, policy_sample
-from bridge.app.probes import (
-    StorePlace,
-    StoreReport,
-    examine_store,
-    open_probe,
-    place_at,
-    place_of,
-    watch_of,
-)
-from bridge.app.recorder import VERSION, Bridge
-from bridge.app.report import AnchorReport, GroupReport, StatusReport, status_of
-from bridge.clock import SystemClock
-from bridge.protocols import Classifier, Clock, Entry
-from config.settings import Settings
-from storage.objects import LocalObjectStore
-from storage.office.holds import SqliteHolds
-from storage.office.people import SqlitePeople
+if TYPE_CHECKING:
+    from bridge.app.adapters import open_journal, open_office, open_store
+    from bridge.app.calibration import CalibrationReport, calibrate
+    from bridge.app.examination import Finding, examine
+    from bridge.app.orders import known_groups, new_folder, order_step
+    from bridge.app.places import StorePlace, place_at, place_of
+    from bridge.app.platforms import connectors_of
+    from bridge.app.policies import candidate, classifier_of, policy_sample
+    from bridge.app.probes import StoreReport, examine_store
+    from bridge.app.reading import VERSION, as_config_error, read_settings
+    from bridge.app.recorder import Bridge
+    from bridge.app.report import AnchorReport, GroupReport, StatusReport, status_of
+    from bridge.app.service import entries_of, running
+    from config.settings import Settings
 
 __all__ = [
     "VERSION",
@@ -79,83 +57,45 @@ __all__ = [
     "status_of",
 ]
 
-
-@asynccontextmanager
-async def running(
-    settings: Settings,
-    *,
-    tell: Callable[[str], None] = lambda _: None,
-    say: Callable[[str], None] = lambda _: None,
-    clock: Clock | None = None,
-    classifier: Classifier | None = None,
-) -> AsyncIterator[Bridge]:
-    """A started bridge; on leaving it is drained, stopped and closed, in that order.
-
-    ``tell`` is given each new alarm once, ``say`` what an operator must know once.
-
-    Raises:
-        ConfigError: what waiting cannot mend.
-        JournalError: the journal cannot be opened.
-    """
-    clock = clock or SystemClock()
-    check_signing_key(settings)
-    async with AsyncExitStack() as stack:
-        lock = lock_data_dir(settings)
-        stack.callback(lock.close)
-        connectors = connectors_of(settings, clock, say=say)
-        for connector in connectors.values():
-            stack.push_async_callback(connector.aclose)
-        journal = await open_journal(settings, clock)
-        stack.push_async_callback(journal.aclose)
-        office = await open_office(settings)
-        stack.push_async_callback(office.aclose)
-        store = open_store(settings, clock)
-        stack.push_async_callback(store.aclose)
-        if isinstance(store, LocalObjectStore):
-            await store.start()
-        record_log = open_log(settings, clock, store)
-        stack.push_async_callback(record_log.aclose)
-        outsiders = await outsiders_of(settings, store=store, clock=clock)
-        stack.push_async_callback(outsiders.aclose)
-        probe = await asyncio.to_thread(open_probe, place_of(settings), clock)
-        stack.push_async_callback(probe.aclose)
-        holds = await SqliteHolds.open(settings.service.data_dir / OFFICE)
-        stack.push_async_callback(holds.aclose)
-        people = await SqlitePeople.open(settings.service.data_dir / OFFICE)
-        stack.push_async_callback(people.aclose)
-        legal_holds = open_legal_holds(settings, clock)
-        if legal_holds is not None:
-            stack.push_async_callback(legal_holds.aclose)
-        spool = await open_spool(settings)
-        bridge = Bridge(
-            settings=settings,
-            clock=clock,
-            journal=journal,
-            office=office,
-            store=store,
-            watch=watch_of(settings, probe, clock),
-            record_log=record_log,
-            outsiders=outsiders,
-            spool=spool,
-            holds=holds,
-            legal_holds=legal_holds,
-            trail=lambda until: people.trail_digest(until=until),
-            connectors=connectors,
-            classifier=classifier or classifier_of(settings),
-            tell=tell,
-        )
-        stack.push_async_callback(bridge.stop)
-        await bridge.start()
-        yield bridge
+_HOMES = {
+    "open_journal": "bridge.app.adapters",
+    "open_office": "bridge.app.adapters",
+    "open_store": "bridge.app.adapters",
+    "CalibrationReport": "bridge.app.calibration",
+    "calibrate": "bridge.app.calibration",
+    "Finding": "bridge.app.examination",
+    "examine": "bridge.app.examination",
+    "known_groups": "bridge.app.orders",
+    "new_folder": "bridge.app.orders",
+    "order_step": "bridge.app.orders",
+    "StorePlace": "bridge.app.places",
+    "place_at": "bridge.app.places",
+    "place_of": "bridge.app.places",
+    "connectors_of": "bridge.app.platforms",
+    "candidate": "bridge.app.policies",
+    "classifier_of": "bridge.app.policies",
+    "policy_sample": "bridge.app.policies",
+    "StoreReport": "bridge.app.probes",
+    "examine_store": "bridge.app.probes",
+    "VERSION": "bridge.app.reading",
+    "Settings": "config.settings",
+    "as_config_error": "bridge.app.reading",
+    "read_settings": "bridge.app.reading",
+    "Bridge": "bridge.app.recorder",
+    "AnchorReport": "bridge.app.report",
+    "GroupReport": "bridge.app.report",
+    "StatusReport": "bridge.app.report",
+    "status_of": "bridge.app.report",
+    "entries_of": "bridge.app.service",
+    "running": "bridge.app.service",
+}
+"""The module of each name."""
 
 
-async def entries_of(settings: Settings) -> tuple[Entry, ...]:
-    """Every entry with content, in the order it came: for the demonstration and benchmarks."""
-    journal = await open_journal(settings, SystemClock(), look=True)
-    try:
-        found: list[Entry] = []
-        while page := await journal.after(found[-1].seq if found else 0, limit=500):
-            found += page
-        return tuple(found)
-    finally:
-        await journal.aclose()
+def __getattr__(name: str) -> object:
+    """A name that was not asked for before."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found: object = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = found
+    return found

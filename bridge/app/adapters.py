@@ -5,19 +5,16 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
-from pathlib import Path
 from typing import IO
 
+from bridge.app.reading import as_config_error
 from bridge.errors import ConfigError
 from bridge.notekeys import NoteSigner, origin, parse_signing_key
 from bridge.protocols import CheckpointPlace, Clock, ObjectStore, RecordLog
 from bridge.protocols.holds import LegalHolds
-from config.errors import SettingsError
 from config.secrets import read_credentials, read_key, read_secret
-from config.settings import Settings, load
+from config.settings import Settings
 from storage.journal import SqliteJournal
 from storage.objects import LocalObjectStore
 from storage.office import SqliteOffice
@@ -30,25 +27,6 @@ FILE_WORKERS = 4
 LOG_FILE = "log.db"
 OFFICE = "office.db"
 S3_WORKERS = 16
-
-
-@contextmanager
-def as_config_error() -> Iterator[None]:
-    """Turns what ``config`` raises into ours: ``config`` imports nothing of ours."""
-    try:
-        yield
-    except SettingsError as error:
-        raise ConfigError(f"{error.field} {error.fact}.", hint=f"{error.remedy}.") from None
-
-
-def read_settings(path: Path) -> Settings:
-    """The settings at ``path``, overridden by the environment.
-
-    Raises:
-        ConfigError: naming the field, the fact and the remedy.
-    """
-    with as_config_error():
-        return load(path, os.environ)
 
 
 def open_store(settings: Settings, clock: Clock) -> ObjectStore:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bridge.anchoring import Anchoring
-from bridge.app.adapters import as_config_error
+from bridge.app.reading import as_config_error
 from bridge.errors import ConfigError
 from bridge.notekeys import Algorithm, NoteVerifier, parse_verifier
 from bridge.protocols import (

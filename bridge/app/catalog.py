@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 from bridge.app.adapters import CATALOG_FILE
 from bridge.app.asking import Errand, Show, fulfil
 from bridge.app.evidence import evidence_at
-from bridge.app.probes import place_of
+from bridge.app.places import place_of
 from bridge.clock import SystemClock
 from bridge.errors import CatalogError, MunimentError
 from bridge.indexer import Binding, Indexer, Made

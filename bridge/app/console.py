@@ -13,13 +13,13 @@ import structlog
 from bridge.app.adapters import (
     CATALOG_FILE,
     OFFICE,
-    as_config_error,
     open_journal,
     open_office,
     open_store,
 )
 from bridge.app.policies import policy_of
 from bridge.app.proofs import proofs_of
+from bridge.app.reading import as_config_error
 from bridge.app.rules import schedule_of
 from bridge.app.standing import RecorderBeside, classes_of
 from bridge.clock import SystemClock

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-from bridge.app.adapters import as_config_error
-from bridge.app.probes import StorePlace
+from bridge.app.places import StorePlace
+from bridge.app.reading import as_config_error
 from bridge.errors import ConfigError
 from bridge.protocols.evidence import Evidence
 from config.secrets import read_credentials

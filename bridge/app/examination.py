@@ -10,9 +10,10 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 from bridge.app.adapters import check_signing_key, open_journal
+from bridge.app.places import place_of
 from bridge.app.platforms import connectors_of, standing_of
 from bridge.app.policies import classifier_of
-from bridge.app.probes import examine_store, place_of
+from bridge.app.probes import examine_store
 from bridge.clock import SystemClock
 from bridge.errors import JournalUnavailableError, MunimentError
 from bridge.health import FILE, read_health

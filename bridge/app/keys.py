@@ -9,9 +9,9 @@ from pathlib import Path
 
 import structlog
 
-from bridge.app.adapters import as_config_error
 from bridge.app.asking import Errand, Show, fulfil
 from bridge.app.platforms import kept_keys_of
+from bridge.app.reading import as_config_error
 from bridge.clock import SystemClock
 from bridge.errors import ConfigError, ConnectorError
 from bridge.protocols import Clock, Connector, KeyFiles, KeyTransfer, Request, RequestKind

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from bridge.app.adapters import as_config_error, open_journal, open_office
+from bridge.app.adapters import open_journal, open_office
+from bridge.app.reading import as_config_error
 from bridge.clock import SystemClock
 from bridge.errors import ConfigError
 from bridge.model import Group

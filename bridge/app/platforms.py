@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from bridge.app.adapters import as_config_error
+from bridge.app.reading import as_config_error
 from bridge.errors import ConfigError
 from bridge.protocols import Clock, Connector
 from config.secrets import read_key, read_secret

@@ -39,6 +39,9 @@ LARGEST_READ = 4 << 20
 MOST_KEPT = 512
 """Pieces of the log that a pin keeps: those of a million leaves that lie together."""
 
+MOST_DAYS = 16
+"""Folders of days whose listings a pin keeps."""
+
 Opened = tuple[Question, Evidence]
 
 
@@ -201,7 +204,7 @@ class Focused:
 
     In place of the day's manifest parts stands an index of one row, since all that is asked of
     them is where to begin to look. Large attachments are passed over, and remembered. With a pin
-    the log's checkpoint is that one, and its pieces are read once.
+    the log's checkpoint is that one, and its pieces and the folders of days are read once.
     """
 
     def __init__(
@@ -231,11 +234,26 @@ class Focused:
             at = moment(0)
             yield StoredVersion(key=prefix, size=len(self._index), modified_at=at)
             return
-        for found in self._evidence.walk(prefix):
+        found_there = self._evidence.walk(prefix) if self._pin is None else self._listed(prefix)
+        for found in found_there:
             if found.size > LARGEST_READ and record_of_media(found.key) is not None:
                 self.unread.append(found.key)
             else:
                 yield found
+
+    def _listed(self, key: str) -> Iterator[StoredVersion]:
+        """What stands under exactly this key; a day's folder is listed once for all of it."""
+        days = self._pin.days if self._pin is not None else {}
+        folder = key.partition("/media/")[0] if "/media/" in key else key.rpartition("/")[0]
+        day = days.get(folder)
+        if day is None:
+            day = {}
+            for found in self._evidence.walk(f"{folder}/"):
+                day.setdefault(found.key, []).append(found)
+            if len(days) >= MOST_DAYS:
+                days.clear()
+            days[folder] = day
+        yield from day.get(key, ())
 
     def open(self, found: StoredVersion) -> BinaryIO:
         """The bytes of a version."""

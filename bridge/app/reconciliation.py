@@ -8,9 +8,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import structlog
 
-from bridge.app.adapters import as_config_error, open_journal, open_spool, open_store
+from bridge.app.adapters import open_journal, open_spool, open_store
 from bridge.app.asking import Errand, Show, fulfil
 from bridge.app.platforms import connectors_of
+from bridge.app.reading import as_config_error
 from bridge.app.rules import lifetimes, retentions
 from bridge.clock import SystemClock
 from bridge.errors import ConnectorError

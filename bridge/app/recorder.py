@@ -7,18 +7,18 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
-from importlib.metadata import version as installed_version
 
 import structlog
 
 from bridge import deadlines
 from bridge.admission import Admission
-from bridge.app.adapters import FILE_WORKERS, S3_WORKERS, as_config_error
+from bridge.app.adapters import FILE_WORKERS, S3_WORKERS
 from bridge.app.anchors import Outsiders, anchoring_of
 from bridge.app.catalog import FiledCatalog
 from bridge.app.catalog import answering as answering_catalog
 from bridge.app.keys import answering
 from bridge.app.policies import idle_calibration
+from bridge.app.reading import VERSION, as_config_error
 from bridge.app.rules import (
     descriptions,
     lifetimes,
@@ -67,7 +67,6 @@ from storage.spool import FileSpool
 
 log = structlog.get_logger(__name__)
 
-VERSION = installed_version("muniment")
 DRAIN_SECONDS = 6.5
 """How long a stop waits for what is on its way; with what follows it stays under ten seconds."""
 

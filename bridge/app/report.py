@@ -11,7 +11,7 @@ import msgspec
 
 from bridge.app.adapters import LOG_FILE, open_journal
 from bridge.app.probes import StoreReport, store_report
-from bridge.app.recorder import VERSION
+from bridge.app.reading import VERSION
 from bridge.canonical import rfc3339
 from bridge.clock import SystemClock
 from bridge.errors import JournalSchemaError, JournalUnavailableError

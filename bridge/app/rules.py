@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
 from bridge.admission import ListedGroup
-from bridge.app.adapters import as_config_error
 from bridge.app.policies import policy_of
+from bridge.app.reading import as_config_error
 from bridge.console.schedule import RetentionClass, Schedule
 from bridge.model import Group, GroupState
 from bridge.notices import NoticeFacts, notice_text

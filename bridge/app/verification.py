@@ -8,16 +8,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bridge.app.adapters import as_config_error
 from bridge.app.evidence import KEY_NAME, S3_THREADS, evidence_at
-from bridge.app.probes import StorePlace, place_at, place_of
-from bridge.app.recorder import VERSION
+from bridge.app.places import StorePlace, place_at, place_of
+from bridge.app.reading import VERSION, as_config_error
 from bridge.clock import SystemClock
 from bridge.errors import ConfigError
 from bridge.notekeys import Algorithm, NoteVerifier, parse_verifier
 from bridge.protocols.evidence import Evidence
 from config.secrets import read_public
-from config.settings import Settings
 from storage.translog.malformed import MalformedError
 from storage.translog.verify.engine import Question, verify
 from storage.translog.verify.heads import SignedHead, read_known
@@ -27,6 +25,8 @@ from storage.translog.verify.workers import cores
 
 if TYPE_CHECKING:
     from cryptography import x509
+
+    from config.settings import Settings
 
 __all__ = ["Asked", "Report", "verification", "verification_of_one"]
 

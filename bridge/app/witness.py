@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bridge.app.adapters import as_config_error
+from bridge.app.reading import as_config_error
 from bridge.clock import SystemClock
 from bridge.errors import ConfigError
 from bridge.notekeys import (

@@ -5,27 +5,30 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
 from bridge.app import VERSION
-from bridge.cli import (
-    calibrate,
-    catalog,
-    classify,
-    console,
-    demo,
-    doctor,
-    evaluate,
-    groups,
-    init,
-    keys,
-    policy,
-    reconcile,
-    run,
-    status,
-    verify,
-    witness,
+
+VERBS = (
+    "demo",
+    "init",
+    "run",
+    "doctor",
+    "status",
+    "groups",
+    "reconcile",
+    "keys",
+    "classify",
+    "evaluate",
+    "policy",
+    "calibrate",
+    "verify",
+    "witness",
+    "console",
+    "catalog",
 )
+"""Each is a module here, in the order in which the help shows them."""
 
 DESCRIPTION = "An openly announced recorder for official chat groups."
 
@@ -33,14 +36,16 @@ DESCRIPTION = "An openly announced recorder for official chat groups."
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """The options, with the settings file filled in; ``config_named`` where someone named one."""
     by_environment = os.environ.get("MUNIMENT_CONFIG")
-    options = parser().parse_args(arguments)
+    # A verb loads what it needs and nothing else; without one the help names them all.
+    named = tuple(verb for verb in VERBS if verb in arguments)
+    options = parser(named or VERBS).parse_args(arguments)
     options.config_named = hasattr(options, "config") or bool(by_environment)
     options.config = getattr(options, "config", Path(by_environment or "muniment.toml"))
     return options
 
 
-def parser() -> argparse.ArgumentParser:
-    """The whole command line."""
+def parser(shown: Sequence[str] = VERBS) -> argparse.ArgumentParser:
+    """The command line, with these verbs of it."""
     everywhere = argparse.ArgumentParser(add_help=False)
     everywhere.add_argument(
         "--config",
@@ -52,23 +57,6 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="muniment", description=DESCRIPTION, parents=[everywhere])
     top.add_argument("--version", action="version", version=f"muniment {VERSION}")
     verbs = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (
-        demo,
-        init,
-        run,
-        doctor,
-        status,
-        groups,
-        reconcile,
-        keys,
-        classify,
-        evaluate,
-        policy,
-        calibrate,
-        verify,
-        witness,
-        console,
-        catalog,
-    ):
-        module.add(verbs, everywhere)
+    for verb in shown:
+        import_module(f"bridge.cli.{verb}").add(verbs, everywhere)
     return top

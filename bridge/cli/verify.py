@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 from rich.console import Console
@@ -16,10 +18,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
-from bridge.app import VERSION, Settings, read_settings
+from bridge.app import VERSION, read_settings
 from bridge.app.verification import Asked, Report, verification, verification_of_one
 from bridge.cli.terminal import standard_error
 from bridge.errors import ConfigError, MunimentError
+
+if TYPE_CHECKING:
+    from bridge.app import Settings
 
 ABOUT = """\
 Reads the whole archive and compares it with its signed log: every leaf, every object, the numbers
@@ -27,6 +32,7 @@ of every group, and that nothing is missing, added or changed. Exit code 0: inta
 does not fit, each thing named; 2: it cannot be told. With --store and --public-key no settings
 file is needed.
 """
+REFRESH_SECONDS = 0.2
 SHOWN = 20
 """Of each code so many are shown to people; --json has them all."""
 
@@ -101,7 +107,9 @@ def _report(options: argparse.Namespace) -> Report:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     console = standard_error()
     hidden = not console.is_terminal  # a file would get an empty line of it
-    with Progress(*columns, console=console, transient=True, disable=hidden) as bars:
+    with Progress(
+        *columns, console=console, transient=True, disable=hidden, auto_refresh=False
+    ) as bars:
         screen = _Screen(bars)
         return verification(asked, settings, step=screen.step)
 
@@ -145,17 +153,22 @@ def _write(path: Path, body: bytes) -> None:
 
 
 class _Screen:
-    """A bar for the leaves, then one for the objects."""
+    """A bar for the leaves, then one for the objects. No thread draws it: `verify` forks."""
 
     def __init__(self, bars: Progress) -> None:
         self._bars = bars
         self._tasks: dict[str, TaskID] = {}
+        self._next = 0.0
 
     def step(self, what: str, done: int, total: int | None) -> None:
         """So much more is done."""
         if what not in self._tasks:
             self._tasks[what] = self._bars.add_task(what, total=total)
         self._bars.advance(self._tasks[what], done)
+        now = time.monotonic()
+        if now >= self._next:
+            self._next = now + REFRESH_SECONDS
+            self._bars.refresh()
 
 
 def _show(report: Report, console: Console) -> None:

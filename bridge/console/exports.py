@@ -57,6 +57,7 @@ class Sources:
     """Where it comes from. ``folder``: where files without a name may lie; None: as usual.
 
     ``alarm`` is told the stem of each record that does not fit, and what it is that does not.
+    ``unveiled`` gives of some records those that whoever wants them may see.
     """
 
     catalog: Catalog
@@ -66,12 +67,16 @@ class Sources:
     tenant: str
     department: str
     alarm: Callable[[str, Sequence[str]], Awaitable[None]]
+    unveiled: Callable[[Sequence[Listing]], Awaitable[tuple[Listing, ...]]]
     folder: Path | None = None
 
 
 @dataclass(slots=True, kw_only=True)
 class Export:
-    """One download. ``begun``: its person proved who they are, and its first byte was sent."""
+    """One download. ``left_out``: records without an object; ``withheld``: sensitive ones.
+
+    ``begun``: its person proved who they are, and its first byte was sent.
+    """
 
     name: str
     wanted: Wanted
@@ -80,6 +85,7 @@ class Export:
     records: int = 0
     media: int = 0
     left_out: int = 0
+    withheld: int = 0
     unproved: int = 0
     size: int = 0
     fault: str = ""
@@ -165,8 +171,10 @@ class _Preparation:
         bag = Bag(export.reel, name=f"muniment-{export.name}", at=export.at)
         await asyncio.to_thread(bag.begin)
         async for page in selected(sources.catalog, export.wanted):
-            for at in range(0, len(page), AT_ONCE):
-                some = page[at : at + AT_ONCE]
+            seen = await sources.unveiled(page)
+            export.withheld += len(page) - len(seen)
+            for at in range(0, len(seen), AT_ONCE):
+                some = seen[at : at + AT_ONCE]
                 taken = await asyncio.gather(*(self._take(each, pin) for each in some))
                 await asyncio.to_thread(_add, bag, taken)
                 await self._count(bag, taken)

@@ -163,6 +163,15 @@ def is_marked(item: Item) -> bool:
     return item.order is not None and item.order.outcome is Outcome.REVIEW
 
 
+async def hidden_from(visit: Visit, listings: Sequence[Listing]) -> frozenset[tuple[str, int]]:
+    """Which of these are marked, and so not for who asks, by stream and number."""
+    if Right.SENSITIVE in visit.rights or visit.parts.orders is None:
+        return frozenset()
+    events = [(each.stream, each.n) for each in listings]
+    said = await visit.parts.orders.last_decisions(events)
+    return frozenset((each.stream, each.n) for each in said if each.outcome is Outcome.REVIEW)
+
+
 async def taken_up(visit: Visit) -> int | None:
     """The last order that the recorder took up; None: its journal cannot be read."""
     try:

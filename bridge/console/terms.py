@@ -16,7 +16,8 @@ from zoneinfo import ZoneInfo
 from bridge.console.site import Visit
 from bridge.model import EventKind, Outcome
 from bridge.protocols.catalog import ListedGroup, Search
-from bridge.query import Query, QueryError, parse_query
+from bridge.protocols.holds import HoldScope
+from bridge.query import Every, Query, QueryError, parse_query
 
 FIELDS = (
     "q", "group", "person", "from", "to", "tz", "outcome", "kind", "code", "marking", "type",
@@ -26,6 +27,9 @@ FIELDS = (
 
 DEFAULT_CLASS = "default"
 """The retention class of groups that name none: the store's."""
+
+NOBODY = "none"
+"""No gid and no sender: of a condition that nothing fits."""
 
 MOST_PEOPLE = 50
 LONGEST = 500
@@ -124,9 +128,9 @@ async def search_of(visit: Visit, params: Params) -> Wanted:
         before=_cursor(wanted, params),
     )
     persons = await _persons(visit, wanted)
-    _hold(wanted)
+    scope = await _hold(visit, wanted)
     if not wanted.problems:
-        wanted.search = replace(search, persons=persons)
+        wanted.search = _within(replace(search, persons=persons), scope)
     return wanted
 
 
@@ -222,7 +226,7 @@ async def _gids(visit: Visit, wanted: Wanted) -> tuple[str, ...]:
     if name:
         of_class = _of_class(visit, wanted, name)
         gids = of_class & gids if gids else of_class
-        gids = gids or frozenset({"none"})
+        gids = gids or frozenset({NOBODY})
     return tuple(sorted(gids))
 
 
@@ -269,12 +273,41 @@ def _digest(wanted: Wanted) -> str | None:
     return text or None
 
 
-def _hold(wanted: Wanted) -> None:
+async def _hold(visit: Visit, wanted: Wanted) -> HoldScope:
+    """What the hold of that number covers; everything where none is named."""
     text = wanted.one("hold")
     if text and not _NUMBER.fullmatch(text):
         wanted.wrong("hold", "Give the number of a hold, in digits.")
     elif text:
+        after = int(text) - 1
+        known = await visit.parts.holds.holds(after) if visit.parts.holds else ()
+        if known and known[0].number == int(text):
+            return known[0].scope
         wanted.wrong("hold", f"Hold {text} is not known.")
+    return HoldScope()
+
+
+def _within(search: Search, scope: HoldScope) -> Search:
+    """The search narrowed to what a hold covers, released or not."""
+    terms = parse_query(scope.terms)
+    both = tuple(each for each in (search.words, terms) if each is not None)
+    begins = [each for each in (search.since, scope.since) if each is not None]
+    ends = [each for each in (search.until, scope.until) if each is not None]
+    return replace(
+        search,
+        words=Every(both) if len(both) > 1 else next(iter(both), None),
+        gids=_both(search.gids, scope.gids),
+        persons=_both(search.persons, scope.persons),
+        since=max(begins, default=None),
+        until=min(ends, default=None),
+    )
+
+
+def _both(some: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...]:
+    """What stands in both, where an empty one means everything."""
+    if not some or not others:
+        return some or others
+    return tuple(each for each in some if each in others) or (NOBODY,)
 
 
 def _cursor(wanted: Wanted, params: Params) -> int | None:
@@ -296,4 +329,4 @@ async def _persons(visit: Visit, wanted: Wanted) -> tuple[str, ...]:
     wanted.people = len(found)
     if len(found) > MOST_PEOPLE:
         wanted.wrong("person", f"More than {MOST_PEOPLE} people begin so: type more of the name.")
-    return tuple(id_ for id_, _ in found) or ("",)
+    return tuple(id_ for id_, _ in found) or (NOBODY,)

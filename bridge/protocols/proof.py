@@ -7,6 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from bridge.protocols.evidence import StoredVersion
+
 
 class Standing(StrEnum):
     """What can be said of an object."""
@@ -93,10 +95,15 @@ class Proof:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pin:
-    """A checkpoint under which many records are to be proved. ``read`` keeps pieces of the log."""
+    """A checkpoint under which many records are to be proved.
+
+    ``read`` keeps pieces of the log, ``days`` what stood in the folders of days: whoever proves
+    fills both, and leaves nothing in them that could be mistaken for bytes that were checked.
+    """
 
     checkpoint: bytes = field(repr=False)
     read: dict[str, bytes] = field(default_factory=dict, repr=False)
+    days: dict[str, dict[str, list[StoredVersion]]] = field(default_factory=dict, repr=False)
 
 
 class Proofs(Protocol):

@@ -9,6 +9,7 @@ import os
 import re
 import sqlite3
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 
@@ -27,8 +28,11 @@ def prepare(path: Path) -> None:
         sqlite3.Error, OSError: it cannot be read or written now.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # Made by us before SQLite does, which would take the umask; -wal and -shm follow its mode.
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    # Made by us before SQLite does, which would take the umask; -wal and -shm follow its mode. One
+    # that is there MUST NOT be opened here: closing it would drop the locks of every connection
+    # that this process has to it, and another process would take the log away under them.
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
     db = sqlite3.connect(path, timeout=BUSY_MS / 1000, isolation_level=None)
     try:
         _set_journal_mode(db)

@@ -95,4 +95,4 @@ def test_a_line_of_another_format_is_named(tmp_path: Path, data: Path) -> None:
         file.write("\nnot json\n")
     said = muniment("evaluate", str(data), folder=tmp_path)
     assert said.code == 2
-    assert "sms_personal.jsonl, line 6" in said.err
+    assert "sms_personal.jsonl, line 5" in said.err

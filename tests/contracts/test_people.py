@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -168,3 +170,22 @@ async def test_a_name_that_is_no_unicode_is_refused_before_anything_is_shown(
     with pytest.raises(Exception, match="canonical"):
         await people.record(TrailEntry(at=NOON, who="jo", what="search", details="\ud800"))
     assert await people.trail(limit=1) == ()
+
+
+async def test_another_process_does_not_take_the_file_away(
+    people: SqlitePeople, tmp_path: Path
+) -> None:
+    """A recorder with a console in its process opens the office twice; locks of both hold."""
+    await people.accounts()
+    again = await SqlitePeople.open(tmp_path / "office.db")
+    path = str(tmp_path / "office.db")
+    script = (
+        "import sqlite3, sys; db = sqlite3.connect(sys.argv[1]);"
+        " db.execute(\"INSERT INTO account VALUES ('al', '[]', '[]', NULL, 0, '', NULL)\");"
+        " db.commit(); db.close()"
+    )
+    command = [sys.executable, "-c", script, path]
+    await asyncio.to_thread(subprocess.run, command, check=True)
+    assert await people.account("al") is not None
+    assert await again.account("al") is not None
+    await again.aclose()

@@ -15,7 +15,7 @@ from tests.fakes import samples
 from tests.fakes.journal import MemoryJournal
 from tests.fakes.journal.rows import EntryRow
 from tests.fakes.published import one_history, published
-from tests.simulation import encrypted
+from tests.simulation import encrypted, verified
 from tests.simulation.plan import FaultKind
 from tests.simulation.ports import START
 
@@ -87,6 +87,7 @@ def check(world: World) -> None:
     _spool_swept(world)
     _log_published(world)
     encrypted.check(world)
+    verified.check(world)
 
 
 def _all_journalled(world: World) -> None:

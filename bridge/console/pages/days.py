@@ -19,6 +19,7 @@ from bridge.console.pages.groups import GroupView, group_of
 from bridge.console.rights import Right
 from bridge.console.site import Page, Visit, moment
 from bridge.console.text import Span
+from bridge.console.veil import veiled
 from bridge.console.zones import days_of, filed_days, zone_named
 from bridge.model import Outcome
 from bridge.protocols.catalog import DayCount, Listing
@@ -120,7 +121,7 @@ async def show(visit: Visit) -> Response:
         raise HTTPException(404)
     try:
         choice = await _choice(visit, day)
-        listings = await _listings(visit, gid, choice)
+        listings = await veiled(visit, await _listings(visit, gid, choice))
         turns = arranged(listings)
         choice = _on_page(choice, turns)
     except BadChoiceError as error:

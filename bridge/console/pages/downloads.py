@@ -25,6 +25,7 @@ from bridge.console.sending import (
     SANDBOX,
     MismatchError,
     RangeError,
+    gathered,
     record_bytes,
     reel_bytes,
     span_of,
@@ -32,6 +33,7 @@ from bridge.console.sending import (
 from bridge.console.site import Page, Visit
 from bridge.console.terms import search_of
 from bridge.console.text import cell, disposition
+from bridge.console.veil import unveiled
 from bridge.protocols.catalog import COUNTED
 
 LONGEST_REASON: Final = 500
@@ -113,6 +115,7 @@ async def prepare(visit: Visit) -> Response:
         search=None if stems else wanted.search,
         gids=session.groups if session else frozenset(),
     )
+    await visit.parts.exports.tidy(visit.now)
     await visit.note("prepare download", asked.what[:200], details=why)
     export = visit.parts.exports.begin(asked, sources_of(visit))
     return RedirectResponse(f"/downloads/{export.name}", status_code=303)
@@ -129,6 +132,7 @@ def sources_of(visit: Visit) -> Sources:
         tenant=parts.tenant,
         department=parts.department,
         alarm=lambda stem, codes: raise_alarm(visit, stem, codes),
+        unveiled=lambda listings: unveiled(visit, listings),
     )
 
 
@@ -297,7 +301,7 @@ async def _watched(
         MismatchError: it is not.
     """
     try:
-        async for part in parts:
+        async for part in gathered(parts):
             yield part
     except MismatchError:
         await raise_alarm(visit, f"download {export.name}", ["object_mismatch"])

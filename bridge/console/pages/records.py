@@ -18,9 +18,12 @@ from bridge.console.sending import SANDBOX
 from bridge.console.site import Page, Visit
 from bridge.console.source import SourceView, sources_of
 from bridge.console.text import disposition
+from bridge.console.veil import is_veiled, veiled
 from bridge.errors import ObjectStoreError
 from bridge.protocols.catalog import ListedReason, Listing
+from bridge.protocols.holds import Hold
 from bridge.protocols.proof import LeafProof, Proof, Standing
+from bridge.scopes import Scopes
 
 AROUND = 5
 """Events shown before and after a record."""
@@ -52,7 +55,7 @@ async def listing_of(visit: Visit) -> Listing:
     listing = await visit.parts.catalog.by_stem(visit.request.path_params["stem"])
     if listing is None or listing.key is None:
         raise HTTPException(404)
-    if not visit.may_see(listing.gid):
+    if not visit.may_see(listing.gid) or await is_veiled(visit, listing):
         await visit.note("denied", visit.request.url.path, allowed=False)
         raise HTTPException(404)
     return listing
@@ -103,12 +106,12 @@ async def show(visit: Visit) -> Response:
         said=_said(visit, evidence),
         digest=digest,
         sources=sources,
-        around=_seen(visit, around),
-        about=_seen(visit, [each for each in about if each != listing]),
-        context=_seen(visit, context),
+        around=await _seen(visit, around),
+        about=await _seen(visit, [each for each in about if each != listing]),
+        context=await _seen(visit, context),
         reasons=[(each, *meaning_of(visit, each)) for each in listing.reasons],
         quotes=[(each, quote_of(listing, each)) for each in listing.reasons],
-        holds=(),
+        holds=await _holds(visit, listing),
     )
 
 
@@ -118,8 +121,9 @@ def _said(visit: Visit, evidence: Evidence) -> Sequence[str]:
     return sentences(evidence.proof, visit.parts.zone, visit.now)
 
 
-def _seen(visit: Visit, listings: Sequence[Listing]) -> list[Listing]:
-    return [each for each in listings if visit.may_see(each.gid)]
+async def _seen(visit: Visit, listings: Sequence[Listing]) -> list[Listing]:
+    """What of the others may be seen; of what is sensitive only that it is there."""
+    return await veiled(visit, [each for each in listings if visit.may_see(each.gid)])
 
 
 async def _about(visit: Visit, listing: Listing) -> Sequence[Listing]:
@@ -148,6 +152,13 @@ def meaning_of(visit: Visit, reason: ListedReason) -> tuple[str, str]:
 def quote_of(listing: Listing, reason: ListedReason) -> str:
     """The part of the text that gave a reason."""
     return (listing.body or "")[reason.start : reason.end] if reason.end else ""
+
+
+async def _holds(visit: Visit, listing: Listing) -> Sequence[Hold]:
+    """The legal holds that cover a record now."""
+    if visit.parts.holds is None:
+        return ()
+    return Scopes(await visit.parts.holds.standing()).over_listing(listing)
 
 
 async def prove(visit: Visit) -> Response:

@@ -17,6 +17,7 @@ from bridge.console.queue import (
     Item,
     Line,
     Sheet,
+    hidden_from,
     is_marked,
     items_of,
     lines_for,
@@ -195,12 +196,8 @@ async def _form(
 async def _around(visit: Visit, listing: Listing) -> list[Listing]:
     """What stands around, without what is marked as sensitive for others."""
     found = await visit.parts.catalog.around(listing, before=BEFORE, after=AFTER)
-    if Right.SENSITIVE in visit.rights:
-        return list(found)
-    events = [(each.stream, each.n) for each in found]
-    said = await orders_of(visit).last_decisions(events)
-    marked = {(each.stream, each.n) for each in said if each.outcome is Outcome.REVIEW}
-    return [each for each in found if (each.stream, each.n) not in marked]
+    hidden = await hidden_from(visit, found)
+    return [each for each in found if (each.stream, each.n) not in hidden]
 
 
 async def decide(visit: Visit) -> Response:

@@ -106,7 +106,7 @@ _T = TypeVar("_T", Record, Manifest, Act)
 
 
 _Whole: TypeAlias = Annotated[int, msgspec.Meta(ge=-LARGEST_INTEGER, le=LARGEST_INTEGER)]
-_Plain: TypeAlias = None | bool | _Whole | str
+_Plain: TypeAlias = bool | _Whole | str | None
 _Within: TypeAlias = _Plain | list[_Plain] | dict[str, _Plain]
 _Around: TypeAlias = _Plain | list[_Within] | dict[str, _Within]
 _QUICK = msgspec.json.Decoder(dict[str, _Around])

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from bridge.model import Outcome
-from bridge.protocols import DecisionOrder, Label, Placement, PlacementKind
+from bridge.protocols import DecisionOrder, Entry, Label, Placement, PlacementKind
 from bridge.protocols.hold_acts import StoreKnows
 from tests.contracts.journal.subjects import DISCARD, LATER, Subject
-from tests.fakes.samples import NOW, event, placement, proof, verdict
+from tests.fakes.samples import NOW, event, placement, proof, sealing, verdict
 
 REVIEW = verdict(Outcome.REVIEW, score=0.4)
 
@@ -119,6 +120,30 @@ async def test_an_order_that_marks_decides_nothing(subject: Subject) -> None:
     await subject.journal.take_orders([mark, kept])
     (waiting,) = await subject.journal.decisions(limit=9)
     assert (waiting.decision.label, waiting.decision.code) == (Label.CLASS, "ADVICE")
+
+
+async def test_what_stands_under_review_alone(subject: Subject) -> None:
+    """Until it is promoted, whatever was decided of it; nothing that is not stored yet."""
+    journal = subject.journal
+    entries = [await _under_review(subject, f"${i}") for i in range(3)]
+    await journal.store([proof(entry) for entry in entries[:2]])
+    kept = await subject.sealed(of=event("$kept"))
+    await journal.store([proof(kept)])
+    found = await journal.under_review(after=0, limit=9)
+    assert [entry.seq for entry in found] == [entry.seq for entry in entries[:2]]
+    (second,) = await journal.under_review(after=entries[0].seq, limit=9)
+    assert second.seq == entries[1].seq
+    await subject.promote(entries[0])
+    assert [e.seq for e in await journal.under_review(after=0, limit=1)] == [entries[1].seq]
+
+
+async def _under_review(subject: Subject, name: str) -> Entry:
+    """A sealed review whose key is under ``review/``."""
+    judged = await subject.judged(REVIEW, of=event(name))
+    made = sealing(judged)
+    key = f"review/{made.record.key.partition('/')[2]}"
+    await subject.journal.seal([replace(made, record=replace(made.record, key=key))])
+    return await subject.entry(judged.seq)
 
 
 async def test_stored_entries_come_in_order(subject: Subject) -> None:

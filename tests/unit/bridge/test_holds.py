@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bridge.errors import JournalUnavailableError
 from bridge.forget import Forget
 from bridge.holds import HoldActs, StoreHolds
 from bridge.lifecycle import EntryState
@@ -17,7 +18,7 @@ from bridge.undecided import Undecided
 from storage.office.holds import SqliteHolds
 from tests.fakes import samples
 from tests.fakes.crash import Crash
-from tests.fakes.holds import FakeLegalHolds
+from tests.fakes.holds import FakeHolds, FakeLegalHolds
 from tests.unit.bridge.house import House
 
 EVERYTHING = HoldScope()
@@ -253,6 +254,44 @@ async def test_a_crash_under_the_lock_gives_it_back(house: House, point: str) ->
     assert await _destroyed(house) == gone
 
 
+async def test_everything_is_said_in_so_many_words(house: House) -> None:
+    """An act that names no condition could be read as one that covers nothing."""
+    await house.holds.place(_hold())
+    await _acts(house).round()
+    await house.settle()
+    (act,) = [act for act in house.documents("acts") if act["kind"] == "hold"]
+    assert act["scope"] == {"everything": True}
+
+
+class LostOffice(FakeHolds):
+    """Holds that nobody can read now."""
+
+    async def standing(self) -> tuple[Hold, ...]:
+        """The file does not answer."""
+        raise JournalUnavailableError("office.db is locked")
+
+
+async def test_without_the_office_nothing_is_destroyed(house: House) -> None:
+    """Nobody can say that no hold covers it. Reviews that are due are decided all the same."""
+    house.holds = LostOffice()
+    forget = Forget(
+        journal=house.journal,
+        spool=house.spool,
+        holds=house.holds,
+        clock=house.clock,
+        discard_after=timedelta(days=30),
+        context_window=timedelta(minutes=30),
+    )
+    house.later(days=31)
+    with pytest.raises(JournalUnavailableError):
+        await forget.round()
+    assert await _destroyed(house) == 0
+    with pytest.raises(JournalUnavailableError):
+        await _undecided(house).round()
+    await house.settle()
+    assert await _review_is_a_record(house)
+
+
 async def test_the_store_is_told(house: House) -> None:
     """Each record that a hold covers is held by the store, and let go after the release."""
     store = FakeLegalHolds()
@@ -270,9 +309,12 @@ async def test_the_store_is_told(house: House) -> None:
     assert store.held == set()
 
 
-@pytest.mark.parametrize("store", [FakeLegalHolds(deaf=True), FakeLegalHolds(refusing=True)])
-async def test_a_store_that_does_not_hold_is_said(house: House, store: FakeLegalHolds) -> None:
+@pytest.mark.parametrize(("deaf", "refusing"), [(True, False), (False, True)])
+async def test_a_store_that_does_not_hold_is_said(
+    house: House, *, deaf: bool, refusing: bool
+) -> None:
     """What is read back counts, not what was asked."""
+    store = FakeLegalHolds(deaf=deaf, refusing=refusing)
     await house.holds.place(_hold())
     telling = StoreHolds(journal=house.journal, holds=house.holds, store=store, clock=house.clock)
     await telling.round()

@@ -17,6 +17,8 @@ from bridge.model import Outcome
 from bridge.notekeys import parse_verifier
 from bridge.protocols import ObjectBody
 from bridge.protocols.catalog import Listing
+from bridge.protocols.holds import Hold, HoldScope
+from bridge.protocols.office import DecisionOrder, Label
 from bridge.protocols.people import Role
 from storage.objects import LocalObjectStore
 from storage.translog.proof import TlogProof
@@ -321,3 +323,54 @@ async def test_the_policy_in_force_explains_the_codes(desk: Desk) -> None:
     browser = await desk.browser(Role.READER)
     page = (await browser.get(path_of(listing))).text
     assert policy.codes[listing.reasons[0].code].description[:20] in page
+
+
+async def test_what_is_marked_as_sensitive_is_for_others(desk: Desk) -> None:
+    """A mark closes the record, hides its words in the day, and keeps it out of downloads."""
+    listing = next(each for each in kept(desk) if each.body)
+    assert desk.parts.orders is not None
+    await desk.parts.orders.decide(
+        DecisionOrder(
+            stream=listing.stream,
+            n=listing.n,
+            outcome=Outcome.REVIEW,
+            by="al",
+            at=desk.clock.now(),
+            why="a family matter",
+            label=Label.PERSONAL,
+        )
+    )
+    browser = await desk.browser(Role.RECORDS_MANAGER)
+    for ending in ("", "/proof", "/object", "/raw/source", "/media/0"):
+        assert (await browser.get(path_of(listing) + ending)).status_code == 404
+    day = (await browser.get(f"/groups/{listing.gid}/{listing.day}")).text
+    assert day.count("Marked as sensitive: not shown to your role.") == 1
+    assert path_of(listing) not in day
+    fields = {"why": "FOI 7", "stem": path_of(listing)[9:]}
+    path = (await browser.post("/downloads", fields)).headers["location"]
+    await desk.parts.exports.settled(path.rpartition("/")[2])
+    assert "1 records are marked as sensitive" in (await browser.get(path)).text
+    assert (await browser.get(f"{path}/records.jsonl")).content == b""
+    other = await desk.browser(Role.SENSITIVITY_REVIEWER, name="sam")
+    assert (await other.get(path_of(listing))).status_code == 200
+
+
+async def test_a_record_names_the_holds_over_it(desk: Desk) -> None:
+    """Number, matter and authority; and that there is none where there is none."""
+    listing = kept(desk)[0]
+    browser = await desk.browser(Role.RECORDS_MANAGER)
+    assert "No legal hold covers it now." in (await browser.get(path_of(listing))).text
+    assert desk.parts.holds is not None
+    hold = Hold(
+        authority="Inquiry chair <b>",
+        matter="INQ/7",
+        scope=HoldScope(gids=(listing.gid,)),
+        by="al",
+        at=desk.clock.now(),
+        why="a notice",
+    )
+    number = await desk.parts.holds.place(hold)
+    page = (await browser.get(path_of(listing))).text
+    assert f"Hold {number}</a>" in page
+    assert "INQ/7" in page
+    assert "Inquiry chair &lt;b&gt;" in page

@@ -13,8 +13,10 @@ import pytest
 
 from bridge.model import Outcome
 from bridge.protocols.catalog import Listing
+from bridge.protocols.holds import Hold, HoldScope
 from bridge.protocols.people import Role
 from storage.catalog import SqliteCatalog
+from storage.office.holds import SqliteHolds
 from tests.unit.bridge.console.desk import Browser, Desk, console_over
 
 WORD = "agreed"
@@ -154,6 +156,32 @@ async def test_a_retention_class_is_the_groups_that_have_it(desk: Desk) -> None:
     assert len(mine) == gids[gid]
     assert not mine & others
     assert len(mine | others) == gids.total()
+
+
+async def test_a_hold_is_found_by_its_number(desk: Desk, tmp_path: Path) -> None:
+    """What it covers, together with what else is asked, and never more."""
+    kept_of = Counter(each.gid for each in desk.listings.values() if each.key)
+    gid, other = (gid for gid, _ in kept_of.most_common(2))
+    holds = await SqliteHolds.open(tmp_path / "holds.db")
+    for scope in (HoldScope(gids=(gid,)), HoldScope(terms=WORD, gids=(gid,)), HoldScope()):
+        await holds.place(
+            Hold(authority="A", matter="M", scope=scope, by="jo", at=desk.clock.now(), why="w")
+        )
+    app = await asyncio.to_thread(console_over, replace(desk.parts, holds=holds))
+    known = await desk.browser(Role.READER)
+    browser = Browser(app)
+    browser.cookies = known.cookies
+    desk.browsers.append(browser)
+    whole = await all_records(browser, "/search?hold=1")
+    assert len(whole) == kept_of[gid]
+    assert await all_records(browser, "/search?hold=2") == await all_records(
+        browser, f"/search?group={gid}&q={WORD}"
+    )
+    assert await all_records(browser, f"/search?hold=2&q={WORD}") < whole
+    assert await all_records(browser, f"/search?hold=1&group={other}") == set()
+    assert len(await all_records(browser, "/search?hold=3")) == kept_of.total()
+    assert (await browser.get("/search?hold=4")).status_code == 400
+    await holds.aclose()
 
 
 async def test_who_is_for_one_group_finds_nothing_of_another(desk: Desk) -> None:

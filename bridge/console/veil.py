@@ -1,0 +1,46 @@
+"""What people marked as sensitive, kept from those who may not see it.
+
+A mark is somebody's order that leaves a message under review: personal, of a party, or escalated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from bridge.console.rights import Right
+from bridge.console.site import Visit
+from bridge.model import Outcome
+from bridge.protocols.catalog import Listing
+
+HIDDEN = "Marked as sensitive: not shown to your role."
+
+
+async def is_veiled(visit: Visit, listing: Listing) -> bool:
+    """Whether somebody else must look at this."""
+    return (listing.stream, listing.n) in await _marked(visit, [listing])
+
+
+async def veiled(visit: Visit, listings: Sequence[Listing]) -> list[Listing]:
+    """The same listings; of those that are sensitive nothing of what was said."""
+    marked = await _marked(visit, listings)
+    return [
+        replace(each, body=HIDDEN, media=(), reasons=(), key=None)
+        if (each.stream, each.n) in marked
+        else each
+        for each in listings
+    ]
+
+
+async def unveiled(visit: Visit, listings: Sequence[Listing]) -> tuple[Listing, ...]:
+    """Only those that may be seen."""
+    marked = await _marked(visit, listings)
+    return tuple(each for each in listings if (each.stream, each.n) not in marked)
+
+
+async def _marked(visit: Visit, listings: Sequence[Listing]) -> frozenset[tuple[str, int]]:
+    orders = visit.parts.orders
+    if orders is None or Right.SENSITIVE in visit.rights or not listings:
+        return frozenset()
+    said = await orders.last_decisions([(each.stream, each.n) for each in listings])
+    return frozenset((each.stream, each.n) for each in said if each.outcome is Outcome.REVIEW)
