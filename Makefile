@@ -10,7 +10,7 @@ STORE_JS := tests/servers/js
 PIP := -m pip install --quiet --disable-pip-version-check --require-hashes
 ARGS ?=
 
-.PHONY: demo test lint types unit simulate show lock clean
+.PHONY: demo test lint types unit simulate train show lock clean
 .DEFAULT_GOAL := test
 
 demo: $(VENV)/.runtime .synapse/.done ## everything on this machine: a real homeserver, officials talking, the recorder
@@ -36,6 +36,12 @@ simulate: $(VENV)/.dev ## the recorder in virtual time under seeded faults; SEED
 SEEDS ?= 10000
 FIRST ?= 0
 JOBS ?= 2
+
+train: $(VENV)/.runtime ## the significance model anew from DATA, bit for bit
+	$(BIN)/muniment evaluate $(DATA) --train $(MODEL)
+
+DATA ?= ../shared/data/significance
+MODEL ?= config/models/heads-and-trees-1.bin
 
 show: $(VENV)/.dev .synapse/.done $(JS)/node_modules/.done $(STORE_JS)/node_modules/.done ## every figure, as long as it takes; writes benchmarks/results.md
 	$(BIN)/python -m benchmarks.show

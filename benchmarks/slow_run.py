@@ -41,6 +41,11 @@ class SlowClassifier:
         """That of the classifier it slows."""
         return self._inner.model
 
+    @property
+    def alarm(self) -> str:
+        """Nothing."""
+        return ""
+
     def classify(self, utterance: Utterance, context: Context) -> Verdict:
         """The same verdict, later."""
         time.sleep(self._seconds)

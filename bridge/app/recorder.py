@@ -440,6 +440,7 @@ class Bridge:
                 for what in opening.decrypter.troubles
             ),
             ("messages", "not judged", self._triage.health),
+            ("messages", "model missing", self._classifier.alarm),
             ("store", "not storing", self._writer.health),
             ("store", "not compared", self._reconciliation.health),
             *(("store", "retention", what) for what in self._watch.troubles),

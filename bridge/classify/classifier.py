@@ -1,7 +1,7 @@
 """The classifier: stages in order, each of which may only raise the outcome.
 
-Marking, then rules, then kind, then context. A statistical model joins as one more source of
-findings beside :func:`bridge.classify.rules.find`; :func:`bridge.classify.weigh.weigh` combines.
+Normalise, rules, markings, kind, context, then the model, whose thresholds decide what the rules
+left open (:mod:`.opinion`). Whatever fails on the way is a matter for a person.
 """
 
 from __future__ import annotations
@@ -11,22 +11,29 @@ from dataclasses import replace
 from bridge.classify import events, markings
 from bridge.classify.context import referred
 from bridge.classify.conversation import Placed, Turn, place
+from bridge.classify.model import Model
 from bridge.classify.normalise import Reading
+from bridge.classify.opinion import Judge
 from bridge.classify.policy import Policy
 from bridge.classify.rules import Finding, find
-from bridge.classify.weigh import weigh
+from bridge.classify.weigh import raise_to, weigh
 from bridge.model import Context, EventKind, Outcome, Reason, Utterance, Verdict
 
-MODEL = "rules-1"
-"""Rises whenever the same policy could give another verdict on the same message."""
+RULES_ALONE = "rules-1"
+"""The name that verdicts carry where no model is in force."""
 
 
 class RuleClassifier:
-    """Implements :class:`bridge.protocols.classifier.Classifier` with a policy and its rules."""
+    """Implements :class:`bridge.protocols.classifier.Classifier`: a policy and a model.
 
-    def __init__(self, policy: Policy) -> None:
+    ``fault``: why there is no model although there should be one. Then nothing is discarded.
+    """
+
+    def __init__(self, policy: Policy, model: Model | None = None, *, fault: str = "") -> None:
         self._policy = policy
         self._markings = markings.Detector.of(policy.forms, policy.caveats)
+        self._judge_of_words = None if model is None else Judge(model)
+        self._fault = fault
 
     @property
     def policy(self) -> str:
@@ -35,8 +42,15 @@ class RuleClassifier:
 
     @property
     def model(self) -> str:
-        """Name of the model in force: the rules alone."""
-        return MODEL
+        """Name of the model in force; without one, of the rules alone."""
+        return RULES_ALONE if self._judge_of_words is None else self._judge_of_words.label
+
+    @property
+    def alarm(self) -> str:
+        """What is wrong with the model, in words; empty where nothing is."""
+        if not self._fault:
+            return ""
+        return f"The model cannot be used ({self._fault}): the rules decide, nothing is discarded."
 
     def classify(self, utterance: Utterance, context: Context) -> Verdict:
         """The verdict on ``utterance``. MUST NOT raise for any text or context."""
@@ -52,6 +66,8 @@ class RuleClassifier:
         found = self._markings.find(reading)
         marked = tuple(marking.finding for marking in found)
         placed = self._judge(turn, marked)
+        if self._fault:
+            placed = self._unaided(turn, placed)
         verdict = Verdict(
             outcome=placed.judgement.outcome,
             score=placed.judgement.score,
@@ -85,7 +101,16 @@ class RuleClassifier:
         placed = place(turn, weigh(turn.reading, findings, self._policy))
         for floor in (events.poll_floor, events.attachment_floor, events.edit_floor):
             placed = floor(turn, placed)
+        if self._judge_of_words is not None:
+            return self._judge_of_words.place(turn, placed)
         return placed
+
+    def _unaided(self, turn: Turn, placed: Placed) -> Placed:
+        """Without the model that should be there a discard is in doubt."""
+        finding = turn.finding("DOUBT", "no-model", Outcome.REVIEW, self._policy.doubt.weight)
+        if placed.judgement.outcome is not Outcome.DISCARD:
+            return placed
+        return replace(placed, judgement=raise_to(placed.judgement, finding, self._policy))
 
     def _senior(self, turn: Turn) -> tuple[Finding, ...]:
         if turn.utterance.sender_id not in self._policy.capstone:

@@ -18,6 +18,10 @@ class Classifier(Protocol):
     def model(self) -> str:
         """Name of the model in force."""
 
+    @property
+    def alarm(self) -> str:
+        """What an operator must mend, in words; empty where all of it is in force."""
+
     def classify(self, utterance: Utterance, context: Context) -> Verdict:
         """The verdict on ``utterance``.
 

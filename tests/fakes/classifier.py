@@ -47,6 +47,11 @@ class ScriptedClassifier:
             model=self.model,
         )
 
+    @property
+    def alarm(self) -> str:
+        """Nothing."""
+        return ""
+
     def classify(self, utterance: Utterance, context: Context) -> Verdict:
         """See the class."""
         assert threading.current_thread() is not threading.main_thread(), "not in a worker thread"

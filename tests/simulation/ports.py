@@ -353,6 +353,11 @@ class SimClassifier:
         self.said: dict[str, Utter] = {}
         self.context: dict[str, tuple[str, ...]] = {}
 
+    @property
+    def alarm(self) -> str:
+        """Nothing."""
+        return ""
+
     def classify(self, utterance: Utterance, context: Context) -> Verdict:
         """The plan's outcome; what the bridge derives itself is captured.
 

@@ -1,0 +1,1 @@
+"""Training the model, and scoring a classifier on conversations whose significance is known."""
