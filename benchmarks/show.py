@@ -77,6 +77,14 @@ TOLD = (
         title="Leaves appended to the published log, into a folder",
         command=("benchmarks.log_append",),
     ),
+    Part(
+        title="Verification: a million leaves, and objects beside `sha256sum`",
+        command=("benchmarks.verify_speed",),
+    ),
+    Part(
+        title="Tampering found and named, of 10,000 mutations",
+        command=("tests.archive.mutations", "--count", "10000"),
+    ),
 )
 
 

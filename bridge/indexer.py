@@ -30,7 +30,7 @@ AT_ONCE = 100
 ROWS_AT_ONCE = 100
 """Records of one part that are in memory together."""
 
-GETS_AT_ONCE = 8
+GETS_AT_ONCE = 4
 PATIENCE_SECONDS = 600.0
 """How long a part waits for a record that it names: a manifest may be placed before it."""
 

@@ -44,6 +44,9 @@ from bridge.model import (
     Timer,
     Verdict,
 )
+from storage.translog.verify.codes import Code
+from storage.translog.verify.report import CheckpointReport, Counts, Finding, Vouches
+from storage.translog.verify.report import Report as VerifyReport
 
 TENANT = "mydept"
 ROOM = "!abcdefgh:example.org"
@@ -277,6 +280,45 @@ STATUS = StatusReport(
 )
 
 
+ROOT_300 = Digest.of(b"the first 300 leaves").hex
+VERIFIED = VerifyReport(
+    verdict="intact",
+    store="file:/srv/copy",
+    origin="records.example.org/mydept/log/0",
+    checkpoint=CheckpointReport(size=300, root=ROOT_300, at="2026-03-02T09:31:07.120Z"),
+    findings=[],
+    listed=[
+        Finding(
+            code=Code.NUMBER_OPEN.value,
+            what=f"Stream {STREAM} has no leaf for number 78 yet.",
+            stream=STREAM,
+            n=78,
+        )
+    ],
+    counts=Counts(
+        leaves=300,
+        records=110,
+        acts=24,
+        manifests=7,
+        media=20,
+        anchors=2,
+        objects=190,
+        bytes=161231,
+        streams=2,
+    ),
+    vouches=Vouches(
+        size=300,
+        time="2026-03-02T09:31:07.120Z",
+        timestamped_size=251,
+        timestamped_at="2026-03-02T09:30:00.000Z",
+        witnessed_size=251,
+        witnessed_by=["witness.example.net/archives"],
+        known=[52],
+    ),
+    version="1.2.3",
+)
+
+
 @cache
 def examples() -> Mapping[str, Json]:
     """Every JSON example of the page, by the word after ``json`` on its fence."""
@@ -288,6 +330,7 @@ def examples() -> Mapping[str, Json]:
         "act-close": json.loads(CLOSE),
         "act-decision": json.loads(DECISION),
         "status": json.loads(msgspec.json.encode(STATUS)),
+        "verify": json.loads(msgspec.json.encode(VERIFIED)),
     }
     return made | {f"leaf-{kind}": json.loads(leaf.body) for kind, leaf in LEAVES.items()}
 

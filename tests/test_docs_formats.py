@@ -10,6 +10,7 @@ import pytest
 from bridge.canonical.json import Json
 from bridge.keys import absolute
 from bridge.protocols import PlacementKind
+from storage.translog.verify.codes import LISTED, SENTENCES, Code
 from tests.format_examples import RECORD, examples, facts
 from tests.pages import page, section, table_cells
 
@@ -60,6 +61,15 @@ def test_every_count_of_the_status_is_explained() -> None:
     nested = ("log.size", "checkpoint_at", "entries_by_state")
     for word in ("seen", "unlisted", "unsplit", "unopened", *nested):
         assert f"`{word}`" in text, word
+
+
+def test_every_code_of_verify_is_explained() -> None:
+    """The table has each code, in order, with its sentence and the side on which it stands."""
+    rows = [
+        f"| `{code.value}` | {'listed' if code in LISTED else 'finding'} | {SENTENCES[code]} |"
+        for code in Code
+    ]
+    assert "\n".join(rows) in section("docs/formats.md", "Verify report")
 
 
 def test_keys_are_below_the_tenant() -> None:

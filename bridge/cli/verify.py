@@ -60,7 +60,7 @@ def add(verbs: argparse._SubParsersAction, everywhere: argparse.ArgumentParser) 
     verb.add_argument(
         "--proof", type=Path, metavar="FILE", help="with --record: write its proofs beside this"
     )
-    verb.add_argument("--no-objects", action="store_true", help=argparse.SUPPRESS)
+    verb.add_argument("--no-objects", action="store_true", help="check the log alone")
     verb.add_argument("--json", action="store_true", help="one JSON document on stdout")
     verb.set_defaults(command=command)
 

@@ -13,6 +13,7 @@ from bridge.console.pages import (
     retention,
     review,
     search,
+    several,
 )
 
 TABLE = (
@@ -24,6 +25,7 @@ TABLE = (
     *days.PAGES,
     *search.PAGES,
     *overview.PAGES,
+    *several.PAGES,
     *review.PAGES,
     *audit.PAGES,
     *holds.PAGES,

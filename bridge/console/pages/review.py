@@ -1,4 +1,4 @@
-"""The review queue: what waits for a person, one message a page, and many alike after a sample."""
+"""The review queue: what waits for a person, and one message a page."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from starlette.responses import RedirectResponse, Response
 from bridge import keys
 from bridge.console.queue import (
     SAMPLE,
-    SAMPLE_AGE,
     Item,
     Line,
     Sheet,
@@ -34,7 +33,6 @@ from bridge.protocols.catalog import Listing
 BEFORE: Final = 5
 AFTER: Final = 5
 LONGEST_REASON: Final = 1000
-AT_ONCE: Final = 200
 _CODE = re.compile(r"[A-Z][A-Z0-9_]{1,39}")
 
 
@@ -99,9 +97,6 @@ ACTIONS: Final = (
     ),
 )
 BY_NAME: Final = {action.name: action for action in ACTIONS}
-TOGETHER: Final = tuple(BY_NAME[name] for name in ("keep", "context", "discard"))
-"""What may be decided of many at once."""
-
 TITLES: Final = {
     Line.WAITING: "Waiting for a decision",
     Line.SAMPLE: "Sample of discards",
@@ -207,13 +202,13 @@ async def decide(visit: Visit) -> Response:
     """
     item = await _item(visit)
     line = _line(visit, visit.posted("list"))
-    problems = _problems(visit, [item])
+    problems = problems_of(visit, [item])
     if problems:
         return await _form(visit, item, line, problems=problems, status=400)
     sheet = await sheet_of(visit, line)
     action = BY_NAME[visit.posted("action")]
     is_drawn = item.event in {each.event for each in sheet.drawn(item.lot)}
-    order = _order(visit, item, action, lot=item.lot if is_drawn else "")
+    order = order_of(visit, item, action, lot=item.lot if is_drawn else "")
     await visit.note(
         "decide",
         keys.stem_of(item.listing.key or ""),
@@ -232,7 +227,8 @@ async def decide(visit: Visit) -> Response:
     return RedirectResponse(f"/review/{stem}?{urlencode({'list': line.value})}", status_code=303)
 
 
-def _problems(visit: Visit, items: list[Item]) -> tuple[str, ...]:
+def problems_of(visit: Visit, items: list[Item]) -> tuple[str, ...]:
+    """What is wrong with what was typed about these messages."""
     action, why = visit.posted("action"), visit.posted("why").strip()
     found = []
     if action not in BY_NAME:
@@ -254,7 +250,8 @@ def _is_code(visit: Visit, code: str) -> bool:
     return _CODE.fullmatch(code) is not None
 
 
-def _order(visit: Visit, item: Item, action: Action, *, lot: str = "") -> DecisionOrder:
+def order_of(visit: Visit, item: Item, action: Action, *, lot: str = "") -> DecisionOrder:
+    """What a person said, as it is ordered."""
     if visit.session is None:
         raise HTTPException(404)
     stream, n = item.event
@@ -275,106 +272,11 @@ def _number(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lot:
-    """Many alike. ``sample``: what this person decided one by one of its sample lately."""
-
-    name: str
-    gid: str
-    code: str
-    group: str
-    items: tuple[Item, ...]
-    drawn: tuple[Item, ...]
-    sample: tuple[DecisionOrder, ...]
-
-    @property
-    def missing(self) -> int:
-        """How many are still to be decided one by one."""
-        return max(SAMPLE - len(self.sample), 0)
-
-    @property
-    def action(self) -> Action | None:
-        """What may be decided of all of them: what was decided of each in the sample."""
-        said = {(each.outcome, each.label) for each in self.sample}
-        fitting = [each for each in TOGETHER if {(each.outcome, each.label)} == said]
-        return fitting[0] if fitting and not self.missing else None
-
-
-async def _lot(visit: Visit) -> Lot:
-    """The lot that a request names.
-
-    Raises:
-        HTTPException: it is not for who asks.
-    """
-    given = visit.request.query_params
-    gid = visit.posted("group") or given.get("group", "")
-    code = visit.posted("code") or given.get("code", "")
-    if not visit.may_see(gid):
-        await visit.note("denied", visit.request.url.path, allowed=False)
-        raise HTTPException(404)
-    sheet = await sheet_of(visit, Line.WAITING, gid)
-    name = f"{gid}/{code}"
-    items = sheet.lot(name)
-    by = visit.session.name if visit.session else ""
-    since = visit.now - SAMPLE_AGE
-    return Lot(
-        name=name,
-        gid=gid,
-        code=code,
-        group=items[0].group if items else gid,
-        items=items[:AT_ONCE],
-        drawn=sheet.drawn(name),
-        sample=(await orders_of(visit).sample(name, by=by, since=since))[-SAMPLE:],
-    )
-
-
-async def show_many(visit: Visit) -> Response:
-    """Many alike: their sample, and the form once it is decided."""
-    return _many(visit, await _lot(visit))
-
-
-def _many(visit: Visit, lot: Lot, *, problems: tuple[str, ...] = (), status: int = 200) -> Response:
-    return visit.page(
-        "console/review_many.html",
-        title="Decide several together",
-        status=status,
-        lot=lot,
-        needed=SAMPLE,
-        problems=problems,
-        why=visit.posted("why"),
-    )
-
-
-async def decide_many(visit: Visit) -> Response:
-    """Order the same of all that were shown and still wait, each an order of its own."""
-    lot = await _lot(visit)
-    shown = {str(each) for each in visit.form.getlist("item")}
-    chosen = [each for each in lot.items if f"{each.event[0]}.{each.event[1]}" in shown]
-    problems = list(_problems(visit, chosen))
-    if not chosen:
-        problems.append("None of the messages shown waits any more.")
-    if lot.action is None or visit.posted("action") != lot.action.name:
-        problems.append(
-            "Decide the sample one by one first; then the same may be said of the rest."
-        )
-    if problems or lot.action is None:
-        return _many(visit, lot, problems=tuple(problems), status=400)
-    details = f"{lot.action.name} {len(chosen)} after a sample of {SAMPLE}"
-    await visit.note("decide several", lot.name, details=details)
-    done = 0
-    for item in chosen:
-        order = _order(visit, item, lot.action)
-        done += await orders_of(visit).decide_after(order, last=item.last) is not None
-    return RedirectResponse(f"/review?{urlencode({'group': lot.gid, 'done': done})}", 303)
-
-
 GLOBALS: Final = {"is_marked": is_marked}
 """What templates ask about an item."""
 
 PAGES = (
     Page(path="/review", handler=show_all, right=Right.REVIEW),
-    Page(path="/review/many", handler=show_many, right=Right.REVIEW),
-    Page(path="/review/many", handler=decide_many, right=Right.REVIEW, method="POST"),
     Page(path="/review/{stem}", handler=show_one, right=Right.REVIEW),
     Page(path="/review/{stem}", handler=decide, right=Right.REVIEW, method="POST"),
 )

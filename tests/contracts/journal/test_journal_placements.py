@@ -25,7 +25,9 @@ from tests.fakes.samples import (
 )
 
 MANIFEST = PlacementKind.MANIFEST
-FREE = frozenset({PlacementKind.STEP, PlacementKind.AUDIT})
+FREE = frozenset(
+    {PlacementKind.STEP, PlacementKind.AUDIT, PlacementKind.HOLD, PlacementKind.RELEASE}
+)
 """What waits for no group."""
 
 

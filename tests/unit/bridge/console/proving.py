@@ -7,6 +7,7 @@ from pathlib import Path
 
 from starlette.types import Message
 
+from bridge import keys
 from bridge.app.proofs import LogProofs, Opened
 from bridge.console.exports import Sources
 from bridge.protocols import Clock
@@ -24,6 +25,21 @@ def proofs_over(archive: Archive, root: Path, clock: Clock) -> LogProofs:
         return question(archive), LocalEvidence(root, archive.tenant)
 
     return LogProofs(opened, clock)
+
+
+def kept(desk: Desk) -> list[Listing]:
+    """What is kept and can be had."""
+    return [each for each in desk.listings.values() if each.key is not None and not each.damaged]
+
+
+def with_media(desk: Desk) -> Listing:
+    """A record with an attachment that is there."""
+    return next(each for each in kept(desk) if each.media and each.media[0].sha256)
+
+
+def path_of(listing: Listing) -> str:
+    """The address of a record."""
+    return f"/records/{keys.stem_of(listing.key or '')}"
 
 
 def sources_for(desk: Desk) -> Sources:
@@ -77,4 +93,6 @@ async def begun(desk: Desk, browser: Browser, path: str) -> tuple[int, bytes, bo
     await desk.app(scope, receive, send)
     headers = dict(messages[0]["headers"])
     body = b"".join(each.get("body", b"") for each in messages[1:])
-    return int(headers.get(b"content-length", b"0")), body, not messages[-1].get("more_body", False)
+    last = messages[-1]
+    whole = last["type"] == "http.response.body" and not last.get("more_body", False)
+    return int(headers.get(b"content-length", b"0")), body, whole

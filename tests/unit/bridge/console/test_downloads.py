@@ -10,30 +10,19 @@ import json
 import tarfile
 from pathlib import Path
 
-import bagit  # type: ignore[import-untyped]
+import bagit
 import httpx
 import pytest
 
 from bridge import keys
 from bridge.canonical import dumps
 from bridge.notekeys import parse_verifier
-from bridge.protocols.catalog import Listing
 from bridge.protocols.people import Role
 from storage.translog.proof import TlogProof
 from tests.unit.bridge.console.desk import Browser, Desk
-from tests.unit.bridge.console.proving import begun
+from tests.unit.bridge.console.proving import begun, kept, with_media
 
 CASE = "FOI 2026/0042"
-
-
-def kept(desk: Desk) -> list[Listing]:
-    """What is kept and can be had."""
-    return [each for each in desk.listings.values() if each.key is not None and not each.damaged]
-
-
-def with_media(desk: Desk) -> Listing:
-    """A record with an attachment that is there."""
-    return next(each for each in kept(desk) if each.media and each.media[0].sha256)
 
 
 async def prepared(desk: Desk, browser: Browser, fields: dict[str, str | list[str]]) -> str:
