@@ -39,8 +39,7 @@ def standing(listing: Listing) -> str:
     if listing.damaged:
         return "damaged"
     if listing.outcome is Outcome.CAPTURE and listing.reasons[:1]:
-        alone = {reason.code for reason in listing.reasons} == {CONTEXT}
-        return "context" if alone else "capture"
+        return "context" if listing.reasons[0].code == CONTEXT else "capture"
     return listing.outcome.value
 
 
