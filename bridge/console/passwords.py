@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
@@ -9,7 +11,12 @@ SHORTEST = 12
 """Characters. Length is what counts; nothing else is asked."""
 
 _HASHER = PasswordHasher()
-_NOBODYS = _HASHER.hash("nobody has this password")
+
+
+@cache
+def _nobodys() -> str:
+    """What is kept of a password that nobody has; made once, when it is first asked for."""
+    return _HASHER.hash("nobody has this password")
 
 
 def hashed(password: str) -> str:
@@ -23,7 +30,7 @@ def is_right(password: str, kept: str | None) -> bool:
     Without ``kept`` the answer is no, after the same work: the time tells nobody which names exist.
     """
     try:
-        _HASHER.verify(kept or _NOBODYS, password)
+        _HASHER.verify(kept or _nobodys(), password)
     except (VerificationError, InvalidHashError):
         return False
     return kept is not None
