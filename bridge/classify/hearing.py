@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import timedelta
 from hashlib import blake2b
 
+from bridge.classify.assignments import assigns
 from bridge.classify.lexis import tokens
 from bridge.classify.lines import Lines
 from bridge.classify.normalise import read
@@ -61,6 +62,7 @@ class Hearing:
             heads=self.lines.scores(self.lines.rows(found)),
             asks="?" in words,
             votes="<vote>" in words[:2],
+            assigns=assigns(words),
         )
         if len(self._heard) >= _REMEMBERED:
             self._heard.clear()

@@ -18,7 +18,7 @@ import msgspec
 
 from bridge.classify.features import BUCKETS
 from bridge.classify.lines import HEADS, Lines
-from bridge.classify.scene import WIDTH
+from bridge.classify.scene import ASSIGNS, REGISTER, WIDTH
 from bridge.classify.trees import Forest, Tree
 from bridge.errors import ConfigError
 
@@ -27,6 +27,9 @@ _MOST_BYTES = 64_000_000
 _DIGITS = 6
 _MAIL, _MEETING = 0.2, 0.4
 """Up to the first a conversation is judged like mail, from the second on like a meeting."""
+
+_TASK = 0.5
+"""The log-odds that a message in a meeting has at the least, if it has the form of a task given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,11 +83,15 @@ class Model:
 
     def odds(self, row: tuple[float, ...]) -> float:
         """The log-odds that a message is significant."""
-        part = min(max((row[-1] - _MAIL) / (_MEETING - _MAIL), 0.0), 1.0)
+        part = min(max((row[REGISTER] - _MAIL) / (_MEETING - _MAIL), 0.0), 1.0)
         found = self.official.value(row) if part < 1 else 0.0
         if part > 0:
-            found += part * (self.meeting.value(row) - found)
+            found += part * (self._in_meeting(row) - found)
         return found
+
+    def _in_meeting(self, row: tuple[float, ...]) -> float:
+        odds = self.meeting.value(row)
+        return max(odds, _TASK) if row[ASSIGNS] else odds
 
 
 class _TreeOut(msgspec.Struct, frozen=True):
@@ -230,7 +237,7 @@ def _check_tree(tree: Tree) -> None:
     if not size or not size == len(tree.limits) == len(tree.lefts) == len(tree.values):
         raise ValueError("a tree of another shape")
     for node, feature in enumerate(tree.features):
-        if feature >= WIDTH or (feature >= 0 and not node < tree.lefts[node] < size - 1):
+        if feature >= ASSIGNS or (feature >= 0 and not node < tree.lefts[node] < size - 1):
             raise ValueError("a tree that leads nowhere")
 
 

@@ -22,11 +22,12 @@ _NEAR = 6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
-    """A message as its neighbours see it. ``own``: of the same person."""
+    """A message as its neighbours see it. ``own``: of the same person. ``assigns``: a task."""
 
     heads: tuple[float, ...]
     asks: bool
     votes: bool
+    assigns: bool = False
     own: bool = False
 
 
@@ -56,6 +57,7 @@ def scene(
         *_surroundings(message.heads, before, after),
         *_proposals(message, before),
         _register(message, before, after),
+        float(message.assigns),
     )
 
 
@@ -128,7 +130,7 @@ def _proposals(message: Heard, before: Sequence[Heard]) -> tuple[float, ...]:
 
 
 def _register(message: Heard, before: Sequence[Heard], after: Sequence[Heard]) -> float:
-    """How much the conversation reads like talk in a meeting; the last number of a row."""
+    """How much the conversation reads like talk in a meeting."""
     around = [message, *before[:_NEAR], *after[:_NEAR]]
     return sum(one.heads[_SPOKEN] for one in around) / len(around)
 
@@ -140,3 +142,9 @@ def soft(score: float) -> float:
 
 WIDTH = len(scene(_SILENCE, ()))
 """How many numbers a row has."""
+
+ASSIGNS = WIDTH - 1
+"""Where a row says whether the message gives a task. Trees do not see it: it is too rare."""
+
+REGISTER = WIDTH - 2
+"""Where a row says how much the conversation reads like talk in a meeting."""

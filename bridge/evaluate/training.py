@@ -18,6 +18,7 @@ from typing import TypeVar
 from bridge.classify.hearing import Hearing
 from bridge.classify.lines import Lines
 from bridge.classify.model import Model
+from bridge.classify.scene import ASSIGNS
 from bridge.classify.trees import Forest
 from bridge.evaluate.boosting import Growth, grow
 from bridge.evaluate.corpus import Conversation, fold_of
@@ -153,7 +154,7 @@ def _forest_for(fold: int) -> Forests:
 def _grown(rows: Sequence[Row], which: int) -> Forest:
     own = [row for row in rows if row.weights[which]]
     return grow(
-        [row.numbers for row in own],
+        [row.numbers[:ASSIGNS] for row in own],
         [row.significant for row in own],
         [row.weights[which] for row in own],
         _Share.growth,
