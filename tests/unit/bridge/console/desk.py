@@ -6,7 +6,7 @@ import asyncio
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -126,7 +126,8 @@ class Desk:
         self, *roles: Role, name: str = "jo", groups: frozenset[str] = frozenset()
     ) -> Browser:
         """Somebody signed in with these roles, who proved just now who they are."""
-        account = Account(name=name, roles=frozenset(roles), groups=groups)
+        standing = await self.office.account(name) or Account(name=name, roles=frozenset(roles))
+        account = replace(standing, roles=frozenset(roles), groups=groups)
         if not await self.office.create_account(account, at=self.clock.now()):
             await self.office.change_account(account)
         response = Response()
