@@ -98,6 +98,7 @@ async def test_a_step_at_any_point_costs_nothing(house: House, point: str, step:
     await house.listen()
     slept = sum(house.clock.slept)
     await house.settle()
+    await house.publisher.round()
     assert struck.happened
     await _nothing_is_amiss(house)
     assert sum(house.clock.slept) == slept
