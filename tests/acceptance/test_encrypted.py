@@ -46,8 +46,8 @@ SAID = frozenset({"text", "edit"})
 def _found_elsewhere(folder: Path) -> list[tuple[str, str]]:
     """Each secret in each file that is not its own: databases, logs, sessions, what ``run`` says.
 
-    Records in the store hold what was said: they are left out. So does the catalog, which is derived
-    from them; keys and passwords it must not hold.
+    Records in the store hold what was said: they are left out. So does the catalog, derived from
+    them; keys and passwords it must not hold.
     """
     secrets = dict(_secrets(folder))
     return [
