@@ -1,14 +1,13 @@
-"""The shipped rules agree with what the demonstration's script expects of them."""
+"""The shipped policy and model agree with what the demonstration's script expects of them."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
-from bridge.classify import RuleClassifier, parse_policy
+from bridge.app.policies import classifier_of
 from bridge.demo.script import ROOMS, SCRIPT, Expected, Line, Move
 from bridge.model import (
     Context,
@@ -20,7 +19,6 @@ from bridge.model import (
     Verdict,
 )
 
-_POLICY = Path(__file__).parents[4] / "config" / "policies" / "uk-nccc-2023.1.toml"
 _BEGIN = datetime(2026, 3, 2, 9, tzinfo=UTC)
 _KINDS = {
     Move.SAY: EventKind.MESSAGE,
@@ -62,7 +60,7 @@ def _utterance(number: int, line: Line, ids: dict[str, str]) -> Utterance:
 @pytest.fixture(scope="module")
 def verdicts() -> list[tuple[Line, Verdict, Outcome]]:
     """Every line with its verdict and what became of it once later lines were read."""
-    classifier = RuleClassifier(parse_policy(_POLICY.read_text(encoding="utf-8")))
+    classifier = classifier_of(None)
     heard: dict[str, list[Utterance]] = {room.key: [] for room in ROOMS}
     ids: dict[str, str] = {}
     verdicts: dict[str, tuple[Line, Verdict]] = {}
