@@ -11,9 +11,9 @@ import structlog
 from bridge import keys
 from bridge.canonical import act_bytes
 from bridge.canonical.json import Json, base64_text, rfc3339
-from bridge.errors import MunimentError
 from bridge.protocols import Clock, Head, Journal, Placement, PlacementKind
 from bridge.protocols.probe import StoreVerdict
+from bridge.rounds import Rounds
 
 log = structlog.get_logger(__name__)
 
@@ -27,12 +27,14 @@ async def no_trail(_until: datetime) -> None:
     """Of a recorder without a console."""
 
 
-class Audits:
+class Audits(Rounds):
     """One audit for each UTC day on which anything is published, however many processes it saw.
 
     It counts the leaves under the head that is published at that time, so that whoever has the log
-    can count them again. ``health`` says what is in the way.
+    can count them again.
     """
+
+    failing = "not_audited"
 
     def __init__(
         self,
@@ -45,33 +47,16 @@ class Audits:
         trail: TrailDigest = no_trail,
     ) -> None:
         """``head``: the last published one; ``probed``: what was last found out of the store."""
+        super().__init__(clock=clock, seconds=ROUND_SECONDS)
         self._journal = journal
-        self._clock = clock
         self._random = random_bytes
         self._head = head
         self._probed = probed
         self._trail = trail
         self._done = ""
-        self.health = ""
-
-    async def run(self) -> None:
-        """Look whether it is time until cancelled."""
-        while True:
-            await self.round()
-            await self._clock.sleep(ROUND_SECONDS)
 
     async def round(self) -> None:
         """Write today's audit, if there is none and anything is published."""
-        try:
-            await self._audit()
-        except MunimentError as error:
-            if self.health != str(error):
-                log.warning("not_audited", what=str(error), hint=error.hint)
-            self.health = str(error)
-        else:
-            self.health = ""
-
-    async def _audit(self) -> None:
         now = self._clock.now()
         folder = keys.act_folder(now)
         head = self._head()

@@ -16,7 +16,6 @@ import structlog
 from bridge import keys
 from bridge.answers import answers_in, why_text
 from bridge.asked import Ask, asked, target_of
-from bridge.errors import MunimentError
 from bridge.lifecycle import EntryState
 from bridge.model import EventKind, Group, Outcome, RelationType
 from bridge.protocols import (
@@ -28,6 +27,7 @@ from bridge.protocols import (
     TallyGroup,
     Via,
 )
+from bridge.rounds import Rounds
 from bridge.sayings import is_told
 
 log = structlog.get_logger(__name__)
@@ -54,8 +54,10 @@ class _Outcome:
     keep: tuple[Entry, ...] = ()
 
 
-class Commands:
+class Commands(Rounds):
     """Deals with commands. ``describe`` gives what the policy says of a reason code."""
+
+    failing = "not_answering"
 
     def __init__(
         self,
@@ -65,26 +67,13 @@ class Commands:
         describe: Callable[[str], str],
         language: str = "en",
     ) -> None:
+        super().__init__(clock=clock, seconds=ROUND_SECONDS)
         self._journal = journal
-        self._clock = clock
         self._describe = describe
         self._words = answers_in(language)
         self._limits: dict[tuple[str, ...], deque[float]] = {}
         self._counts: dict[tuple[str, str], TallyGroup] = {}
         self._counted_at: float | None = None
-        self.health = ""
-
-    async def run(self) -> None:
-        """Deal with commands until cancelled."""
-        while True:
-            try:
-                await self.round()
-                self.health = ""
-            except MunimentError as error:
-                if self.health != str(error):
-                    log.warning("not_answering", what=str(error), hint=error.hint)
-                self.health = str(error)
-            await self._clock.sleep(ROUND_SECONDS)
 
     async def round(self) -> None:
         """Deal with all that is noted."""

@@ -14,7 +14,6 @@ import structlog
 from bridge import deadlines, keys
 from bridge.canonical import act_bytes, rfc3339
 from bridge.canonical.json import Json
-from bridge.errors import MunimentError
 from bridge.lifecycle import EntryState
 from bridge.model import Outcome, Reason, SealedRecord, Verdict
 from bridge.promotion import keep_as_context
@@ -29,6 +28,7 @@ from bridge.protocols import (
     PlacementKind,
     WaitingDecision,
 )
+from bridge.rounds import Rounds
 
 log = structlog.get_logger(__name__)
 
@@ -40,8 +40,10 @@ BY_PERSON = "person"
 """The rule of a code that a person gave."""
 
 
-class Decisions:
+class Decisions(Rounds):
     """One loop over people's decisions. ``revise`` is told of each new verdict."""
+
+    failing = "not_carrying_out"
 
     def __init__(
         self,
@@ -52,24 +54,11 @@ class Decisions:
         random_bytes: Callable[[int], bytes],
         revise: Callable[[Entry, Verdict], None] = lambda _entry, _verdict: None,
     ) -> None:
+        super().__init__(clock=clock, seconds=ROUND_SECONDS)
         self._journal = journal
         self._office = office
-        self._clock = clock
         self._random = random_bytes
         self._revise = revise
-        self.health = ""
-
-    async def run(self) -> None:
-        """Carry out decisions until cancelled."""
-        while True:
-            try:
-                await self.round()
-                self.health = ""
-            except MunimentError as error:
-                if self.health != str(error):
-                    log.warning("not_carrying_out", what=str(error), hint=error.hint)
-                self.health = str(error)
-            await self._clock.sleep(ROUND_SECONDS)
 
     async def round(self) -> None:
         """Take in what was ordered, then carry out what can be.

@@ -12,9 +12,10 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from bridge.errors import JournalKeyError, MunimentError
+from bridge.errors import JournalKeyError
 from bridge.protocols import Clock, Journal, Spool
 from bridge.protocols.holds import Hold, Holds
+from bridge.rounds import Rounds
 from bridge.scopes import Scopes
 
 log = structlog.get_logger(__name__)
@@ -28,11 +29,13 @@ GRACE = timedelta(days=1)
 """How long a stop is believed to have lasted at most, until the process has run for as long."""
 
 
-class Forget:
+class Forget(Rounds):
     """Destroys payload, record and files of old discards. Their leaves stay as tombstones.
 
     What a legal hold covers stays, from the moment at which the hold is committed.
     """
+
+    failing = "not_forgetting"
 
     def __init__(
         self,
@@ -44,27 +47,15 @@ class Forget:
         discard_after: timedelta,
         context_window: timedelta,
     ) -> None:
+        super().__init__(clock=clock, seconds=ROUND_SECONDS)
         self._journal = journal
         self._spool = spool
         self._holds = holds
         self._known: tuple[Hold, ...] = ()
         self._spared: set[int] = set()
-        self._clock = clock
         self._age = max(discard_after, context_window)
         self._began = clock.monotonic()
         self._heard_before: datetime | None = None
-        self.health = ""
-
-    async def run(self) -> None:
-        """Forget at start, then every few minutes."""
-        while True:
-            try:
-                await self.round()
-                self.health = ""
-            except MunimentError as error:
-                self.health = str(error)
-                log.warning("not_forgetting", what=str(error), hint=error.hint)
-            await self._clock.sleep(ROUND_SECONDS)
 
     async def round(self) -> None:
         """Destroy what is due.

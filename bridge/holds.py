@@ -15,10 +15,11 @@ import structlog
 from bridge import keys
 from bridge.canonical import act_bytes, rfc3339
 from bridge.canonical.json import Json
-from bridge.errors import MunimentError, ObjectStoreError, ObjectStoreUnavailableError
+from bridge.errors import ObjectStoreError, ObjectStoreUnavailableError
 from bridge.protocols import Clock, Entry, Journal, Placement, PlacementKind
 from bridge.protocols.hold_acts import StoreKnows
 from bridge.protocols.holds import Hold, Holds, HoldScope, LegalHolds, Release
+from bridge.rounds import Rounds
 from bridge.scopes import Scopes
 
 log = structlog.get_logger(__name__)
@@ -31,8 +32,10 @@ AGAIN_SECONDS = 600.0
 AT_ONCE = 100
 
 
-class HoldActs:
+class HoldActs(Rounds):
     """One loop over what people order. ``keep`` copies what a new hold covers."""
+
+    failing = "not_holding"
 
     def __init__(
         self,
@@ -43,25 +46,12 @@ class HoldActs:
         random_bytes: Callable[[int], bytes],
         keep: Callable[[], Awaitable[None]],
     ) -> None:
+        super().__init__(clock=clock, seconds=ROUND_SECONDS)
         self._journal = journal
         self._holds = holds
-        self._clock = clock
         self._random = random_bytes
         self._keep = keep
         self._kept_to = -1
-        self.health = ""
-
-    async def run(self) -> None:
-        """Take up holds and releases until cancelled."""
-        while True:
-            try:
-                await self.round()
-                self.health = ""
-            except MunimentError as error:
-                if self.health != str(error):
-                    log.warning("not_holding", what=str(error), hint=error.hint)
-                self.health = str(error)
-            await self._clock.sleep(ROUND_SECONDS)
 
     async def round(self) -> None:
         """Write an act for each hold and each release, then have what is held copied.
@@ -95,29 +85,19 @@ class HoldActs:
         )
 
 
-class StoreHolds:
+class StoreHolds(Rounds):
     """Has the store hold, by its own means, what the holds cover, and reads that back."""
 
+    failing = "not_holding"
+
     def __init__(self, *, journal: Journal, holds: Holds, store: LegalHolds, clock: Clock) -> None:
+        super().__init__(clock=clock, seconds=STORE_SECONDS)
         self._journal = journal
         self._holds = holds
         self._store = store
-        self._clock = clock
         self._known: tuple[tuple[Hold, ...], tuple[Hold, ...]] | None = None
         self._looked_at = 0.0
         self._done: dict[str, bool] = {}
-        self.health = ""
-
-    async def run(self) -> None:
-        """Look whenever holds changed, and every few minutes, until cancelled."""
-        while True:
-            try:
-                await self.round()
-            except MunimentError as error:
-                if self.health != str(error):
-                    log.warning("not_holding", what=str(error), hint=error.hint)
-                self.health = str(error)
-            await self._clock.sleep(STORE_SECONDS)
 
     async def round(self) -> None:
         """Go through all that is stored, where that is due.
@@ -132,7 +112,7 @@ class StoreHolds:
         self._looked_at = self._clock.monotonic()
         unheld = await self._go_through(standing, Scopes(ended)) if standing or ended else 0
         self._known = (standing, ended)
-        self.health = (
+        self.finding = (
             f"{unheld} objects under legal hold are not held by the store itself." if unheld else ""
         )
 

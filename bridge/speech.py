@@ -12,10 +12,10 @@ from bridge.errors import (
     ConnectorError,
     ConnectorRejectedError,
     ConnectorUnavailableError,
-    MunimentError,
 )
 from bridge.model import Group
 from bridge.protocols import Clock, Connector, Journal, Saying
+from bridge.rounds import Rounds
 from bridge.sayings import is_told
 
 log = structlog.get_logger(__name__)
@@ -29,31 +29,20 @@ Key = tuple[str, str]
 """Connector and group id."""
 
 
-class Speech:
+class Speech(Rounds):
     """One loop over the outbox. Every group hears its sentences in the order they were written."""
+
+    failing = "not_speaking"
 
     def __init__(
         self, *, journal: Journal, connectors: Mapping[str, Connector], clock: Clock
     ) -> None:
+        super().__init__(clock=clock, seconds=ROUND_SECONDS)
         self._journal = journal
         self._connectors = connectors
-        self._clock = clock
         self._connector_waits: dict[str, float] = {}
         self._group_waits: dict[Key, float] = {}
         self._pauses: dict[Key, float] = {}
-        self.health = ""
-
-    async def run(self) -> None:
-        """Speak until cancelled."""
-        while True:
-            try:
-                await self.round()
-                self.health = ""
-            except MunimentError as error:
-                if self.health != str(error):
-                    log.warning("not_speaking", what=str(error), hint=error.hint)
-                self.health = str(error)
-            await self._clock.sleep(ROUND_SECONDS)
 
     async def round(self) -> None:
         """Say what waits. A platform that is slow delays the groups of another by one post."""

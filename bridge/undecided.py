@@ -12,10 +12,10 @@ import structlog
 
 from bridge import deadlines, keys
 from bridge.canonical import Leaf
-from bridge.errors import MunimentError
 from bridge.model import Outcome, Reason
 from bridge.protocols import Clock, Entry, Journal
 from bridge.protocols.holds import Holds
+from bridge.rounds import Rounds
 from bridge.scopes import Scopes
 
 log = structlog.get_logger(__name__)
@@ -29,12 +29,14 @@ ROUND_SECONDS = 300.0
 AT_ONCE = 200
 
 
-class Undecided:
+class Undecided(Rounds):
     """Promotes stored reviews that nobody decided; the writer stores them under ``records/``.
 
     What is restricted is not stored and stays out. So does a ciphertext whose content has an entry
     of its own: that one is decided, and the ciphertext expires under ``review/``.
     """
+
+    failing = "not_deciding"
 
     def __init__(
         self,
@@ -50,25 +52,11 @@ class Undecided:
 
         None: reviews are kept for ever, and none is decided here.
         """
+        super().__init__(clock=clock, seconds=interval)
         self._journal = journal
-        self._clock = clock
         self._holds = holds
         self._age = None if review is None else max(review - BEFORE, timedelta(0))
         self._limit = limit
-        self._interval = interval
-        self.health = ""
-
-    async def run(self) -> None:
-        """Decide at start, then every few minutes."""
-        while True:
-            try:
-                await self.round()
-                self.health = ""
-            except MunimentError as error:
-                if self.health != str(error):
-                    log.warning("not_deciding", what=str(error), hint=error.hint)
-                self.health = str(error)
-            await self._clock.sleep(self._interval)
 
     async def round(self) -> None:
         """Decide all that is due.

@@ -180,12 +180,17 @@ def test_the_words_of_the_record_are_those_of_the_code(
     assert re.findall(r"`(\w+)`", listed) == [each.value for each in words]
 
 
+_LOGGED = r'(?:\blog\.(?:info|warning|error|exception)\(\s*|\bfailing = )"(\w+)"'
+
+
 def test_every_line_of_the_logging_is_explained() -> None:
     """The operator's manual names each event that the program logs, and no other."""
     logged = {
         event
         for text in sources().values()
-        for event in re.findall(r'\blog\.(?:info|warning|error|exception)\(\s*"(\w+)"', text)
+        for event in re.findall(
+            r'(?:\blog\.(?:info|warning|error|exception)\(\s*|\bfailing = )"(\w+)"', text
+        )
     }
     explained = set(table_cells(section("docs/operations.md", "Lines of the logging")))
     assert explained == logged

@@ -135,11 +135,13 @@ async def test_a_journal_that_fails_is_asked_again(house: House) -> None:
     audits = _audits(house)
     journal, house.journal = house.journal, house.journal
     await journal.aclose()
-    await audits.round()
-    assert "closed" in audits.health
+    failing = house.start(audits.run)
+    await until(lambda: "closed" in audits.health)
+    await stopped(failing)
     await house.open()
     await house.publisher.begin()
     audits = _audits(house)
+    house.clock.slept.clear()
     running = house.start(audits.run)
     await until(lambda: bool(house.clock.slept))
     await stopped(running)
