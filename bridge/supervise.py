@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import TypeAlias
 
 import structlog
 
@@ -17,9 +18,13 @@ LONGEST_PAUSE = 60.0
 REMEMBERED = 300.0
 
 
+Loop: TypeAlias = Callable[[], Awaitable[None]]
+"""Runs until it is cancelled."""
+
+
 async def keep_running(
     name: str,
-    loop: Callable[[], Awaitable[None]],
+    loop: Loop,
     *,
     clock: Clock,
     failed: Callable[[str], None] = lambda _: None,
@@ -72,7 +77,7 @@ class Loops:
         since = self._clock.monotonic() - REMEMBERED
         return tuple(what for at, what in self._failures.values() if at >= since)
 
-    def start(self, name: str, loop: Callable[[], Awaitable[None]]) -> None:
+    def start(self, name: str, loop: Loop) -> None:
         """Run a loop under supervision."""
 
         def failed(what: str) -> None:

@@ -23,11 +23,9 @@ from pydantic import (
 
 from config.errors import SettingsError, nearest
 from config.explain import explain
+from config.outward import Alerts, Backup, Console, Timestamp, Witness
 from config.sections import (
     SINGLE,
-    Alerts,
-    Backup,
-    Console,
     Keys,
     Log,
     Notice,
@@ -35,10 +33,8 @@ from config.sections import (
     Service,
     Spool,
     Store,
-    Table,
-    Timestamp,
-    Witness,
 )
+from config.table import Table
 from config.tables import (
     REPEATED,
     FurtherWitness,

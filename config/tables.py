@@ -6,7 +6,8 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, Field, model_validator
 
-from config.sections import MOST_DAYS, SINGLE, Table
+from config.sections import SINGLE
+from config.table import MOST_DAYS, Table
 from config.values import (
     Day,
     FilePath,

@@ -37,7 +37,9 @@ def test_settings_named_on_other_pages_exist() -> None:
 def test_settings_are_marked_as_not_yet_while_nothing_reads_them() -> None:
     """A setting has its mark exactly as long as the program does not read it."""
     program = "\n".join(text for name, text in sources().items() if name.startswith("bridge/app/"))
-    derived = sources()["config/settings.py"] + sources()["config/sections.py"]
+    derived = "".join(
+        sources()[f"config/{name}.py"] for name in ("settings", "sections", "outward")
+    )
     for name in TABLES:
         for line in section("docs/settings.md", _heading(name)).splitlines():
             if not line.startswith("| `"):

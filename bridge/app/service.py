@@ -18,6 +18,7 @@ from bridge.app.adapters import (
     open_store,
 )
 from bridge.app.anchors import outsiders_of
+from bridge.app.opened import Opened
 from bridge.app.places import place_of
 from bridge.app.platforms import connectors_of
 from bridge.app.policies import classifier_of
@@ -78,7 +79,7 @@ async def running(
         if legal_holds is not None:
             stack.push_async_callback(legal_holds.aclose)
         spool = await open_spool(settings)
-        bridge = Bridge(
+        opened = Opened(
             settings=settings,
             clock=clock,
             journal=journal,
@@ -95,6 +96,7 @@ async def running(
             classifier=classifier or classifier_of(settings),
             tell=tell,
         )
+        bridge = Bridge(opened)
         stack.push_async_callback(bridge.stop)
         await bridge.start()
         yield bridge

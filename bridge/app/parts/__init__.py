@@ -1,0 +1,16 @@
+"""The parts of a recorder, wired, in the groups in which they work together."""
+
+from bridge.app.parts.governing import Governing, governing_of
+from bridge.app.parts.publishing import Publishing, publishing_of
+from bridge.app.parts.reconciling import reconciliation_of
+from bridge.app.parts.recording import Recording, recording_of
+
+__all__ = [
+    "Governing",
+    "Publishing",
+    "Recording",
+    "governing_of",
+    "publishing_of",
+    "reconciliation_of",
+    "recording_of",
+]
