@@ -82,6 +82,11 @@ def test_without_a_store_nothing_is_made(config: Path) -> None:
     assert "Traceback" not in said.err
 
 
+def _is_database(place: Path) -> bool:
+    """Whether a file is there, and SQLite's; between the old and the new one there is none."""
+    return place.exists() and place.read_bytes()[:6] == b"SQLite"
+
+
 def test_a_running_recorder_does_it_and_mends_what_is_unfit(config: Path) -> None:
     """It is asked, since it alone writes; a damaged catalog stops it from nothing."""
     folder = config.parent / "var" / "catalog"
@@ -90,7 +95,7 @@ def test_a_running_recorder_does_it_and_mends_what_is_unfit(config: Path) -> Non
     place.write_bytes(b"no database at all" * 100)
     with started(config) as child:
         until = time.monotonic() + PATIENCE
-        while place.read_bytes()[:6] != b"SQLite":
+        while not _is_database(place):
             assert time.monotonic() < until
             assert child.poll() is None
             time.sleep(0.1)

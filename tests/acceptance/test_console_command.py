@@ -20,6 +20,7 @@ from tests.servers.ports import free_ports
 
 PASSWORD = "a very long password"
 STOP_SECONDS = 12.0
+PATIENCE = 60.0
 
 
 @pytest.fixture
@@ -42,7 +43,7 @@ class Visitor:
     """A browser that treats this machine as a secure place, as real ones do."""
 
     def __init__(self, place: str) -> None:
-        self._client = httpx.Client(base_url=f"http://{place}", trust_env=False)
+        self._base = f"http://{place}"
         self._cookies: dict[str, str] = {}
         self.text = ""
 
@@ -54,8 +55,13 @@ class Visitor:
             found = re.search(r'name="csrf" value="([0-9a-f]+)"', self.text)
             assert found
             data = {"csrf": found[1], **fields}
-        answer = self._client.request(
-            "GET" if fields is None else "POST", path, data=data, headers={"cookie": cookie}
+        answer = httpx.request(
+            "GET" if fields is None else "POST",
+            self._base + path,
+            data=data,
+            headers={"cookie": cookie},
+            timeout=PATIENCE,
+            trust_env=False,
         )
         for line in answer.headers.get_list("set-cookie"):
             name, _, value = line.partition("=")
@@ -91,7 +97,7 @@ def served(
 
 def wait_for(place: str, child: subprocess.Popen[bytes]) -> None:
     """Until somebody answers there."""
-    until = time.monotonic() + 30
+    until = time.monotonic() + PATIENCE
     while time.monotonic() < until and child.poll() is None:
         try:
             httpx.get(f"http://{place}/sign-in", trust_env=False)
@@ -175,7 +181,7 @@ def test_a_busy_port_stops_the_console_and_not_the_recording(config: Path, place
         assert f"[service] console {place} cannot be listened on" in ended.err
         assert "Traceback" not in ended.err
         with served(config, place, "run", "--console", answers=False) as child:
-            until = time.monotonic() + 30
+            until = time.monotonic() + PATIENCE
             while "ALARM The console is not served" not in stderr_of(config).read_text():
                 assert child.poll() is None
                 assert time.monotonic() < until
