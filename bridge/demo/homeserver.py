@@ -21,6 +21,10 @@ from bridge.demo.child import Child
 from bridge.errors import ConfigError, ConnectorRejectedError, ConnectorUnavailableError
 
 _LOOPBACK = "127.0.0.1"
+_PORTS = range(12_000, 32_000)
+"""Below those that Linux gives to connections: one would take a port before its server does."""
+
+_PORT_TRIES = 100
 _PLENTY: dict[str, Json] = {"per_second": 100_000, "burst_count": 100_000}
 
 
@@ -188,7 +192,7 @@ class Homeserver:
 
     def _configure(self) -> int:
         self.folder.mkdir(parents=True, exist_ok=True)
-        port = self._port or _free_port()
+        port = self._port or free_port()
         logging: dict[str, Json] = {
             "version": 1,
             "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
@@ -302,8 +306,14 @@ def _no_limits() -> dict[str, Json]:
     return limits
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((_LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
+def free_port() -> int:
+    """A port of loopback that nobody listens on, and that no connection going out is given."""
+    for _ in range(_PORT_TRIES):
+        port = _PORTS.start + secrets.randbelow(len(_PORTS))
+        with socket.socket() as probe:
+            try:
+                probe.bind((_LOOPBACK, port))
+            except OSError:
+                continue
         return port
+    raise ConfigError(f"{_LOOPBACK} has no free port between {_PORTS.start} and {_PORTS.stop}")

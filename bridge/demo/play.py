@@ -9,15 +9,18 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Seque
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.text import Text
 
+from bridge.demo.browser import can_offer, opened_on_enter
+from bridge.demo.desk import Desk
 from bridge.demo.findings import Mismatch, Said, compare
 from bridge.demo.homeserver import Homeserver
+from bridge.demo.inspection import Inspection
 from bridge.demo.recorder import Recorder
 from bridge.demo.screen import Screen
-from bridge.demo.script import SCRIPT
+from bridge.demo.script import DECISION, SCRIPT
 from bridge.demo.shelf import Shelf, read_shelf
 from bridge.demo.stage import Stage
 from bridge.demo.view import DemoEntry
@@ -69,11 +72,19 @@ class _Performance:
     homeserver: Homeserver
     stage: Stage
     recorder: Recorder
+    desk: Desk
     screen: Screen
     entries: Entries
     pace: Pace
     said: list[Said] = field(default_factory=list)
     caption: str = ""
+    above: int = 0
+
+    def keep_in_sight(self, *drawings: RenderableType) -> None:
+        """Print something that the table of messages is not to push away."""
+        for drawing in drawings:
+            self.screen.console.print(drawing)
+        self.above = sum(map(self.screen.height, drawings))
 
     async def perform(self) -> None:
         """Every line, in order."""
@@ -90,6 +101,21 @@ class _Performance:
                     await asyncio.sleep(self.pace.look)
         return await self.mismatches()
 
+    async def inspect(self) -> str:
+        """What is wrong with the console, once it had its time; empty where nothing is."""
+        self.caption = "Signing in at the console, to look for a decision and its proof"
+        sought = next(each for each in self.said if each.line.label == DECISION)
+        stored = (await self.shelf()).of(sought.event_id)
+        if not stored:
+            return f"nothing to look for: {sought.line.text!r} is not in the store"
+        return await Inspection(
+            desk=self.desk,
+            sought=sought,
+            sha256=stored[0].sha256,
+            said=tuple(self.said),
+            alive=lambda: self.recorder.alive,
+        ).finding()
+
     async def mismatches(self) -> tuple[Mismatch, ...]:
         """What is not, or not yet, as expected."""
         return compare(self.said, await self.entries(), await self.shelf())
@@ -102,7 +128,7 @@ class _Performance:
         """Draw until cancelled."""
         with Live(console=self.screen.console, auto_refresh=False, transient=True) as live:
             while True:
-                drawing = self.screen.live(await self.entries(), self.caption)
+                drawing = self.screen.live(await self.entries(), self.caption, above=self.above)
                 await asyncio.to_thread(live.update, drawing, refresh=True)
                 await asyncio.sleep(self.pace.look)
 
@@ -125,13 +151,21 @@ class _Performance:
             soft_wrap=True,
         )
 
-    def invitation(self) -> str:
-        """How a person joins in."""
+    async def linger(self) -> None:
+        """Invite whoever watches to join in and to look around, until cancelled."""
         visitor = self.stage.visitor
-        return (
+        joining = Text(
             f"Join in with any Matrix client: homeserver {self.homeserver.url}, "
-            f"user {visitor.username}, password {visitor.password}. Ctrl-C ends everything."
+            f"user {visitor.username}, password {visitor.password}."
         )
+        self.keep_in_sight(self.screen.desk(self.desk), self.screen.suggestions(self.desk), joining)
+        self.caption = "Ctrl-C ends everything."
+        if not await can_offer():
+            await self.watch()
+            return
+        self.caption += " Enter opens the console in your browser."
+        async with opened_on_enter(f"{self.desk.url}/"):
+            await self.watch()
 
 
 async def play(
@@ -147,8 +181,8 @@ async def play(
 
     ``python`` has Synapse; ``command`` starts `muniment`; ``entries`` is asked only once the
     recorder runs with :func:`config_path`. Returns the exit code: with ``once`` 0 only if every
-    line is where it should be. On SIGINT, SIGTERM, errors and cancellation everything that was
-    started MUST have ended on return.
+    line is where it should be, and the console finds and proves one. On SIGINT, SIGTERM, errors
+    and cancellation everything that was started MUST have ended on return.
     """
     setting = _Setting(
         folder=folder,
@@ -174,19 +208,20 @@ async def _once(setting: _Setting) -> int:
             await show.perform()
             setting.console.print("All is said; waiting for the store and the manifests.")
             mismatches = await show.settle()
+            finding = await show.inspect()
         await show.report(mismatches)
-        return 1 if mismatches else 0
+        setting.console.print(show.screen.inspected(show.desk, finding), soft_wrap=True)
+        return 1 if mismatches or finding else 0
 
 
 async def _open_end(setting: _Setting) -> int:
     async with _performance(setting, READABLE) as show:
+        show.keep_in_sight(show.screen.desk(show.desk))
         async with _watching(show):
             await show.perform()
             mismatches = await show.settle()
         await show.report(mismatches)
-        show.caption = show.invitation()
-        setting.console.print(show.caption, soft_wrap=True)
-        await show.watch()
+        await show.linger()
         return 0
 
 
@@ -204,10 +239,11 @@ async def _performance(setting: _Setting, pace: Pace) -> AsyncIterator[_Performa
         )
         stage = await stack.enter_async_context(Stage(homeserver))
         recorder = Recorder(folder=config_path(setting.folder).parent, command=setting.command)
-        say("Starting the recorder: `muniment init`, then `muniment run` …")
+        say("Starting the recorder: `muniment init`, then `muniment run --console` …")
         await recorder.prepare(
             homeserver=homeserver.url, account=stage.recorder, groups=stage.groups
         )
+        desk = await recorder.prepare_desk()
         stack.push_async_callback(recorder.stop)
         await recorder.start()
         say("It records three groups and has told them so. The officials begin to talk.")
@@ -216,6 +252,7 @@ async def _performance(setting: _Setting, pace: Pace) -> AsyncIterator[_Performa
             homeserver=homeserver,
             stage=stage,
             recorder=recorder,
+            desk=desk,
             screen=Screen(setting.console, people=stage.names, groups=groups),
             entries=setting.entries,
             pace=pace,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -13,7 +12,10 @@ from pathlib import Path
 import msgspec
 
 from bridge.demo.child import Child, tail
-from bridge.demo.homeserver import Account
+from bridge.demo.desk import Clerk, Desk, new_desk
+from bridge.demo.homeserver import Account, free_port
+from bridge.demo.tables import group_table, matrix_table, quoted, telegram_table
+from bridge.demo.visitor import Visitor
 from bridge.errors import ConfigError, ConnectorUnavailableError
 
 CONNECTOR = "matrix"
@@ -84,6 +86,7 @@ class Recorder:
         self._command = tuple(command)
         self._child: Child | None = None
         self._group_ids: frozenset[str] = frozenset()
+        self._desk: Desk | None = None
 
     @property
     def config(self) -> Path:
@@ -114,7 +117,7 @@ class Recorder:
             ConfigError: `init` refuses.
         """
         await self._init(log_origin)
-        table = _matrix_table(homeserver, account.user_id)
+        table = matrix_table(CONNECTOR, homeserver, account.user_id, _SECRETS[CONNECTOR])
         await self._join(CONNECTOR, groups, table, secret=account.password)
 
     async def prepare_telegram(
@@ -131,10 +134,25 @@ class Recorder:
             ConfigError: `init` refuses.
         """
         await self._init(log_origin)
-        await self._join(TELEGRAM, groups, _telegram_table(api_base), secret=token)
+        table = telegram_table(TELEGRAM, api_base, _SECRETS[TELEGRAM])
+        await self._join(TELEGRAM, groups, table, secret=token)
+
+    async def prepare_desk(self) -> Desk:
+        """A free port for the console and its accounts; from now on every run serves it.
+
+        MUST follow :meth:`prepare`.
+
+        Raises:
+            ConfigError: the settings or an account are refused.
+        """
+        desk = new_desk(await asyncio.to_thread(self._place_console))
+        for clerk in desk.clerks:
+            await self._create(clerk)
+        self._desk = desk
+        return desk
 
     async def start(self, *, patience: float = 60.0, command: Sequence[str] = ()) -> None:
-        """`muniment run`, until it records every approved group and has told them.
+        """`muniment run`, until it records every approved group, has told them and serves its desk.
 
         ``command`` replaces the program for this run.
 
@@ -144,6 +162,8 @@ class Recorder:
         await self.spawn(command=command)
         try:
             await self._recording(patience)
+            if self._desk is not None:
+                await self._serving(self._desk, patience)
         except BaseException:
             await self.stop()
             raise
@@ -152,8 +172,9 @@ class Recorder:
         """`muniment run`, without waiting."""
         if self._child is not None:
             raise RuntimeError("the recorder runs already")
+        console = () if self._desk is None else ("--console",)
         self._child = await Child.start(
-            (*(command or (*self._command, "run")), "--config", str(self.config)),
+            (*(command or (*self._command, "run")), *console, "--config", str(self.config)),
             log=self.log,
             environment=_environment(),
         )
@@ -205,6 +226,35 @@ class Recorder:
             f"`muniment run` ended at its start: {await self.last_words()}"
         )
 
+    async def _serving(self, desk: Desk, patience: float) -> None:
+        """Until the console answers."""
+        until = asyncio.get_running_loop().time() + patience
+        async with Visitor(desk.url) as visitor:
+            while self.alive:
+                try:
+                    await visitor.get("/sign-in")
+                except ConnectorUnavailableError:
+                    if asyncio.get_running_loop().time() > until:
+                        raise
+                    await asyncio.sleep(0.3)
+                else:
+                    return
+        raise ConnectorUnavailableError(
+            f"`muniment run --console` ended at its start: {await self.last_words()}"
+        )
+
+    async def _create(self, clerk: Clerk) -> None:
+        """An account, as an operator makes one: its password comes from a file, which goes."""
+        file = self.folder / f"{clerk.name}.password"
+        await asyncio.to_thread(_write_secret, file, clerk.password)
+        try:
+            await self._ask(
+                *("console", "create-user", clerk.name, "--role", clerk.role.value),
+                *("--password-file", str(file), "--config", str(self.config)),
+            )
+        finally:
+            await asyncio.to_thread(file.unlink)
+
     async def _ask(self, *arguments: str) -> bytes:
         process = await asyncio.create_subprocess_exec(
             *self._command,
@@ -235,14 +285,24 @@ class Recorder:
     ) -> None:
         """The account and the groups at the end of the settings, and the secret beside them."""
         self._group_ids = frozenset(group.id for group in groups)
-        tables = table + "".join(_group_table(connector, group) for group in groups)
+        tables = table + "".join(group_table(connector, group.id, group.name) for group in groups)
         await asyncio.to_thread(self._append, tables, self.folder / _SECRETS[connector], secret)
 
     def _append(self, tables: str, file: Path, secret: str) -> None:
-        file.touch(mode=0o600)
-        file.write_text(secret + "\n", encoding="utf-8")
+        _write_secret(file, secret)
         with self.config.open("a", encoding="utf-8") as settings:
             settings.write(tables)
+
+    def _place_console(self) -> str:
+        """Give the console a free port; where it will answer."""
+        text = self.config.read_text(encoding="utf-8")
+        before = f"console = {quoted(str(tomllib.loads(text)['service']['console']))}\n"
+        if text.count(before) != 1:
+            raise ConfigError(f"{self.config} does not say once where the console listens")
+        place = f"127.0.0.1:{free_port()}"
+        changed = text.replace(before, f"console = {quoted(place)}\n")
+        self.config.write_text(changed, encoding="utf-8")
+        return f"http://{place}"
 
     def _objects(self) -> Path:
         settings = tomllib.loads(self.config.read_text(encoding="utf-8"))
@@ -252,40 +312,12 @@ class Recorder:
         return self.folder / url.removeprefix("file:") / "v1" / self.tenant
 
 
+def _write_secret(file: Path, secret: str) -> None:
+    file.touch(mode=0o600)
+    file.write_text(secret + "\n", encoding="utf-8")
+
+
 def _environment() -> Mapping[str, str]:
     """Ours without settings, but for one: no lot is drawn, for each line has a known outcome."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("MUNIMENT_")}
     return {**own, "MUNIMENT_POLICY__AUDIT_PERCENT": "0"}
-
-
-def _matrix_table(homeserver: str, user_id: str) -> str:
-    return (
-        "\n[[matrix]]\n"
-        f"name = {_quoted(CONNECTOR)}\n"
-        f"homeserver = {_quoted(homeserver)}\n"
-        f"user_id = {_quoted(user_id)}\n"
-        f"password_file = {_quoted(_SECRETS[CONNECTOR])}\n"
-    )
-
-
-def _telegram_table(api_base: str) -> str:
-    return (
-        "\n[[telegram]]\n"
-        f"name = {_quoted(TELEGRAM)}\n"
-        f"token_file = {_quoted(_SECRETS[TELEGRAM])}\n"
-        f"api_base = {_quoted(api_base)}\n"
-    )
-
-
-def _group_table(connector: str, group: ApprovedGroup) -> str:
-    return (
-        "\n[[groups]]\n"
-        f"connector = {_quoted(connector)}\n"
-        f"id = {_quoted(group.id)}\n"
-        f"name = {_quoted(group.name)}\n"
-    )
-
-
-def _quoted(text: str) -> str:
-    # Every JSON string is a TOML basic string.
-    return json.dumps(text, ensure_ascii=False)

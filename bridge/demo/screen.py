@@ -10,6 +10,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from bridge.demo.desk import Desk
 from bridge.demo.findings import Mismatch, Said
 from bridge.demo.script import Expected, Move
 from bridge.demo.shelf import Shelf
@@ -34,10 +35,17 @@ _MOVES = {
     EventKind.POLL_ANSWER: "votes: ",
     EventKind.TIMER: "sets the timer: ",
 }
+_DEEDS = {
+    "Search": "As {manager}, search for Harbour; open a Record: its object is verified as you look",
+    "Proof": "On a record, How to check it by hand has the files and the commands for a sceptic",
+    "Review": "Decide what the rules were not sure of, and say why",
+    "Holds": "Place one. Nobody releases a hold alone: {authority} does, in a private window",
+}
 _WIDEST_TEXT = 60
 _NARROWEST_TEXT = 16
 _OTHER_COLUMNS = 104
-_ROWS_AROUND = 9
+_FEWEST_ROWS = 5
+_SPARE_LINES = 2
 
 
 class Screen:
@@ -50,10 +58,15 @@ class Screen:
         self._people = people
         self._groups = groups
 
-    def live(self, entries: Sequence[DemoEntry], caption: str) -> RenderableType:
-        """The latest entries, as many as fit."""
-        room = max(5, self.console.height - _ROWS_AROUND)
-        return self.table(_worth_showing(entries)[-room:], caption)
+    def live(self, entries: Sequence[DemoEntry], caption: str, *, above: int = 0) -> RenderableType:
+        """The latest entries, as many as fit below ``above`` lines that are to stay in sight."""
+        rows = _worth_showing(entries)[-self.console.height :]
+        drawing = self.table(rows, caption)
+        # Each row takes a line or more: without as many rows as there are lines too many, it fits.
+        over = self.height(drawing) + above + _SPARE_LINES - self.console.height
+        if over <= 0:
+            return drawing
+        return self.table(rows[-max(_FEWEST_ROWS, len(rows) - over) :], caption)
 
     def table(self, entries: Sequence[DemoEntry], caption: str = "") -> RenderableType:
         """One row per entry."""
@@ -108,6 +121,42 @@ class Screen:
                 ]
                 break
         return lines
+
+    def height(self, drawing: RenderableType) -> int:
+        """How many lines it takes."""
+        return len(self.console.render_lines(drawing))
+
+    def desk(self, desk: Desk) -> RenderableType:
+        """Where the console is, and who signs in there."""
+        table = Table(title=f"The records manager's console: {desk.url}/", title_justify="left")
+        for name in ("Name", "Password"):
+            table.add_column(name, no_wrap=True)
+        table.add_column("What this account is for")
+        for clerk in desk.clerks:
+            table.add_row(Text(clerk.name), Text(clerk.password, style="cyan"), Text(clerk.does))
+        return table
+
+    def suggestions(self, desk: Desk) -> RenderableType:
+        """What to try there."""
+        table = Table(title="What to try there", title_justify="left", show_header=False)
+        for name, deed in _DEEDS.items():
+            table.add_row(
+                Text(name),
+                Text(deed.format(manager=desk.manager.name, authority=desk.authority.name)),
+            )
+        return table
+
+    def inspected(self, desk: Desk, finding: str) -> Text:
+        """What came of the console being put to use."""
+        if finding:
+            said = Text("The console is not as expected: ", style="bold red")
+            return said.append(_clean(finding))
+        said = Text("The console as expected: ", style="bold green")
+        return said.append(
+            f"{desk.manager.name} signs in, finds a decision, its record is verified against the"
+            f" log, its day shows it; {desk.authority.name} signs in and reads nothing.",
+            style="default",
+        )
 
     def _row(self, entry: DemoEntry) -> tuple[Text, ...]:
         sent = entry.sent_at.astimezone().strftime("%H:%M:%S") if entry.sent_at else ""

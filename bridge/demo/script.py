@@ -84,6 +84,9 @@ FLOOD = "flood"
 DIARY = "diary"
 ESTATES = "estates"
 
+DECISION = "decision"
+"""The label of a line that anybody who answers for the records will look for."""
+
 ROOMS = (
     Room(key=FLOOD, name="Flood response", host="a.osei", members=_EVERYONE),
     Room(
@@ -169,6 +172,7 @@ SCRIPT = (
         "t.whitfield",
         "The Minister has agreed to option B. Go ahead with the evacuation.",
         "a decision",
+        label=DECISION,
     ),
     _kept(
         FLOOD,

@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks.cases import SHORT
 from benchmarks.loss import loss_table, lost, muniment
+from bridge.demo.script import SCRIPT
 from tests.servers.synapse import MARKS, synapse_python
 
 pytestmark = [*MARKS, pytest.mark.timeout(300)]
@@ -25,7 +26,7 @@ async def test_nothing_is_lost_in_the_short_table(tmp_path: Path) -> None:
 
 
 def test_the_demonstration_keeps_and_discards_what_it_should(tmp_path: Path) -> None:
-    """``muniment demo --once`` exits 0: every line is where a records manager wants it."""
+    """``muniment demo --once`` exits 0: all is where it should be, and the console proves one."""
     done = subprocess.run(
         [
             *(sys.executable, "-m", "bridge", "demo", "--once"),
@@ -35,4 +36,9 @@ def test_the_demonstration_keeps_and_discards_what_it_should(tmp_path: Path) -> 
         timeout=280,
         check=False,
     )
-    assert done.returncode == 0, done.stderr.decode()[-4000:]
+    said = done.stderr.decode()
+    assert done.returncode == 0, said[-4000:]
+    assert f"All {len(SCRIPT)} lines as expected" in said
+    assert "The console as expected" in said
+    secrets = {file.name for file in (tmp_path / "demo" / "recorder").glob("*.password")}
+    assert secrets == {"recorder.password"}
