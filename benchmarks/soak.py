@@ -69,7 +69,8 @@ async def _people(town: Town, count: int) -> list[str]:
     return [person.name for person in await town.people(count)]
 
 
-async def _rooms(town: Town, people: list[str], count: int) -> tuple[str, list[ApprovedGroup]]:
+async def rooms_of(town: Town, people: list[str], count: int) -> tuple[str, list[ApprovedGroup]]:
+    """Supergroups with these people and one bot in all of them; its token and the groups."""
     made = await town.do(
         **{"do": "bot", "as": "soak", "name": "soak", "username": "soak_bot"}, hears_all=True
     )
@@ -85,7 +86,7 @@ async def _rooms(town: Town, people: list[str], count: int) -> tuple[str, list[A
     return str(made["token"]), groups
 
 
-async def _send(town: Town, people: list[str], groups: list[ApprovedGroup], soak: Soak) -> int:
+async def send(town: Town, people: list[str], groups: list[ApprovedGroup], soak: Soak) -> int:
     """Messages at a steady pace; how many were sent."""
     began, sent = time.monotonic(), 0
     while (elapsed := time.monotonic() - began) < soak.seconds:
@@ -132,7 +133,7 @@ async def measure(soak: Soak, folder: Path) -> bool:
         api = stack.enter_context(bot_api_process())
         town = Town(api, stack.enter_context(ThreadPoolExecutor(_PEOPLE)))
         people = await _people(town, _PEOPLE)
-        token, groups = await _rooms(town, people, soak.groups)
+        token, groups = await rooms_of(town, people, soak.groups)
         recorder = Recorder(folder=folder / "recorder", command=(sys.executable, "-m", "bridge"))
         await recorder.prepare_telegram(api_base=api.url, token=token, groups=groups)
         await asyncio.to_thread(use_free_port, recorder)
@@ -141,7 +142,7 @@ async def measure(soak: Soak, folder: Path) -> bool:
         before = await _seen(recorder)
         watching = asyncio.create_task(_watch(recorder, samples))
         began = time.monotonic()
-        sent = await _send(town, people, groups, soak)
+        sent = await send(town, people, groups, soak)
         pace = sent / (time.monotonic() - began)
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
