@@ -22,7 +22,7 @@ from storage.catalog.lines import Lines
 from storage.catalog.rows import COLUMNS, SPREAD, ListingRow, Value
 from storage.catalog.words import texts_of
 
-VERSION = 2
+VERSION = 3
 """Of the schema. A file of another version is made anew by a rebuild."""
 
 _SCHEMA = (files("storage.catalog") / "schema.sql").read_text("utf-8")

@@ -25,6 +25,9 @@ COLUMNS = (
 SPREAD = 20
 """Bits below the millisecond in an id: of what is said in one, each has a place of its own."""
 
+STREAM_BITS = 6
+"""Of these, the lowest, by which streams differ; those above are the number in the stream."""
+
 LAST_MS = 1 << 42
 """In the year 2109. An id is a positive number of 63 bits."""
 
@@ -46,10 +49,15 @@ def first_id(moment: datetime) -> int:
 
 
 def wanted_id(listing: Listing) -> int:
-    """Where a listing belongs in the order of pages; the next free id above it is as good."""
+    """Where a listing belongs in the order of pages; the next free id above it is as good.
+
+    What was said at one moment (Telegram tells whole seconds) stands in the order of its stream;
+    the low bits keep streams apart. The order wraps once in 16,384 numbers.
+    """
     at = listing.at or datetime.fromisoformat(listing.day).replace(tzinfo=UTC)
-    name = hashlib.sha256(f"{listing.stream}\0{listing.n}".encode()).digest()
-    return first_id(at) + (int.from_bytes(name[:4], "big") >> (32 - SPREAD))
+    name = hashlib.sha256(listing.stream.encode()).digest()
+    of_stream = name[0] >> (8 - STREAM_BITS)
+    return first_id(at) + ((listing.n % (1 << (SPREAD - STREAM_BITS))) << STREAM_BITS) + of_stream
 
 
 def row_of(id_: int, listing: Listing) -> tuple[Value, ...]:
