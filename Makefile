@@ -7,10 +7,11 @@ BIN := $(VENV)/bin
 SYNAPSE := .synapse/bin/python
 JS := tests/clients/js
 STORE_JS := tests/servers/js
+BROWSER_JS := tests/browser/js
 PIP := -m pip install --quiet --disable-pip-version-check --require-hashes
 ARGS ?=
 
-.PHONY: demo test lint types unit simulate train show lock clean
+.PHONY: demo test lint types unit simulate train show screenshots lock clean
 .DEFAULT_GOAL := test
 
 demo: $(VENV)/.runtime .synapse/.done ## everything on this machine: a real homeserver, officials talking, the recorder
@@ -27,7 +28,7 @@ lint: $(VENV)/.dev ## format, rules, layers, spelling
 types: $(VENV)/.dev ## mypy strict, tests included
 	$(BIN)/mypy
 
-unit: $(VENV)/.dev .synapse/.done $(JS)/node_modules/.done $(STORE_JS)/node_modules/.done ## every test, on both cores
+unit: $(VENV)/.dev .synapse/.done $(JS)/node_modules/.done $(STORE_JS)/node_modules/.done $(BROWSER_JS)/node_modules/.done ## every test, on both cores
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 simulate: $(VENV)/.dev ## the recorder in virtual time under seeded faults; SEEDS, FIRST, JOBS
@@ -43,8 +44,11 @@ train: $(VENV)/.runtime ## the significance model anew from DATA, bit for bit
 DATA ?= ../shared/data/significance
 MODEL ?= config/models/heads-and-trees-1.bin
 
-show: $(VENV)/.dev .synapse/.done $(JS)/node_modules/.done $(STORE_JS)/node_modules/.done ## every figure, as long as it takes; writes benchmarks/results.md
+show: $(VENV)/.dev .synapse/.done $(JS)/node_modules/.done $(STORE_JS)/node_modules/.done $(BROWSER_JS)/node_modules/.done ## every figure, as long as it takes; writes benchmarks/results.md
 	$(BIN)/python -m benchmarks.show
+
+screenshots: $(VENV)/.dev $(BROWSER_JS)/node_modules/.done ## pictures of the console into docs/screenshots (needs Chromium)
+	$(BIN)/python -m tests.browser.screenshots
 
 lock: ## renew the locked requirements (needs uv)
 	uv pip compile -q $(UV) pyproject.toml -o requirements/runtime.txt
@@ -56,7 +60,7 @@ UV := --universal --python-version 3.11 --generate-hashes --no-annotate --no-emi
       --no-emit-find-links --custom-compile-command "make lock"
 
 clean: ## remove what this file installed
-	rm -rf $(VENV) .synapse $(JS)/node_modules $(STORE_JS)/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache dist
+	rm -rf $(VENV) .synapse $(JS)/node_modules $(STORE_JS)/node_modules $(BROWSER_JS)/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache dist
 
 $(VENV)/.runtime: requirements/runtime.txt requirements/build.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
