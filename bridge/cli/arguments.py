@@ -19,6 +19,8 @@ VERBS = (
     "groups",
     "reconcile",
     "keys",
+    "backup",
+    "restore",
     "classify",
     "evaluate",
     "policy",
