@@ -215,6 +215,17 @@ def media_type(sniffed: str | None) -> str:
     return sniffed if sniffed and _TYPE.fullmatch(sniffed) else "application/octet-stream"
 
 
+_LASTING = ((86_400, "day"), (3_600, "hour"), (60, "minute"))
+
+
+def lasting(seconds: float) -> str:
+    """A span of time in the largest unit of which it is a whole number."""
+    for size, unit in _LASTING:
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds / size:,.0f} {unit}{'s' if seconds > size else ''}"
+    return f"{seconds:,.10g} second{'' if seconds == 1 else 's'}"
+
+
 def cell(text: str) -> str:
     """A cell of a table for spreadsheets, in which nothing is taken for a formula.
 

@@ -67,6 +67,11 @@ def spans(listing: Listing) -> list[Span]:
     return [Span(reason.start, reason.end) for reason in listing.reasons if reason.end]
 
 
+def codes_of(listing: Listing) -> list[str]:
+    """The codes of its reasons, each once: one code may have been given by several words."""
+    return list(dict.fromkeys(reason.code for reason in listing.reasons))
+
+
 def stem(listing: Listing) -> str:
     """The name by which its page is known; empty of what is not kept."""
     return "" if listing.key is None else keys.stem_of(listing.key)
@@ -246,7 +251,8 @@ def _on_page(choice: Choice, turns: Sequence[Turn]) -> Choice:
             page = i // size + 1
             break
     if not 1 <= page <= last:
-        raise BadChoiceError(f"This day has {last} pages, and no page {page}.")
+        several = "s" if last > 1 else ""
+        raise BadChoiceError(f"This day has {last} page{several}, and no page {page}.")
     return Choice(day=choice.day, zone=choice.zone, page=page, number=choice.number)
 
 
@@ -266,6 +272,7 @@ GLOBALS = {
     "words": WORDS,
     "colours": COLOURS,
     "spans": spans,
+    "codes_of": codes_of,
     "stem": stem,
     "anchor": anchor,
     "place": place,

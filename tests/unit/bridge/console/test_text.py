@@ -17,7 +17,16 @@ from hypothesis import strategies as st
 
 from bridge import keys
 from bridge.console.source import LARGEST_HEX, sources_of
-from bridge.console.text import LONGEST, cell, disposition, file_name, line, media_type, shown
+from bridge.console.text import (
+    LONGEST,
+    cell,
+    disposition,
+    file_name,
+    lasting,
+    line,
+    media_type,
+    shown,
+)
 from bridge.model import EventKind, RelationType
 from bridge.protocols import ObjectBody
 from bridge.protocols.catalog import ListedMedium, ListedReason, Listing
@@ -339,3 +348,20 @@ async def test_a_blocking_page_is_none(desk: Desk, tmp_path: Path) -> None:
     answer = await browser.get(f"/groups/{GID}/2026-06-01")
     assert answer.status_code == 200
     assert beat.done()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (1, "1 second"),
+        (90, "90 seconds"),
+        (0.5, "0.5 seconds"),
+        (60, "1 minute"),
+        (86_400, "1 day"),
+        (604_800, "7 days"),
+        (5_400, "90 minutes"),
+    ],
+)
+def test_a_span_of_time_is_in_its_largest_whole_unit(seconds: float, words: str) -> None:
+    """As people say it, and never rounded."""
+    assert lasting(seconds) == words
