@@ -15,9 +15,10 @@ from bridge.errors import (
     EnvelopeError,
     JournalUnavailableError,
 )
-from bridge.interruption import Hearing, Silence, interrupted, is_recorded
+from bridge.interruption import PATIENCE_SECONDS, Hearing, Silence, interrupted, is_recorded
 from bridge.model import Group
 from bridge.protocols import Clock, Connector, Journal
+from bridge.rounds import Turns
 
 log = structlog.get_logger(__name__)
 
@@ -26,6 +27,8 @@ LONGEST_PAUSE = 60.0
 LONGEST_JOURNAL_PAUSE = 5.0
 STARTING = "starting"
 INTERRUPTION_SECONDS = 60.0
+START_SECONDS = 120.0
+"""How long a sign-in may take before it was given up."""
 
 
 class Capture:
@@ -53,6 +56,7 @@ class Capture:
         self._recalled = False
         self._pause = FIRST_PAUSE
         self.health = STARTING
+        self.turns = Turns(clock)
         self.on_batch: Callable[[], None] = lambda: None
 
     @property
@@ -74,6 +78,7 @@ class Capture:
                     self._hearing.recall(await self._journal.last_heard(self.name))
                     self._recalled = True
                 if not started:
+                    self.turns.next_within(START_SECONDS)
                     await self._connector.start()
                     started = True
                 await self._take_one()
@@ -111,6 +116,7 @@ class Capture:
             # (1) Receive. Asking with this cursor acknowledges what came before it, which is
             # durable. Crash here: nothing was taken; the platform still has it.
             self._hearing.asked()
+            self.turns.next_within(PATIENCE_SECONDS)
             batch = await self._connector.receive(cursor)
             silence = self._hearing.silence() if batch.answered else None
             # Before the batch is applied: who joins by it was not recorded during the silence.
@@ -172,4 +178,6 @@ class Capture:
         self.health = what
         pause = self._pause if seconds is None else max(seconds, FIRST_PAUSE)
         self._pause = min(self._pause * 2, LONGEST_PAUSE)
-        await self._clock.sleep(min(pause, timedelta(hours=1).total_seconds()))
+        pause = min(pause, timedelta(hours=1).total_seconds())
+        self.turns.next_within(pause)
+        await self._clock.sleep(pause)

@@ -28,6 +28,7 @@
     ├── AnchorError
     │   ├── AnchorUnavailableError      a witness or time-stamping authority does not answer
     │   └── AnchorRejectedError         it refuses, or its answer proves nothing
+    ├── AlertError                      an alert could not be handed over; it is tried again
     ├── PolicyError                     a policy file that cannot be put in force
     └── CanonicalError                  a value that JSON cannot carry
 
@@ -218,6 +219,13 @@ class AnchorRejectedError(AnchorError):
 
     retryable = True
     hint = "Check [witness] and [timestamp]: the address, and the keys that belong to it."
+
+
+class AlertError(MunimentError):
+    """Nobody is known to have been told. The alert is kept and sent again."""
+
+    retryable = True
+    hint = "It is sent again by itself; check [alerts], the network, and who takes alerts."
 
 
 class PolicyError(MunimentError):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,12 +19,18 @@ import structlog
 from aiohttp import web
 
 from bridge.protocols import Clock, Voucher
+from bridge.rounds import Turns
 
 log = structlog.get_logger(__name__)
 
 FILE = "health.json"
 ROUND_SECONDS = 1.0
 STALE = timedelta(seconds=10)
+
+STUCK_SECONDS = 300.0
+"""How long a loop may be overdue before only a restart helps."""
+
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +57,13 @@ class Alarm:
     """The kind of trouble in two words, such as ``not receiving``."""
     sentence: str
     """What the operator reads."""
+    subject: str = ""
+    """Which one of several: a gid. It MUST be an id of ours."""
+
+
+def no_turns() -> Mapping[str, Turns]:
+    """Of a monitor that watches nobody but itself."""
+    return {}
 
 
 class HealthMonitor:
@@ -65,8 +78,17 @@ class HealthMonitor:
         tell: Callable[[str], None],
         capture_delay: Callable[[], timedelta | None] = lambda: None,
         anchors: Callable[[], tuple[Voucher, ...]] = tuple,
+        turns: Callable[[], Mapping[str, Turns]] = no_turns,
+        metrics: Callable[[], Awaitable[bytes]] | None = None,
     ) -> None:
-        """``tell`` is given each new alarm once, for the operator's terminal."""
+        """``tell`` is given each new alarm once, for the operator's terminal.
+
+        ``turns``: of the loops without which nothing is recorded, by their names; ``metrics`` gives
+        the page for Prometheus.
+        """
+        self._turns = turns
+        self._own = Turns(clock)
+        self._metrics = metrics
         self._capture_delay = capture_delay
         self._anchors = anchors
         self._tell = tell
@@ -76,10 +98,13 @@ class HealthMonitor:
         self._runner: web.AppRunner | None = None
         self.alarms: tuple[str, ...] = ()
         self._shown: tuple[str, ...] = ()
+        self.standing: tuple[Alarm, ...] = ()
+        """What the last round found, in parts."""
 
     async def run(self) -> None:
         """Publish until cancelled."""
         while True:
+            self._own.next_within(ROUND_SECONDS)
             before = self.alarms
             self._take(await self._ask())
             for alarm in self.alarms:
@@ -100,14 +125,17 @@ class HealthMonitor:
             await self._clock.sleep(ROUND_SECONDS)
 
     def _take(self, found: Sequence[Alarm]) -> None:
+        self.standing = tuple(found)
         self.alarms = tuple(dict.fromkeys(each.sentence for each in found))
         self._shown = tuple(dict.fromkeys(f"{each.part}: {each.trouble}" for each in found))
 
     async def serve(self, host: str, port: int) -> str | None:
-        """Answer ``/healthz`` and ``/readyz``. A busy port is an alarm, not an end."""
+        """Answer on a port. That it is taken is an alarm, not an end: the answer says so."""
         app = web.Application()
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
+        if self._metrics is not None:
+            app.router.add_get("/metrics", self._metrics_page)
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
         try:
@@ -125,7 +153,17 @@ class HealthMonitor:
         await asyncio.to_thread(self._file.unlink, missing_ok=True)
 
     async def _healthz(self, _: web.Request) -> web.Response:
+        """What a restart would mend, and nothing else: who is away is not brought back by it."""
+        turns = {"health": self._own, **self._turns()}
+        stuck = [name for name, each in turns.items() if each.overdue > STUCK_SECONDS]
+        if stuck:
+            return web.json_response({"alive": False, "stuck": stuck}, status=503)
         return web.json_response({"alive": True})
+
+    async def _metrics_page(self, _: web.Request) -> web.Response:
+        assert self._metrics is not None  # noqa: S101 - the route stands only with it
+        body = await self._metrics()
+        return web.Response(body=body, headers={"Content-Type": METRICS_TYPE})
 
     async def _readyz(self, _: web.Request) -> web.Response:
         ready = not self.alarms

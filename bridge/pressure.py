@@ -109,6 +109,7 @@ class Pressure:
         self._language = language
         self._mark = 0.0
         self._told: set[float] = set()
+        self.fill = 0.0
         self.measures: frozenset[Measure] = frozenset()
         self.health = ""
 
@@ -127,6 +128,7 @@ class Pressure:
         Nothing of this is remembered across a crash: the next start measures anew and tells anew.
         """
         load = Load(spool=await self._spool.fill(), lag=self._lag())
+        self.fill = load.spool
         measures = measures_for(load, taken=self.measures)
         if measures != self.measures:
             log.warning("making_way", measures=sorted(measures), lag=round(load.lag, 1))

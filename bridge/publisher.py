@@ -12,6 +12,7 @@ import structlog
 
 from bridge.errors import LogForkError, MunimentError
 from bridge.protocols import Clock, EarlierStream, Head, Journal, RecordLog
+from bridge.rounds import Turns
 
 log = structlog.get_logger(__name__)
 
@@ -26,6 +27,9 @@ WHOLE = 256
 
 GRAFTED_AT_ONCE = 4 * PAGE
 AGAIN_SECONDS = 10.0
+ROUND_SECONDS = 900.0
+"""How long one checkpoint with its tiles, or a look where the log stands, may take."""
+
 START_SECONDS = 10.0
 """How long a start waits to learn where the log stands."""
 
@@ -73,6 +77,7 @@ class Publisher:
         self.publication: Publication | None = None
         self.health = ""
         self.forked = False
+        self.turns = Turns(clock)
 
     @property
     def trouble(self) -> str:
@@ -98,6 +103,7 @@ class Publisher:
     async def run(self) -> None:
         """Publish until cancelled."""
         while True:
+            self.turns.next_within(ROUND_SECONDS)
             await self.round()
             seconds = self._seconds if self._opened else min(self._seconds, AGAIN_SECONDS)
             await self._clock.sleep(seconds)
@@ -141,6 +147,7 @@ class Publisher:
             await self._look()
         count = await self._journal.leaf_count()
         while self._log.size < count:
+            self.turns.next_within(ROUND_SECONDS)
             self._opened = False  # until it is known that this one went through
             head = await self._log.extend([leaf async for leaf in self._news(count)])
             self._opened = True

@@ -1,4 +1,4 @@
-"""Work that is done in rounds: one way to go on, to say what stops it, and to be cancelled."""
+"""Work that is done in rounds: to go on, to say what stops it, to be cancelled, to stand still."""
 
 from __future__ import annotations
 
@@ -59,3 +59,24 @@ class Rounds(ABC):
             log = structlog.get_logger(type(self).__module__)
             log.warning(self.failing, what=str(error), hint=error.hint)
         self._failure = str(error)
+
+
+class Turns:
+    """By when a loop is to go on. Only a restart helps one that does not.
+
+    A loop MUST say before it waits how long that may take at most, while all is well as while
+    somebody else is away: only what nobody foresaw makes it overdue.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._due: float | None = None
+
+    def next_within(self, seconds: float) -> None:
+        """It goes on now, and again within this time."""
+        self._due = self._clock.monotonic() + seconds
+
+    @property
+    def overdue(self) -> float:
+        """For how many seconds it should have gone on; 0 where it is in time or never began."""
+        return 0.0 if self._due is None else max(self._clock.monotonic() - self._due, 0.0)

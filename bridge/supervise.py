@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeAlias
 
 import structlog
@@ -71,6 +71,12 @@ class Loops:
         self._clock = clock
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._failures: dict[str, tuple[float, str]] = {}
+        self._restarts: dict[str, int] = {}
+
+    @property
+    def restarts(self) -> Mapping[str, int]:
+        """How often each loop, by its name, was started again."""
+        return dict(self._restarts)
 
     def failures(self) -> tuple[str, ...]:
         """What failed within the last minutes: a loop that failed may fail again."""
@@ -82,7 +88,9 @@ class Loops:
 
         def failed(what: str) -> None:
             self._failures[name] = (self._clock.monotonic(), what)
+            self._restarts[name] += 1
 
+        self._restarts.setdefault(name, 0)
         self._tasks[name] = asyncio.create_task(
             keep_running(name, loop, clock=self._clock, failed=failed), name=name
         )

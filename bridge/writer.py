@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import structlog
 
-from bridge.delays import Delays
+from bridge.delays import Delays, Distribution
 from bridge.errors import (
     JournalError,
     MunimentError,
@@ -19,7 +19,8 @@ from bridge.errors import (
 )
 from bridge.lifecycle import EntryState
 from bridge.model import CaptureMethod, Event, EventKind
-from bridge.protocols import Clock, Entry, Journal
+from bridge.protocols import Clock, Entry, Journal, StoredProof
+from bridge.rounds import Turns
 from bridge.seal import Keeper
 
 log = structlog.get_logger(__name__)
@@ -39,6 +40,13 @@ TOO_MANY_LATE = 4
 SILENT = ObjectStoreUnavailableError.__name__
 AWAY = (ObjectStoreUnavailableError, ObjectStoreRejectedError)
 """While nothing is stored, either means that the store is away: it is silent, or takes nothing."""
+
+DELAYS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0)
+MARGINS = (0.0, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0, 86400.0, 604800.0)
+"""Bounds in seconds of what is counted for metrics."""
+
+PUT_SECONDS = 1800.0
+"""How long all workers together may be busy with puts: of the largest media on a slow line."""
 
 PRESSING = timedelta(hours=1)
 """After an outage everything is past ``safe_by``: what disappears within this time goes first."""
@@ -61,6 +69,10 @@ class Writer:
         self._answers = asyncio.Event()
         self._answers.set()
         self._answered = self._next_scout = clock.monotonic()
+        self.turns = Turns(clock)
+        self.capture_delays = Distribution(DELAYS)
+        self.margins = Distribution(MARGINS)
+        self.refusals = 0
         self.health = ""
         self.in_hand = 0
 
@@ -95,6 +107,7 @@ class Writer:
 
     async def _work(self) -> None:
         while True:
+            self.turns.next_within(PUT_SECONDS)
             await self._turn()
             try:
                 stored = await self.step()
@@ -148,8 +161,10 @@ class Writer:
             return
         except Exception as error:
             # Broad on purpose: what nobody expected of one entry must not stop the others.
-            if isinstance(error, AWAY) and self._answered <= began:
-                self._away()
+            if isinstance(error, AWAY):
+                self.refusals += 1
+                if self._answered <= began:
+                    self._away()
             await self._put_off(entry, error)
             return
         self._answered = self._clock.monotonic()
@@ -158,12 +173,20 @@ class Writer:
         if in_time:
             self._came_late.append(proof.late_ms is not None)
         await self._keeper.settle(entry, proof)
-        if _waited_for_nothing(entry.event):
-            came_at = entry.opened_at or entry.event.observed_at
-            self._capture_delays.note(max((self._clock.now() - came_at).total_seconds(), 0.0))
+        self._measure(entry, proof)
         self.health = ""
         log.info("stored", stream=entry.stream.id, n=entry.n, late_ms=proof.late_ms or 0)
         await self._hurry_back()
+
+    def _measure(self, entry: Entry, proof: StoredProof) -> None:
+        """Of messages that can tell something: not of the second copy of a review."""
+        if entry.expires_at is not None:
+            self.margins.note((entry.expires_at - proof.at).total_seconds())
+        if entry.stored_at is None and _waited_for_nothing(entry.event):
+            came_at = entry.opened_at or entry.event.observed_at
+            seconds = max((self._clock.now() - came_at).total_seconds(), 0.0)
+            self._capture_delays.note(seconds)
+            self.capture_delays.note(seconds)
 
     def _in_time(self, entry: Entry) -> bool:
         return entry.expires_at is not None and self._clock.now() <= entry.expires_at

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Self
+import re
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from config.table import Table
 from config.values import FilePath, Text, Texts, WebAddress, is_address, is_local, refusal
+
+_MAILBOX = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}")
 
 
 class Console(Table):
@@ -84,6 +87,68 @@ class Alerts(Table):
     webhook_url_file: FilePath | None = Field(
         None, description="File with the address to which alerts are POSTed as JSON."
     )
+    email_to: Texts = Field((), description="Addresses to which alerts are sent as e-mail.")
+    email_from: Text | None = Field(
+        None, description="Address that they come from; required with email_to."
+    )
+    smtp_host: Text | None = Field(
+        None, description="Server that takes the e-mail; required with email_to."
+    )
+    smtp_port: int | None = Field(
+        None,
+        ge=1,
+        le=65535,
+        description="Its port; without it 587, with smtp_security tls 465, with none 25.",
+    )
+    smtp_security: Literal["starttls", "tls", "none"] = Field(
+        "starttls",
+        description="How the connection to it is encrypted; a server that does not offer it is"
+        " refused. With none, smtp_user needs a server on this machine.",
+    )
+    smtp_user: Text | None = Field(None, description="User to sign in as at that server.")
+    smtp_password_file: FilePath | None = Field(
+        None, description="File with that user's password; required with smtp_user."
+    )
+    quiet_minutes: int = Field(
+        15,
+        ge=1,
+        le=1440,
+        description="The same trouble is raised at most once in so many minutes; what came"
+        " meanwhile is counted.",
+    )
+
+    @property
+    def port(self) -> int:
+        """The port, given or usual."""
+        return self.smtp_port or {"starttls": 587, "tls": 465, "none": 25}[self.smtp_security]
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        for address in (*self.email_to, *([self.email_from] if self.email_from else [])):
+            if _MAILBOX.fullmatch(address) is None:
+                key = "email_from" if address == self.email_from else "email_to"
+                raise refusal("is not an e-mail address", "write it as name@example.org", key=key)
+        for key in ("email_from", "smtp_host"):
+            if self.email_to and getattr(self, key) is None:
+                raise refusal("is missing, and email_to is set", f"set {key}", key=key)
+        for key in ("email_from", "smtp_host", "smtp_port", "smtp_user"):
+            if getattr(self, key) is not None and not self.email_to:
+                raise refusal("needs email_to", f"set email_to, or remove {key}", key=key)
+        return self._agree_login()
+
+    def _agree_login(self) -> Self:
+        user, file = self.smtp_user, self.smtp_password_file
+        if (user is None) != (file is None):
+            key = "smtp_user" if user is None else "smtp_password_file"
+            raise refusal("is missing, and the other is set", "set both or neither", key=key)
+        local = is_local(f"http://{self.smtp_host}")
+        if user is not None and self.smtp_security == "none" and not local:
+            raise refusal(
+                "would send the password in the clear",
+                'set smtp_security to "starttls" or "tls", or remove smtp_user',
+                key="smtp_security",
+            )
+        return self
 
 
 class Witness(Table):
@@ -134,5 +199,6 @@ class Backup(Table):
 
     recipient: Text | None = Field(
         None,
-        description="Public key to which back-ups are encrypted; its secret is kept elsewhere.",
+        description="Public key (age1...) to which back-ups are encrypted; its secret, which"
+        " age-keygen makes, is kept elsewhere.",
     )

@@ -7,6 +7,7 @@ become absolute against the folder of the settings file, which comes as validati
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
@@ -53,6 +54,25 @@ def _text(value: str) -> str:
     return value
 
 
+LONGEST_LINE = 500
+_TURNING = frozenset(
+    "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff"
+)
+
+
+def _line(value: str) -> str:
+    """What is shown to many people, in notices and on pages, as it stands here."""
+    if len(value) > LONGEST_LINE:
+        raise refusal(f"is longer than {LONGEST_LINE} characters", "shorten it")
+    if any(unicodedata.category(c) in {"Cc", "Zl", "Zp", "Cs"} for c in value):
+        raise refusal("holds a control character", "write it on one line, without control codes")
+    if not _TURNING.isdisjoint(value):
+        raise refusal(
+            "holds a character that turns the direction of text", "type it anew, without copying"
+        )
+    return value
+
+
 def _matching(pattern: str, what: str) -> Callable[[str], str]:
     compiled = re.compile(pattern)
 
@@ -65,6 +85,7 @@ def _matching(pattern: str, what: str) -> Callable[[str], str]:
 
 
 Text: TypeAlias = Annotated[str, AfterValidator(_text)]
+Line: TypeAlias = Annotated[Text, AfterValidator(_line)]
 Label: TypeAlias = Annotated[
     Text, AfterValidator(_matching(r"[A-Za-z0-9._-]{1,64}", "1 to 64 letters, digits, . _ or -"))
 ]
@@ -143,6 +164,15 @@ def _web(value: str) -> str:
 
 
 WebAddress: TypeAlias = Annotated[Text, AfterValidator(_web)]
+
+
+def is_web_address(value: str) -> bool:
+    """Whether this would do as a web address."""
+    try:
+        _web(_text(value))
+    except PydanticCustomError:
+        return False
+    return True
 
 
 def is_address(host: str) -> bool:

@@ -35,27 +35,7 @@ written as in the file, text without quotes. Tables in double brackets may stand
 come from the file alone. A key or a `MUNIMENT_*` name that does not exist is an error, and so is an
 empty value. Secrets stand in files of their own, which only the recorder's account may read and
 write; a file that others may read is refused.
-
-*Not yet* marks a setting that is checked and has no effect in this version.
 """
-
-NOT_YET = frozenset(
-    {
-        ("groups", "owner"),
-        ("groups", "purpose"),
-        ("groups", "dpia"),
-        ("groups", "device_type"),
-    }
-)
-"""Single settings without an effect so far; a test holds this against the code."""
-
-TABLES_NOT_YET = frozenset({"alerts", "backup"})
-"""Whole tables without an effect so far."""
-
-
-def in_effect(table: str, key: str) -> bool:
-    """Whether the program does something with this setting."""
-    return table not in TABLES_NOT_YET and (table, key) not in NOT_YET
 
 
 def _kind(annotation: object) -> str:
@@ -100,10 +80,9 @@ def _default(field: FieldInfo) -> str:
     return f"`{json.dumps(value)}`"
 
 
-def _row(table: str, key: str, field: FieldInfo) -> str:
-    mark = "" if in_effect(table, key) else " *Not yet.*"
+def _row(key: str, field: FieldInfo) -> str:
     kind = _kind(field.annotation) + _bounds(field)
-    return f"| `{key}` | {kind} | {_default(field)} | {field.description}{mark} |"
+    return f"| `{key}` | {kind} | {_default(field)} | {field.description} |"
 
 
 def _section(name: str, table: type[BaseModel]) -> Iterator[str]:
@@ -118,7 +97,7 @@ def _section(name: str, table: type[BaseModel]) -> Iterator[str]:
     yield "| key | kind | default | meaning |"
     yield "|---|---|---|---|"
     for key, field in table.model_fields.items():
-        yield _row(name, key, field)
+        yield _row(key, field)
     yield ""
 
 

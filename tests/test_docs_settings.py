@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 from config.scaffold import example
-from config.sections import SINGLE
 from config.settings import parse
 from config.tables import REPEATED, TABLES
 from tests.pages import ROOT, page, pages, section, sources, table_cells
@@ -34,23 +33,17 @@ def test_settings_named_on_other_pages_exist() -> None:
             assert key in TABLES[table].model_fields, f"{each.name}: [{table}] {key}"
 
 
-def test_settings_are_marked_as_not_yet_while_nothing_reads_them() -> None:
-    """A setting has its mark exactly as long as the program does not read it."""
+def test_every_setting_has_an_effect() -> None:
+    """The program reads each that the page lists."""
     program = "\n".join(text for name, text in sources().items() if name.startswith("bridge/app/"))
     derived = "".join(
         sources()[f"config/{name}.py"] for name in ("settings", "sections", "outward")
     )
     for name in TABLES:
         for line in section("docs/settings.md", _heading(name)).splitlines():
-            if not line.startswith("| `"):
-                continue
-            key = line.split("`")[1]
-            if "*Not yet.*" not in line:
+            if line.startswith("| `"):
+                key = line.split("`")[1]
                 assert re.search(rf"\.{key}\b", program + derived), f"[{name}] {key}"
-            elif name in SINGLE:
-                assert f"settings.{name}.{key}" not in program, f"[{name}] {key}"
-            else:
-                assert not re.search(rf"\.{key}\b", program), f"[[{name}]] {key}"
 
 
 def test_the_toml_of_the_pages_is_a_valid_file() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from bridge.alerts import Channel
 from bridge.app.anchors import Outsiders
 from bridge.audits import TrailDigest
 from bridge.protocols import Classifier, Clock, Connector, ObjectStore, RecordLog
@@ -34,5 +35,7 @@ class Opened:
     trail: TrailDigest
     connectors: dict[str, Connector]
     classifier: Classifier
+    channels: tuple[Channel, ...] = ()
+    """By which people are told of alarms."""
     tell: Callable[[str], None]
     """Is given each new alarm once."""

@@ -8,7 +8,13 @@ from collections.abc import Iterator
 import structlog
 
 from bridge.app.opened import Opened
-from bridge.app.parts import governing_of, publishing_of, reconciliation_of, recording_of
+from bridge.app.parts import (
+    governing_of,
+    publishing_of,
+    reconciliation_of,
+    recording_of,
+    watching_of,
+)
 from bridge.app.policies import idle_calibration
 from bridge.app.reading import VERSION
 from bridge.capture import STARTING
@@ -18,8 +24,7 @@ from bridge.errors import (
     ConnectorUnavailableError,
     JournalUnavailableError,
 )
-from bridge.health import FILE as HEALTH_FILE
-from bridge.health import Alarm, HealthMonitor
+from bridge.health import Alarm
 from bridge.protocols import Connector
 from bridge.supervise import Loops
 
@@ -42,13 +47,8 @@ class Bridge:
         self._publishing = publishing_of(opened)
         self._governing = governing_of(opened, self._recording)
         self._reconciliation = reconciliation_of(opened, self._recording, self._publishing)
-        self._health = HealthMonitor(
-            file=opened.settings.service.data_dir / HEALTH_FILE,
-            clock=opened.clock,
-            alarms=self._alarms,
-            tell=opened.tell,
-            capture_delay=lambda: self._recording.writer.capture_delay,
-            anchors=lambda: self._publishing.anchoring.vouchers,
+        self._watching = watching_of(
+            opened, self._recording, self._publishing, loops=self._loops, alarms=self._alarms
         )
         self._port_problem: str | None = None
         self._console_problem = ""
@@ -60,6 +60,7 @@ class Bridge:
             ConfigError: the platform refuses the very first sign-in, or the store does not
                 enforce the lock that it is to keep.
         """
+        await self._watching.alerts.begin()
         try:
             await self._governing.decisions.take()  # what a person wants kept is not forgotten
             await self._governing.forget.round()
@@ -78,11 +79,11 @@ class Bridge:
             self._recording.loops(),
             self._publishing.loops(self._reconciliation.looked),
             self._governing.loops(),
+            self._watching.loops(),
         ):
             for name, loop in part:
                 self._loops.start(name, loop)
         self._loops.start("reconciliation", self._reconciliation.run)
-        self._loops.start("health", self._health.run)
         idle = await asyncio.to_thread(
             idle_calibration, self._opened.settings, self._opened.classifier
         )
@@ -106,7 +107,7 @@ class Bridge:
         await self._publish_last()
         await self._loops.stop()
         await self._publishing.indexer.aclose()
-        await self._health.aclose()
+        await self._watching.aclose()
         log.info("stopped")
 
     def console_trouble(self, sentence: str) -> None:
@@ -117,7 +118,7 @@ class Bridge:
 
     async def _serve(self) -> None:
         host, _, port = self._opened.settings.service.metrics.rpartition(":")
-        self._port_problem = await self._health.serve(host.strip("[]"), int(port))
+        self._port_problem = await self._watching.health.serve(host.strip("[]"), int(port))
         if self._port_problem:
             log.warning("metrics_not_served", what=self._port_problem)
 
@@ -150,14 +151,14 @@ class Bridge:
             log.warning("not_receiving", connector=connector.name, what=str(error))
 
     async def _alarms(self) -> tuple[Alarm, ...]:
-        outrun = await self._recording.outrun()
-        return tuple(
+        found = [
             Alarm(part=part, trouble=trouble, sentence=sentence)
-            for part, trouble, sentence in self._troubles(outrun)
+            for part, trouble, sentence in self._troubles()
             if sentence and sentence != STARTING
-        )
+        ]
+        return (*found, *await self._recording.outrun(), *self._watching.alerts.troubles)
 
-    def _troubles(self, outrun: list[str]) -> Iterator[tuple[str, str, str]]:
+    def _troubles(self) -> Iterator[tuple[str, str, str]]:
         yield from self._recording.troubles()
         yield "store", "not compared", self._reconciliation.health
         yield from self._publishing.troubles()
@@ -166,5 +167,3 @@ class Bridge:
         yield "console", "not served", self._console_problem
         for what in self._loops.failures():
             yield "loops", "started again", what
-        for what in outrun:
-            yield "groups", "timer too short", what

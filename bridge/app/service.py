@@ -17,7 +17,9 @@ from bridge.app.adapters import (
     open_spool,
     open_store,
 )
+from bridge.app.alerting import channels_of
 from bridge.app.anchors import outsiders_of
+from bridge.app.backup.placing import refuse_unfinished
 from bridge.app.opened import Opened
 from bridge.app.places import place_of
 from bridge.app.platforms import connectors_of
@@ -51,9 +53,11 @@ async def running(
     """
     clock = clock or SystemClock()
     check_signing_key(settings)
+    channels = await asyncio.to_thread(channels_of, settings)
     async with AsyncExitStack() as stack:
         lock = lock_data_dir(settings)
         stack.callback(lock.close)
+        await asyncio.to_thread(refuse_unfinished, settings.service.data_dir)
         connectors = connectors_of(settings, clock, say=say)
         for connector in connectors.values():
             stack.push_async_callback(connector.aclose)
@@ -94,6 +98,7 @@ async def running(
             trail=lambda until: people.trail_digest(until=until),
             connectors=connectors,
             classifier=classifier or classifier_of(settings),
+            channels=channels,
             tell=tell,
         )
         bridge = Bridge(opened)

@@ -10,7 +10,7 @@ from datetime import timedelta
 from bridge.admission import Admission
 from bridge.app.opened import Opened
 from bridge.app.parts.recording import Recording
-from bridge.app.rules import descriptions, listed_groups, notices, review_time
+from bridge.app.rules import class_names, descriptions, listed_groups, notices, review_time
 from bridge.commands import Commands
 from bridge.decisions import Decisions
 from bridge.forget import Forget
@@ -115,6 +115,7 @@ def _admission_of(opened: Opened, recording: Recording) -> Admission:
         notice=notices(opened.settings),
         received=lambda name: by_name[name].received,
         language=opened.settings.notice.language,
+        classes=class_names(opened.settings),
     )
 
 

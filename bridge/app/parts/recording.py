@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from bridge import deadlines
+from bridge import deadlines, keys
 from bridge.app.adapters import FILE_WORKERS, S3_WORKERS
 from bridge.app.opened import Opened
 from bridge.app.reading import VERSION, as_config_error
@@ -15,10 +15,12 @@ from bridge.app.rules import retentions
 from bridge.capture import Capture
 from bridge.downloads import Downloads
 from bridge.errors import JournalUnavailableError
+from bridge.health import Alarm
 from bridge.model import GroupState
 from bridge.opening import Opening
 from bridge.pressure import Measure, Pressure
 from bridge.protocols import Classifier, Connector
+from bridge.rounds import Turns
 from bridge.seal import Keeper, Sealer
 from bridge.supervise import Loop
 from bridge.triage import Triage
@@ -40,6 +42,14 @@ class Recording:
     pressure: Pressure
     classifier: Classifier
     journal: SqliteJournal = field(repr=False)
+    blind_key: bytes = field(repr=False)
+
+    def turns(self) -> Iterator[tuple[str, Turns]]:
+        """Of the loops without which nothing is recorded, by their names."""
+        for capture in self.captures:
+            yield f"capture {capture.name}", capture.turns
+        yield "triage", self.triage.turns
+        yield "writer", self.writer.turns
 
     @property
     def inlets(self) -> tuple[str, ...]:
@@ -74,16 +84,22 @@ class Recording:
             what = f"{self.journal.damaged} entries of the journal do not open."
             yield "journal", "damaged", what
 
-    async def outrun(self) -> list[str]:
-        """Groups whose messages may disappear before they are stored, each in a sentence."""
+    async def outrun(self) -> list[Alarm]:
+        """Groups whose messages may disappear before they are stored."""
         delay = self.writer.capture_delay
         if delay is None:
             return []
         with suppress(JournalUnavailableError):  # the parts that need it say so
             return [
-                f"{group.name or group.group_id}: its timer of {group.timer.seconds:g} s is shorter"
-                f" than recording safely takes, {delay.total_seconds():.1f} s lately; messages may"
-                " disappear before they are stored."
+                Alarm(
+                    part="groups",
+                    trouble="timer too short",
+                    sentence=f"{group.name or group.group_id}: its timer of"
+                    f" {group.timer.seconds:g} s is shorter than recording safely takes,"
+                    f" {delay.total_seconds():.1f} s lately; messages may disappear before they are"
+                    " stored.",
+                    subject=keys.group_gid(self.blind_key, group.platform, group.group_id),
+                )
                 for group in await self.journal.groups()
                 if group.state is GroupState.ACTIVE
                 and group.timer is not None
@@ -109,7 +125,9 @@ def recording_of(opened: Opened) -> Recording:
     )
     s3 = settings.store.location.folder is None
     captures = _captures_of(opened)
-    triage = _triage_of(opened)
+    with as_config_error():
+        blind_key = read_key(settings.keys.blind_key_file)
+    triage = _triage_of(opened, blind_key)
     downloads = Downloads(
         journal=journal,
         spool=opened.spool,
@@ -129,6 +147,7 @@ def recording_of(opened: Opened) -> Recording:
         pressure=_pressure_of(opened, triage, downloads),
         classifier=opened.classifier,
         journal=journal,
+        blind_key=blind_key,
     )
 
 
@@ -161,9 +180,7 @@ def _openings_of(opened: Opened, captures: tuple[Capture, ...]) -> tuple[Opening
     return tuple(found)
 
 
-def _triage_of(opened: Opened) -> Triage:
-    with as_config_error():
-        blind_key = read_key(opened.settings.keys.blind_key_file)
+def _triage_of(opened: Opened, blind_key: bytes) -> Triage:
     return Triage(
         journal=opened.journal,
         classifier=opened.classifier,

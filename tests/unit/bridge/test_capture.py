@@ -15,6 +15,7 @@ from bridge.errors import (
     ConnectorUnavailableError,
     EnvelopeError,
 )
+from bridge.interruption import PATIENCE_SECONDS
 from bridge.model import Cursor, GroupState, Presence, Timer
 from tests.fakes import samples
 from tests.fakes.clock import START
@@ -379,3 +380,17 @@ async def test_a_loop_that_fails_is_a_silence_until_it_runs_again(house: House) 
     house.later(minutes=2)
     await house.hear(samples.event("$3"))
     assert len(_interrupted(await house.gaps())) == 1
+
+
+async def test_a_receive_that_hangs_is_overdue_and_a_pause_is_not(house: House) -> None:
+    """A platform that is away keeps the loop turning; one that never answers nor fails does not."""
+    await house.listen()
+    house.later(seconds=PATIENCE_SECONDS)
+    assert house.capture.turns.overdue == 0
+    house.later(seconds=5)
+    assert house.capture.turns.overdue == 5
+    house.connector.faults = [ConnectorUnavailableError("away", retry_after=3600)]
+    running = house.start(house.capture.run)
+    await until(lambda: 3600 in house.clock.slept)
+    assert house.capture.turns.overdue == 0
+    await stopped(running)

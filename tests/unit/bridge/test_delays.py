@@ -1,10 +1,10 @@
-"""How long things took lately."""
+"""How long things took lately, and since the start."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
-from bridge.delays import LATELY, MEASURED, Delays
+from bridge.delays import LATELY, MEASURED, Delays, Distribution
 from tests.fakes.clock import FakeClock
 
 
@@ -45,3 +45,17 @@ def test_what_is_long_past_tells_nothing() -> None:
     for _ in range(MEASURED):
         delays.note(2.0)
     assert delays.slow_end == timedelta(seconds=2)
+
+
+def test_a_distribution_counts_what_came_to_no_more_than_each_bound() -> None:
+    """Sums up to each bound, the bound itself included, and last all that there are."""
+    measured = Distribution((0.0, 1.0, 5.0))
+    for value in (-2.0, 0.0, 1.0, 1.5, 9.0):
+        measured.note(value)
+    assert measured.upto == ((0.0, 2), (1.0, 3), (5.0, 4), (float("inf"), 5))
+    assert measured.total == 9.5
+
+
+def test_an_empty_distribution_counts_nothing() -> None:
+    """All zero."""
+    assert Distribution((1.0,)).upto == ((1.0, 0), (float("inf"), 0))

@@ -11,8 +11,18 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from bridge.health import FILE, STALE, Alarm, Health, HealthMonitor, read_health
+from bridge.health import (
+    FILE,
+    METRICS_TYPE,
+    STALE,
+    STUCK_SECONDS,
+    Alarm,
+    Health,
+    HealthMonitor,
+    read_health,
+)
 from bridge.protocols import Voucher
+from bridge.rounds import Turns
 from tests.fakes.clock import START, FakeClock
 from tests.servers.ports import free_ports
 from tests.unit.bridge.house import stopped, until
@@ -49,6 +59,14 @@ async def _read(folder: Path, clock: FakeClock) -> Health | None:
         return read_health(folder / FILE, now=clock.now())
 
     return await asyncio.to_thread(read)
+
+
+async def _text(port: int, path: str) -> tuple[int, str, bytes]:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(f"http://{HOST}:{port}{path}") as response,
+    ):
+        return response.status, response.headers["Content-Type"], await response.read()
 
 
 async def _get(port: int, path: str) -> tuple[int, dict[str, object]]:
@@ -203,3 +221,70 @@ async def test_a_busy_port_is_an_alarm_and_no_end(tmp_path: Path) -> None:
     assert problem is not None
     assert f"[service] metrics {HOST}:{port}" in problem
     await monitor.aclose()
+
+
+async def test_a_loop_that_stands_still_is_told_to_whoever_restarts(tmp_path: Path) -> None:
+    """Only once it is overdue for long; alarms, and loops that never began, are no reason."""
+    clock = FakeClock()
+    triage, writer = Turns(clock), Turns(clock)
+    monitor = HealthMonitor(
+        file=tmp_path / FILE,
+        clock=clock,
+        alarms=_Alarms("the store is away").ask,
+        tell=lambda _: None,
+        turns=lambda: {"triage": triage, "writer": writer},
+    )
+    (port,) = free_ports(1)
+    assert await monitor.serve(HOST, port) is None
+    triage.next_within(60)
+    clock.advance(60 + STUCK_SECONDS)
+    assert await _get(port, "/healthz") == (200, {"alive": True})
+    clock.advance(1)
+    assert await _get(port, "/healthz") == (503, {"alive": False, "stuck": ["triage"]})
+    triage.next_within(60)
+    assert await _get(port, "/healthz") == (200, {"alive": True})
+    await monitor.aclose()
+
+
+async def test_the_one_who_looks_may_stand_still_too(tmp_path: Path) -> None:
+    """A round of its own that never ends is told like any other loop's."""
+    clock = FakeClock()
+    asked = asyncio.Event()
+
+    async def never() -> tuple[Alarm, ...]:
+        asked.set()
+        await asyncio.Event().wait()
+        return ()
+
+    monitor = HealthMonitor(file=tmp_path / FILE, clock=clock, alarms=never, tell=lambda _: None)
+    (port,) = free_ports(1)
+    assert await monitor.serve(HOST, port) is None
+    running = asyncio.create_task(monitor.run())
+    await asked.wait()
+    clock.advance(2 + STUCK_SECONDS)
+    assert await _get(port, "/healthz") == (503, {"alive": False, "stuck": ["health"]})
+    await stopped(running)
+    await monitor.aclose()
+
+
+async def test_the_page_for_prometheus_is_served_as_it_is(tmp_path: Path) -> None:
+    """Its bytes, with the type that Prometheus asks for; without one there is no such page."""
+
+    async def page() -> bytes:
+        return b"muniment_late_total 0.0\n"
+
+    for metrics, expected in ((page, 200), (None, 404)):
+        monitor = HealthMonitor(
+            file=tmp_path / FILE,
+            clock=FakeClock(),
+            alarms=_Alarms().ask,
+            tell=lambda _: None,
+            metrics=metrics,
+        )
+        (port,) = free_ports(1)
+        assert await monitor.serve(HOST, port) is None
+        status, kind, body = await _text(port, "/metrics")
+        assert status == expected
+        if metrics is not None:
+            assert (kind, body) == (METRICS_TYPE, b"muniment_late_total 0.0\n")
+        await monitor.aclose()

@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from bridge.errors import JournalUnavailableError
-from bridge.rounds import Rounds
+from bridge.rounds import Rounds, Turns
 from tests.fakes.clock import FakeClock
 from tests.unit.bridge.house import stopped, until
 
@@ -90,3 +90,24 @@ async def test_what_nobody_expected_goes_up() -> None:
 
     with pytest.raises(ZeroDivisionError):
         await _Counting(FakeClock(), breaks).run()
+
+
+def test_who_never_began_is_never_overdue() -> None:
+    """Nobody said by when it goes on."""
+    clock = FakeClock()
+    turns = Turns(clock)
+    clock.advance(1e6)
+    assert turns.overdue == 0
+
+
+def test_who_does_not_go_on_as_it_said_is_overdue() -> None:
+    """From the moment at which it should have; each turn is another promise."""
+    clock = FakeClock()
+    turns = Turns(clock)
+    turns.next_within(10)
+    clock.advance(10)
+    assert turns.overdue == 0
+    clock.advance(3)
+    assert turns.overdue == 3
+    turns.next_within(1)
+    assert turns.overdue == 0

@@ -130,3 +130,14 @@ async def test_loops_that_were_never_started_are_passed_by() -> None:
     await loops.stop("never", "one")
     assert loop.stopped == 1
     await loops.stop("never")
+
+
+async def test_restarts_are_counted_by_loop() -> None:
+    """Each failure counts; a loop that never failed stands at 0."""
+    failing, fine = _Loop(ValueError(), ConfigError("x")), _Loop()
+    loops = Loops(failing.clock)
+    loops.start("failing", failing.run)
+    loops.start("fine", fine.run)
+    await until(lambda: failing.starts == 3)
+    assert loops.restarts == {"failing": 2, "fine": 0}
+    await loops.stop()

@@ -352,3 +352,27 @@ async def test_a_store_that_answers_again_ends_the_pauses_of_its_silence(house: 
     assert sorted(states.values()).count(EntryState.STORED) == 1
     assert [await house.writer.step() for _ in range(3)] == [True, True, False]
     assert set((await house.states()).values()) == {EntryState.STORED}
+
+
+async def test_what_is_counted_for_metrics_is_of_first_copies(house: House) -> None:
+    """How long it took, and what was left of the timer; a refused put counts as one."""
+    await house.hear(samples.event("$1", timer=60.0))
+    house.later(seconds=3)
+    house.store.before = [ObjectStoreUnavailableError("503")]
+    await house.triage.step()
+    assert await house.writer.step()
+    house.later(seconds=7)
+    await house.settle()
+    assert house.writer.refusals == 1
+    assert house.writer.capture_delays.upto[-1] == (float("inf"), 1)
+    assert house.writer.capture_delays.total == 10
+    assert house.writer.margins.upto[-1] == (float("inf"), 1)
+    assert house.writer.margins.total == 50
+
+
+async def test_what_is_stored_too_late_has_no_margin_left(house: House) -> None:
+    """It counts below the bound 0, and so does what was stored in the last moment."""
+    await house.hear(samples.event("$1", timer=60.0))
+    house.later(seconds=90)
+    await house.settle()
+    assert house.writer.margins.upto[0] == (0.0, 1)

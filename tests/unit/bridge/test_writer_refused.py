@@ -65,7 +65,7 @@ async def _stored(loop: SimLoop, store: RefusingStore) -> None:
         spool=MemorySpool(),
         clock=clock,
         tenant="demo",
-        retention=lambda _connector, _group: Retention(records=None, review=None),
+        retention=lambda _stream: Retention(records=None, review=None),
     )
     for number in range(BACKLOG):
         journal.add(sealed(Item(number=number, at=0, timer=None, takes=0)))
