@@ -119,7 +119,7 @@ class Run:
             spool=MemorySpool(),
             clock=self._clock,
             tenant="demo",
-            retention=lambda _connector, _group: Retention(records=None, review=None),
+            retention=lambda _stream: Retention(records=None, review=None),
         )
         self.writer = Writer(
             journal=self.journal, keeper=keeper, clock=self._clock, workers=workload.workers

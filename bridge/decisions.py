@@ -2,6 +2,9 @@
 
 A decision, the move of its entry and its act are one transaction. The act is placed by the scribe,
 and its leaf is that of the decision.
+
+What is restricted is released, or destroyed by Forget, on an order of the console alone, where one
+role may give it: no group asks for it, and the first such decision holds.
 """
 
 from __future__ import annotations
@@ -26,9 +29,11 @@ from bridge.protocols import (
     PersonDecision,
     Placement,
     PlacementKind,
+    Via,
     WaitingDecision,
 )
 from bridge.rounds import Rounds
+from bridge.surroundings import RELEASED
 
 log = structlog.get_logger(__name__)
 
@@ -38,6 +43,8 @@ CODE = "PERSON"
 CONTEXT = "CONTEXT"
 BY_PERSON = "person"
 """The rule of a code that a person gave."""
+
+_NOT_STORED = frozenset({EntryState.DISCARDED, EntryState.RESTRICTED})
 
 
 class Decisions(Rounds):
@@ -82,10 +89,13 @@ class Decisions(Rounds):
     async def _carry_out(self, waiting: WaitingDecision) -> bool:
         """One decision. False: the entry is on its way, and it is to be tried again."""
         entry, decision = waiting.entry, waiting.decision
+        if entry is not None and entry.state is EntryState.RESTRICTED:
+            # Read again: another decision of this round may have come first, and that one holds.
+            entry = await self._journal.entry(entry.seq)
         if entry is None:
             return await self._refuse(waiting, "gone")
         record, judged = entry.record, entry.verdict
-        if entry.state is EntryState.RESTRICTED or record is None or judged is None:
+        if record is None or judged is None or not _may_decide(entry, judged, decision):
             return await self._refuse(waiting, "restricted")
         verdict = _decided(judged, decision)
         act = self._act(entry, decision, judged)
@@ -163,12 +173,24 @@ class Decisions(Rounds):
         )
 
 
+def _may_decide(entry: Entry, judged: Verdict, decision: PersonDecision) -> bool:
+    """Whether this decision can be carried out on an entry in its state."""
+    codes = {reason.code for reason in judged.reasons}
+    if entry.state is not EntryState.RESTRICTED:
+        return RELEASED not in codes
+    return decision.via is Via.CONSOLE and decision.label is None and CODE not in codes
+
+
 def _decided(judged: Verdict, decision: PersonDecision) -> Verdict:
     """The verdict after a person's; why it was judged as it was still stands, and its score.
 
     What a person keeps as context, or under another reason code, has that code before all others.
+    What is released is restricted no more, and says so: the marking stays among its reasons.
     """
     said: tuple[Reason, ...] = (Reason(code=CODE, rule=decision.via.value),)
+    is_released = judged.restricted and decision.outcome is Outcome.CAPTURE
+    if is_released:
+        said = (*said, Reason(code=RELEASED, rule=decision.via.value))
     if decision.label is Label.CONTEXT:
         said = (Reason(code=CONTEXT, rule=BY_PERSON), *said)
     elif decision.label is Label.CLASS:
@@ -176,11 +198,16 @@ def _decided(judged: Verdict, decision: PersonDecision) -> Verdict:
     others = tuple(
         reason for reason in judged.reasons if reason.code != CODE and reason.rule != BY_PERSON
     )
-    return replace(judged, outcome=decision.outcome, reasons=(*said, *others))
+    return replace(
+        judged,
+        outcome=decision.outcome,
+        reasons=(*said, *others),
+        restricted=judged.restricted and not is_released,
+    )
 
 
 def _needs_copy(entry: Entry, record: SealedRecord, decision: PersonDecision) -> bool:
     """Whether the record has to be put under ``records/`` yet."""
     if decision.outcome is not Outcome.CAPTURE:
         return False
-    return entry.state is EntryState.DISCARDED or record.key.startswith(f"{keys.REVIEW}/")
+    return entry.state in _NOT_STORED or record.key.startswith(f"{keys.REVIEW}/")

@@ -1,5 +1,7 @@
 """Step 9 as a loop: destroy what was discarded, once its time and its context window are over.
 
+What was restricted, and somebody had destroyed, goes with the next round, whatever its age.
+
 A wall clock that is wrong when the machine starts must not make everything old at once: it has a
 day to be put right. Until then time counts from the moment at which the process before this one
 last heard a platform, as far as it passed here; what is destroyed late is destroyed soon after.
@@ -7,8 +9,10 @@ last heard a platform, as far as it passed here; what is destroyed late is destr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Awaitable, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Protocol
 
 import structlog
 
@@ -27,6 +31,17 @@ LOCKED = 200
 
 GRACE = timedelta(days=1)
 """How long a stop is believed to have lasted at most, until the process has run for as long."""
+
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
+"""Nothing was received before."""
+
+
+class _Pages(Protocol):
+    """A verb of the journal that names what may go, page by page."""
+
+    def __call__(self, *, after: int, limit: int) -> Awaitable[tuple[int, ...]]:
+        """The page after a number."""
 
 
 class Forget(Rounds):
@@ -66,16 +81,17 @@ class Forget(Rounds):
         are still the same, and then they are destroyed. So a hold that is committed before wins,
         and one that is committed after found them destroyed.
         """
+        await self._destroy_all(self._journal.to_destroy, _NEVER)
         until = await self._passed()
         if until is None:
             return
         before = until - self._age
+        await self._destroy_all(partial(self._journal.forgettable, discarded_before=before), before)
+
+    async def _destroy_all(self, pages: _Pages, before: datetime) -> None:
+        """Destroy what these pages name, and no discard that is not older than ``before``."""
         after = destroyed = 0
-        while destroyed < AT_ONCE and (
-            found := await self._journal.forgettable(
-                discarded_before=before, after=after, limit=LOCKED
-            )
-        ):
+        while destroyed < AT_ONCE and (found := await pages(after=after, limit=LOCKED)):
             after = found[-1]
             free = await self._free(found, await self._holds.standing())
             if free:

@@ -10,10 +10,11 @@ Everything here is pure: the caller writes the group with a compare-and-set on i
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from enum import StrEnum
 
 from bridge.lifecycle import InvalidTransitionError
-from bridge.model import Group, GroupState, NoticeState, Presence, Sighting
+from bridge.model import Event, EventKind, Group, GroupState, NoticeState, Presence, Sighting
 from bridge.protocols.office import StepKind
 
 UNREADABLE = "cannot be read: "
@@ -27,7 +28,12 @@ INVITED = "invited: the recorder has not joined yet"
 JOINED = "joined: waiting for the state of the group"
 UNAPPROVED = "the recorder is in the group without an approval: nothing is kept"
 INVITED_AGAIN = "invited again after a removal: approve it again to record it"
+NOTICE_REFUSED = "notice refused: "
+"""How a note begins that says why the notice is not in the group."""
+
 _MOVED = "moved to "
+_CAME = frozenset({"join", "member"})
+_PRESENT = _CAME | {"administrator", "creator", "restricted"}
 _PENDING: dict[Presence | None, str] = {Presence.INVITED: INVITED, Presence.JOINED: JOINED}
 
 
@@ -136,6 +142,7 @@ def first_sighting(sighting: Sighting, *, connector: str, platform: str) -> Grou
         group_id=sighting.group_id,
         name=sighting.name,
         state=next_group_state(None, GroupTrigger.PROPOSE),
+        proposed_by=sighting.by,
     )
     return apply_sighting(blank, sighting)
 
@@ -157,6 +164,33 @@ def apply_sighting(group: Group, sighting: Sighting) -> Group:
         note=_note(group, sighting, state),
         notice=_notice(group, state),
     )
+
+
+def settled_group(
+    group: Group, *, notice: NoticeState, note: str, version: str | None, at: datetime
+) -> Group:
+    """The group after a notice was posted or refused at ``at``. Who was there then is told."""
+    stands = "" if group.note.startswith(NOTICE_REFUSED) else group.note
+    return replace(
+        group,
+        notice=notice,
+        note=stands or note,
+        notices=group.notices + 1,
+        notice_version=version,
+        notice_at=at,
+        newcomer_at=None,
+    )
+
+
+def is_arrival(event: Event) -> bool:
+    """Whether an event says that somebody came into the group, who was not in it before."""
+    if event.kind is not EventKind.MEMBERSHIP:
+        return False
+    facts = dict(event.upstream)
+    now, before = facts.get("membership"), facts.get("membership_before")
+    if now in _CAME:
+        return before not in _PRESENT
+    return now in _PRESENT and before is not None and before not in _PRESENT
 
 
 def _notice(group: Group, state: GroupState) -> NoticeState:

@@ -22,6 +22,7 @@ from bridge.model import (
     Outcome,
     SealedRecord,
     SpooledFile,
+    Stream,
     Verdict,
 )
 from bridge.protocols import (
@@ -193,9 +194,9 @@ class Keeper:
         spool: Spool,
         clock: Clock,
         tenant: str,
-        retention: Callable[[str, str], Retention],
+        retention: Callable[[Stream], Retention],
     ) -> None:
-        """``retention`` gives the retention of a group by connector and group id."""
+        """``retention`` gives that of a stream's group, as the register has it now."""
         self._journal = journal
         self._store = store
         self._spool = spool
@@ -217,7 +218,7 @@ class Keeper:
         if record is None or entry.seen_leaf is None:
             raise RuntimeError("only sealed entries are stored")
         area = record.key.partition("/")[0]
-        retention = self._retention(entry.stream.connector, entry.stream.group_id)
+        retention = self._retention(entry.stream)
         until = retention.until(area, received_at=entry.event.observed_at, now=self._clock.now())
         await self._put_media(entry, record, until)
         receipt = await self._store.put(record.key, ObjectBody.of(record.body), retain_until=until)

@@ -16,6 +16,9 @@ STREAMS_AT_HAND = 256
 AUDIT = "AUDIT"
 """The code of a review that was drawn by lot."""
 
+RELEASED = "RELEASED"
+"""The code of what was restricted until a person released it."""
+
 _OF_ITSELF = frozenset({RelationType.DECRYPTED, RelationType.RESCUED})
 """An entry that says what an earlier one of the same message could not; it refers to nothing."""
 
@@ -65,6 +68,18 @@ class Surroundings:
             revision=_parent_revision(entry.event),
             earlier=True,
         )
+
+    async def is_apart(self, entry: Entry) -> bool:
+        """Whether a late attachment belongs to a message that is restricted, or ever was.
+
+        It has the message's own bytes. What was said of the message when it had not come yet was
+        not said of it; and nobody can tell of a message that is destroyed meanwhile.
+        """
+        parent = await self.parent(entry)
+        if parent is None or parent.verdict is None:
+            return parent is None and entry.event.relates_to is not None
+        codes = {reason.code for reason in parent.verdict.reasons}
+        return parent.verdict.restricted or RELEASED in codes
 
     def remember(self, entry: Entry, verdict: Verdict) -> None:
         """``entry`` was decided: what comes next is read with it."""

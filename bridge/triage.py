@@ -18,6 +18,7 @@ from bridge.model import Context, EventKind, Outcome, Reason, Utterance, Verdict
 from bridge.patience import Patience, waits_for_key, waits_since, was_awaited
 from bridge.promotion import keep_as_context
 from bridge.protocols import Classifier, Clock, Entry, Journal
+from bridge.rounds import Turns
 from bridge.seal import Sealer
 from bridge.surroundings import Surroundings, utterance_of
 
@@ -29,6 +30,9 @@ TURN_SECONDS = 0.25
 
 HURRIED_SECONDS = 0.05
 """The least that a classifier is given, however little time is left."""
+
+STEP_SECONDS = 60.0
+"""How long one round of judging and sealing may take."""
 
 IDLE_SECONDS = 0.25
 _NOTHING = timedelta(0)
@@ -53,7 +57,8 @@ class Triage:
         """``budget``: seconds a message may take to classify before it becomes ``review``.
 
         It is less where the message must be safe sooner, or while ``hurried`` is set.
-        ``audit_percent`` of the discards go to review, drawn by lot.
+        ``audit_percent`` of the discards go to review, drawn by lot. ``on_restricted`` is told of a
+        marking of SECRET or above before the journal is: what it keeps, a crash does not lose.
         """
         self._journal = journal
         self._classifier = classifier
@@ -69,8 +74,10 @@ class Triage:
         self._patience = Patience(journal, clock)
         self._paused = ""
         self._put_off_for: dict[int, str] = {}
+        self.on_restricted: Callable[[Entry], Awaitable[None]] = _nobody
         self.hurried = False
         self.lag = 0.0
+        self.turns = Turns(clock)
 
     @property
     def health(self) -> str:
@@ -85,6 +92,7 @@ class Triage:
         """Judge and seal until cancelled."""
         try:
             while True:
+                self.turns.next_within(STEP_SECONDS)
                 try:
                     worked = await self.step()
                 except JournalUnavailableError as error:
@@ -165,6 +173,7 @@ class Triage:
             self._surroundings.remember(entry, verdict)
             verdicts[entry.seq] = verdict
             if verdict.restricted:
+                await self.on_restricted(entry)
                 log.error("restricted_marking", stream=entry.stream.id, n=entry.n)
             if self._clock.monotonic() >= until:
                 break
@@ -253,12 +262,9 @@ class Triage:
 
     async def _kept_apart(self, entry: Entry, verdict: Verdict) -> Verdict:
         """A late attachment of a restricted message is restricted with it."""
-        if entry.event.kind is not EventKind.MEDIA:
-            return verdict
-        parent = await self._surroundings.parent(entry)
-        if parent is None or parent.verdict is None or not parent.verdict.restricted:
-            return verdict
-        return replace(verdict, outcome=Outcome.REVIEW, restricted=True)
+        if entry.event.kind is EventKind.MEDIA and await self._surroundings.is_apart(entry):
+            return replace(verdict, outcome=Outcome.REVIEW, restricted=True)
+        return verdict
 
     async def _context(self, entry: Entry) -> Context:
         return Context(
@@ -308,6 +314,10 @@ class Triage:
         verdict = await keep_as_context(self._journal, entry, because=needed_by, now=now)
         if verdict is not None:
             self._surroundings.revise(entry, verdict)
+
+
+async def _nobody(_: Entry) -> None:
+    """Whom nobody is told."""
 
 
 def _worker() -> ThreadPoolExecutor:

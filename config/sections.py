@@ -51,7 +51,7 @@ class Service(Table):
     )
     metrics: Listener = Field(
         "127.0.0.1:9464",
-        description="HOST:PORT of /healthz and /readyz; no content, names or ids.",
+        description="HOST:PORT of /healthz, /readyz and /metrics; no content, names or ids.",
     )
     http_proxy: WebAddress | None = Field(
         None, description="Proxy for everything that goes out, as http://HOST:PORT."

@@ -93,14 +93,27 @@ class Settings(Table):
                 return group
         return None
 
+    def unfit_group(self, connector: str, group_id: str) -> str | None:
+        """Why no group of this connector has such an id, as a remedy; None where one may."""
+        matrix = any(account.name == connector for account in self.matrix)
+        return _matrix_id(group_id) if matrix else _telegram_id(group_id)
+
     def effective_retention(self, group: ListedGroup | None) -> int | None:
         """Days that a group's records are kept; None where nothing sets a retention.
 
         A group that the file does not list (None) has that of the store.
         """
-        if group is None or group.retention is None:
+        return self.days_of(None if group is None else group.retention)
+
+    def days_of(self, retention: str | None) -> int | None:
+        """Days of a class of retention; None is that of the store.
+
+        A class that is no more keeps as long as the longest one: nothing goes too early.
+        """
+        if retention is None:
             return self.store.retention_days
-        return next(c.days for c in self.retention if c.name == group.retention)
+        found = [c.days for c in self.retention if c.name == retention]
+        return found[0] if found else self.longest_retention()
 
     def longest_retention(self) -> int | None:
         """Days that manifests, acts and the log are kept: the longest of any retention."""
@@ -171,8 +184,7 @@ class Settings(Table):
                 f"add a [[matrix]] or [[telegram]] table of that name, or use one of: {known}",
                 key=f"[[groups]] connector {where}",
             )
-        check = _matrix_id if group.connector in matrix else _telegram_id
-        if (remedy := check(group.id)) is not None:
+        if (remedy := self.unfit_group(group.connector, group.id)) is not None:
             raise refusal(f'is "{group.id}"', remedy, key=f"[[groups]] id {where}")
         same = [g for g in self.groups if (g.connector, g.id) == (group.connector, group.id)]
         if len(same) > 1:

@@ -12,6 +12,7 @@ from config.values import (
     Day,
     FilePath,
     Label,
+    Line,
     Listener,
     Text,
     Texts,
@@ -124,16 +125,16 @@ class ListedGroup(Table):
 
     connector: Label = Field(description="Name of the [[matrix]] or [[telegram]] table it is in.")
     id: Text = Field(description="The platform's id: !room:server, or -100... in quotes.")
-    name: Text = Field(description="The group's name for people.")
-    owner: Text | None = Field(None, description="Who answers for the group.")
-    purpose: Text | None = Field(None, description="What official business it serves.")
+    name: Line = Field(description="The group's name for people.")
+    owner: Line | None = Field(None, description="Who answers for the group.")
+    purpose: Line | None = Field(None, description="What official business it serves.")
     retention: Label | None = Field(
         None, description="Name of a [[retention]] class; without it [store] retention_days holds."
     )
-    dpia: Text | None = Field(
+    dpia: Line | None = Field(
         None, description="Reference of the data protection impact assessment."
     )
-    device_type: Text | None = Field(
+    device_type: Line | None = Field(
         None, description="Devices the group is used on, e.g. corporate or personal."
     )
     capture_all: bool = Field(

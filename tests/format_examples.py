@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from typing import TypedDict
 
 import msgspec
 
@@ -142,6 +143,9 @@ STEP = act_bytes(
         "group": {"id": ROOM, "name": NAME},
         "step": "approve",
         "why": "listed in the file",
+        "owner": "Head of resilience",
+        "purpose": "Co-ordinating the flood response",
+        "capture_all": False,
     },
 )
 
@@ -237,7 +241,21 @@ LEAVES: Mapping[str, Leaf] = {
     ),
 }
 
-_COUNTS = {
+
+class _Counts(TypedDict):
+    """What a group and the total count alike."""
+
+    seen: int
+    captured: int
+    review: int
+    discarded: int
+    undecided: int
+    stored: int
+    gaps: int
+    late: int
+
+
+_COUNTS: _Counts = {
     "seen": 8,
     "captured": 3,
     "review": 1,

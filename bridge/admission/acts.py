@@ -10,6 +10,8 @@ from bridge.canonical.json import Json
 from bridge.model import Group
 from bridge.protocols import Clock, Placement, PlacementKind, StepKind
 
+_WITH_PARTICULARS = frozenset({StepKind.PROPOSE, StepKind.APPROVE, StepKind.RESUME})
+
 
 class Acts:
     """Makes the documents; whoever moves the group writes them in the same transaction."""
@@ -21,8 +23,13 @@ class Acts:
     def step(
         self, group: Group, kind: StepKind, by: str, why: str, *, at: str | None = None
     ) -> Placement:
-        """A step on a group; ``at`` is when it was ordered."""
+        """A step on a group; ``at`` is when it was ordered.
+
+        One by which a group may be recorded has what is on record of it then.
+        """
         details: dict[str, Json] = {"step": kind.value, "why": why, "ordered_at": at}
+        if kind in _WITH_PARTICULARS:
+            details |= _particulars(group)
         return self._act(group, PlacementKind.STEP, by, details)
 
     def notice(self, group: Group, details: Mapping[str, Json]) -> Placement:
@@ -54,3 +61,15 @@ class Acts:
             group_id=group.group_id,
             at=now,
         )
+
+
+def _particulars(group: Group) -> dict[str, Json]:
+    said = group.particulars
+    return {
+        "owner": said.owner,
+        "purpose": said.purpose,
+        "retention": said.retention,
+        "dpia": said.dpia,
+        "device_type": said.device_type,
+        "capture_all": group.capture_all,
+    }

@@ -9,12 +9,15 @@ from dataclasses import replace
 import structlog
 
 from bridge.admission.acts import Acts
+from bridge.admission.newcomers import Newcomers
 from bridge.admission.notice import Notices
 from bridge.admission.pauses import Pauses
 from bridge.admission.register import ListedGroup, Register
 from bridge.errors import ConnectorError, ConnectorRejectedError, MunimentError
 from bridge.model import Group, GroupState, NoticeState, Presence
+from bridge.notices import Notice
 from bridge.protocols import Announcement, Clock, Connector, Journal, Office
+from bridge.sayings import is_told
 
 log = structlog.get_logger(__name__)
 
@@ -26,10 +29,14 @@ INVITED_PAUSE = 5.0
 ENDED = frozenset({GroupState.PAUSED, GroupState.CLOSED, GroupState.REMOVED})
 """Where nothing is recorded any more."""
 
+OVER = frozenset({GroupState.CLOSED, GroupState.REMOVED})
+"""Where the stream has its end: a group that is approved again begins another one."""
+
 
 class Admission:
-    """Keeps the register true. ``notice`` gives the text for a group.
+    """Keeps the register true. ``notice`` gives that of a group.
 
+    ``classes`` are the classes of retention that a person may give a group.
     ``received`` is when a connector, by its name, was asked for what it last delivered
     (monotonic), by which an account that is refused is told from a group that refuses.
     """
@@ -43,9 +50,10 @@ class Admission:
         clock: Clock,
         random_bytes: Callable[[int], bytes],
         listed: Sequence[ListedGroup],
-        notice: Callable[[Group], str],
+        notice: Callable[[Group], Notice],
         received: Callable[[str], float | None],
         language: str = "en",
+        classes: frozenset[str] = frozenset(),
     ) -> None:
         self._journal = journal
         self._office = office
@@ -57,8 +65,11 @@ class Admission:
             connectors=connectors,
             acts=acts,
             pauses=Pauses(journal=journal, clock=clock, language=language),
+            clock=clock,
             listed=listed,
+            classes=classes,
         )
+        self._newcomers = Newcomers(journal=journal, clock=clock, notice=notice, language=language)
         self._notices = Notices(
             journal=journal,
             connectors=connectors,
@@ -102,17 +113,25 @@ class Admission:
             return
         if group.state is GroupState.APPROVED and group.presence is not Presence.JOINED:
             await self._join(group)
-        if group.state is GroupState.CLOSED:
+        if group.state in OVER:
             # Every round, since a delivery on its way may have opened another stream.
             await self._journal.close_stream(group, at=self._clock.now())
         if group.notice is not NoticeState.DUE:
+            await self._keep_told(group)
             return
         if group.state in {GroupState.ACTIVE, GroupState.NOT_RECORDING}:
             await self._notices.announce(group)
         elif group.state in ENDED or group.presence in {Presence.LEFT, Presence.REMOVED}:
             # What was journalled while we recorded must not wait for a notice for ever.
             late = Announcement(upstream_id=None, refusal="recording ended before the notice")
-            await self._notices.settle(group, late, text=None)
+            await self._notices.settle(group, late, notice=None)
+
+    async def _keep_told(self, group: Group) -> None:
+        """The group, and who came into it since, know that it is recorded, and how."""
+        if group.state is GroupState.ACTIVE and is_told(group):
+            told = await self._notices.keep_current(group)
+            if not told:
+                await self._newcomers.tell(group)
 
     async def _join(self, group: Group) -> None:
         connector = self._connectors.get(group.connector)

@@ -1,16 +1,20 @@
-"""The notice of a group: posted, and settled by its event id or its refusal."""
+"""The notice of a group: posted, settled by its event id or its refusal, and kept current."""
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 
 import structlog
 
 from bridge.admission.acts import Acts
 from bridge.canonical.json import Json
 from bridge.errors import ConnectorError, ConnectorRejectedError, ConnectorUnavailableError
+from bridge.groups import NOTICE_REFUSED
 from bridge.model import Digest, Group, GroupState, NoticeState
+from bridge.notices import Notice
 from bridge.protocols import Announcement, Clock, Connector, Journal, Saying
 from bridge.sayings import WORTH_SAYING
 
@@ -21,6 +25,16 @@ NOTICE_SECONDS = 10.0
 """
 
 NOTICE_PAUSE = 1.0
+STEADY_SECONDS = 10.0
+"""What the notice says must stand so long before it is said again: changes come in company."""
+
+AGAIN_PAUSE = 60.0
+AGAIN_MOST = ((3600.0, 3), (86_400.0, 6))
+"""Within so many seconds a group is told again at most so often, whoever keeps renaming it."""
+
+REFUSED_AGAIN = timedelta(days=1)
+"""A notice that a group refused is tried again after this time: its rights may have changed."""
+
 ACCOUNT_PAUSE = 5.0
 UNREADABLE_REFUSAL = "nothing is said in a group that cannot be read"
 
@@ -43,7 +57,7 @@ class Notices:
         connectors: Mapping[str, Connector],
         clock: Clock,
         acts: Acts,
-        text: Callable[[Group], str],
+        text: Callable[[Group], Notice],
         received: Callable[[str], float | None],
     ) -> None:
         self._journal = journal
@@ -54,6 +68,8 @@ class Notices:
         self._received = received
         self._refused_us: dict[str, float] = {}
         self._next_try: dict[str, float] = {}
+        self._changed: dict[tuple[str, str], tuple[str, float]] = {}
+        self._repeats: dict[tuple[str, str], deque[float]] = {}
 
     async def announce(self, group: Group) -> None:
         """Post the notice; only once it is settled may anything of the group be stored.
@@ -66,38 +82,88 @@ class Notices:
             return
         if group.state is GroupState.NOT_RECORDING:
             said = Announcement(upstream_id=None, refusal=UNREADABLE_REFUSAL)
-            await self.settle(group, said, text=None)
+            await self.settle(group, said, notice=None)
             return
-        key = _notice_key(group)
+        notice = self._text(group)
+        key = _notice_key(group, notice)
         if self._next_try.get(key, 0.0) > self._clock.monotonic():
             return
-        text = self._text(group)
         answer: Announcement | None
         try:
-            answer = await self._post(connector, group, text, key=key)
+            answer = await self._post(connector, group, notice.text, key=key)
         except ConnectorRejectedError as error:
             answer = self._of_the_account(connector, key, error)
         except _NoAnswerError as error:
             answer = Announcement(upstream_id=None, refusal=str(error))
-            await self._say_later(group, text, key=key)
+            await self._say_later(group, notice.text, key=key)
         if answer is not None:
-            await self.settle(group, answer, text=text)
+            await self.settle(group, answer, notice=notice)
             self._refused_us.pop(key, None)
             self._next_try.pop(key, None)
 
-    async def settle(self, group: Group, said: Announcement, *, text: str | None) -> None:
-        """Journal the outcome with its act."""
-        notice = NoticeState.POSTED if said.upstream_id else NoticeState.REFUSED
+    async def keep_current(self, group: Group) -> bool:
+        """Say it again where the group was told something else, or is due to hear it once more.
+
+        Recording and storing go on meanwhile: the group knows that it is recorded. Crash after the
+        platform took it: what it was told is not in the register, and the same is posted under the
+        same key. Gives whether the group was told now.
+        """
+        connector, notice = self._connectors.get(group.connector), self._text(group)
+        key = _notice_key(group, notice)
+        if connector is None or not self._is_due_again(group, notice, key):
+            return False
+        try:
+            answer = await self._post(connector, group, notice.text, key=key)
+        except (ConnectorRejectedError, _NoAnswerError) as error:
+            log.warning("notice_waits", connector=connector.name, what=str(error))
+            self._next_try[key] = self._clock.monotonic() + AGAIN_PAUSE
+            return False
+        await self.settle(group, answer, notice=notice)
+        where = (group.connector, group.group_id)
+        self._changed.pop(where, None)
+        self._next_try.pop(key, None)
+        self._repeats.setdefault(where, deque()).append(self._clock.monotonic())
+        return True
+
+    def _is_due_again(self, group: Group, notice: Notice, key: str) -> bool:
+        where, now = (group.connector, group.group_id), self._clock.monotonic()
+        if not self._is_outdated(group, notice):
+            self._changed.pop(where, None)
+            return False
+        version, since = self._changed.get(where, ("", now))
+        if version != notice.version:
+            self._changed[where] = (notice.version, now)
+            return False
+        if now - since < STEADY_SECONDS or self._next_try.get(key, 0.0) > now:
+            return False
+        times = self._repeats.get(where, deque())
+        while times and now - times[0] >= AGAIN_MOST[-1][0]:
+            times.popleft()
+        return all(sum(now - at < within for at in times) < most for within, most in AGAIN_MOST)
+
+    def _is_outdated(self, group: Group, notice: Notice) -> bool:
+        if group.notice_version is None or group.notice_at is None:
+            return group.notice_version is not None
+        refused = group.notice is NoticeState.REFUSED
+        if refused and self._clock.now() - group.notice_at >= REFUSED_AGAIN:
+            return True
+        return group.notice_version != notice.version
+
+    async def settle(self, group: Group, said: Announcement, *, notice: Notice | None) -> None:
+        """Journal the outcome with its act, which has the text and what it was made from."""
+        state = NoticeState.POSTED if said.upstream_id else NoticeState.REFUSED
         details: dict[str, Json] = {
-            "text": text,
             "upstream_id": said.upstream_id,
             "refusal": said.refusal,
             "pinned": said.pinned,
         }
+        if notice is not None:
+            details |= _details(notice)
         act = self._acts.notice(group, details)
-        note = f"notice refused: {said.refusal}" if said.refusal else ""
-        await self._journal.settle_notice(group, notice=notice, note=note, act=act)
-        log.info("notice", connector=group.connector, state=notice.value)
+        note = f"{NOTICE_REFUSED}{said.refusal}" if said.refusal else ""
+        version = None if notice is None else notice.version
+        await self._journal.settle_notice(group, notice=state, note=note, act=act, version=version)
+        log.info("notice", connector=group.connector, state=state.value)
 
     def _of_the_account(
         self, connector: Connector, key: str, error: ConnectorRejectedError
@@ -158,7 +224,18 @@ class Notices:
         await self._journal.say([late])
 
 
-def _notice_key(group: Group) -> str:
-    """The same for every try, so that a repeated post is the same message; new after a return."""
-    digest = Digest.of(f"{group.connector}\0{group.group_id}\0{group.notices}".encode())
-    return f"muniment-notice-{digest.hex[:24]}"
+def _details(notice: Notice) -> dict[str, Json]:
+    return {
+        "text": notice.text,
+        "version": notice.version,
+        "language": notice.language,
+        "policy": notice.policy or None,
+        "capture_all": notice.capture_all,
+        "timer": notice.timer,
+    }
+
+
+def _notice_key(group: Group, notice: Notice) -> str:
+    """The same for every try, so that a repeated post is the same message; new for a new text."""
+    said = f"{group.connector}\0{group.group_id}\0{group.notices}\0{notice.version}"
+    return f"muniment-notice-{Digest.of(said.encode()).hex[:24]}"

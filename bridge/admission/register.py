@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import structlog
 
@@ -12,8 +12,8 @@ from bridge.admission.pauses import Pauses
 from bridge.canonical import rfc3339
 from bridge.groups import apply_step, is_possible, step_trigger
 from bridge.lifecycle import InvalidTransitionError
-from bridge.model import Group, GroupState, NoticeState, Presence
-from bridge.protocols import Connector, GroupStep, Journal, Placement, StepKind
+from bridge.model import Group, GroupState, NoticeState, Particulars, Presence
+from bridge.protocols import Clock, Connector, GroupStep, Journal, Placement, StepKind
 
 log = structlog.get_logger(__name__)
 
@@ -24,19 +24,21 @@ RECORDED = frozenset({GroupState.APPROVED, GroupState.ACTIVE, GroupState.NOT_REC
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedGroup:
-    """A group that the settings file approves."""
+    """A group that the settings file approves, with what the file says of it."""
 
     connector: str
     platform: str
     group_id: str
     name: str
     capture_all: bool = False
-    owner: str | None = None
-    purpose: str | None = None
+    particulars: Particulars = field(default_factory=Particulars)
 
 
 class Register:
-    """Moves groups by orders. The connectors are told of every move: what they yield follows."""
+    """Moves groups by orders. The connectors are told of every move: what they yield follows.
+
+    ``classes`` are the classes of retention that a group may be given.
+    """
 
     def __init__(
         self,
@@ -45,12 +47,16 @@ class Register:
         connectors: Mapping[str, Connector],
         acts: Acts,
         pauses: Pauses,
+        clock: Clock,
         listed: Sequence[ListedGroup],
+        classes: frozenset[str],
     ) -> None:
         self._journal = journal
         self._connectors = connectors
         self._acts = acts
         self._pauses = pauses
+        self._clock = clock
+        self._classes = classes
         self._listed = {(group.connector, group.group_id): group for group in listed}
 
     async def follow_file(self) -> None:
@@ -78,11 +84,13 @@ class Register:
     async def take(self, step: GroupStep) -> bool:
         """One order. An impossible one is passed over, with a word in the logging.
 
-        False: the group moved meanwhile, and the order is still to take.
+        The group, its act and the order's number are one transaction: a crash before it leaves the
+        order to be taken again, one after it nothing to do. False: the group moved meanwhile, and
+        the order is still to take.
         """
         before = await self._known(step)
         try:
-            after = self._stepped(before, step)
+            after = self._stepped(before or self._unknown(step), step)
         except InvalidTransitionError as error:
             log.warning("step_not_possible", step=step.kind.value, what=str(error))
             await self._journal.skip_office_step(step.number)
@@ -97,7 +105,7 @@ class Register:
         """
         if (group.connector, group.group_id) not in self._listed:
             return False
-        again = _approved_again(group)
+        again = self._by_the_file(_approved_again(group))
         act = self._by_file(again, StepKind.APPROVE, "invited again, still listed")
         await self._journal.set_group(again, expect=group, acts=[act])
         return True
@@ -111,20 +119,22 @@ class Register:
                 name=listed.name,
                 state=GroupState.PROPOSED,
             )
-            group = replace(
-                apply_step(blank, StepKind.APPROVE), capture_all=listed.capture_all, listed=True
-            )
+            group = self._by_the_file(_as_listed(apply_step(blank, StepKind.APPROVE), listed))
             acts = [self._by_file(group, StepKind.APPROVE, "listed in the file")]
             await self._journal.set_group(group, expect=None, acts=acts)
             return
-        current = replace(known, capture_all=listed.capture_all, listed=True)
+        current = _as_listed(known, listed)
         # A listed group that is paused was paused by a person, which a restart does not undo.
         ordered = known.listed and known.state is GroupState.PAUSED
         if is_possible(known.state, step_trigger(StepKind.APPROVE)) and not ordered:
-            current = _approved_again(current)
+            current = self._by_the_file(_approved_again(current))
             acts = [self._by_file(current, StepKind.APPROVE, "listed in the file")]
             await self._move(known, current, acts)
-        elif current != known:
+        elif current != known and known.state in RECORDED:
+            current = self._by_the_file(current)
+            acts = [self._by_file(current, StepKind.APPROVE, "listed otherwise in the file")]
+            await self._journal.set_group(current, expect=known, acts=acts)
+        elif current != known:  # its act comes with the step that takes it up again
             await self._journal.set_group(current, expect=known)
 
     async def _unlist(self, group: Group) -> None:
@@ -158,34 +168,62 @@ class Register:
         return done
 
     async def _known(self, step: GroupStep) -> Group | None:
-        """The group of an order; one that is proposed or approved first by it is written down."""
         for group in await self._journal.groups():
             if (group.connector, group.group_id) == (step.connector, step.group_id):
                 return group
+        return None
+
+    def _unknown(self, step: GroupStep) -> Group:
+        """A group that its first order writes down.
+
+        Raises:
+            InvalidTransitionError: such an order is for groups that are known.
+        """
         connector = self._connectors.get(step.connector)
         if connector is None or step.kind not in {StepKind.PROPOSE, StepKind.APPROVE}:
-            return None
-        group = Group(
+            raise InvalidTransitionError(f"{step.kind} is not possible for an unknown group")
+        return Group(
             connector=step.connector,
             platform=connector.platform,
             group_id=step.group_id,
             name=step.name,
             state=GroupState.PROPOSED,
         )
-        await self._journal.set_group(group, expect=None)
-        return group
 
-    def _stepped(self, before: Group | None, step: GroupStep) -> Group:
-        if before is None:
-            raise InvalidTransitionError(f"{step.kind} is not possible for an unknown group")
+    def _stepped(self, before: Group, step: GroupStep) -> Group:
         if step.kind is StepKind.PROPOSE and before.state is GroupState.PROPOSED:
-            return replace(before, name=step.name or before.name)
+            named = replace(before, name=step.name or before.name, proposed_by=step.by)
+            return self._described(named, step)
         named = replace(before, name=before.name or step.name)
         if step.kind is StepKind.APPROVE:
-            return _approved_again(named)
+            return self._approved(self._described(named, step), step)
         after = apply_step(named, step.kind)
         refused = before.notice is NoticeState.REFUSED and step.kind is StepKind.RESUME
         return replace(after, notice=NoticeState.DUE) if refused else after
+
+    def _described(self, group: Group, step: GroupStep) -> Group:
+        """The group with what an order says of it; what it leaves out stays as it stood.
+
+        Raises:
+            InvalidTransitionError: it names a class of retention that there is not.
+        """
+        said = step.particulars
+        if said.retention is not None and said.retention not in self._classes:
+            raise InvalidTransitionError(f'no class of retention is named "{said.retention}"')
+        capture_all = group.capture_all if step.capture_all is None else step.capture_all
+        return replace(group, particulars=said.over(group.particulars), capture_all=capture_all)
+
+    def _approved(self, group: Group, step: GroupStep) -> Group:
+        """The group approved by a person. What is recorded already stays so, as described now.
+
+        Raises:
+            InvalidTransitionError: it is closed.
+        """
+        signed = replace(group, approved_by=step.by, approved_at=step.at)
+        return signed if signed.state in RECORDED else _approved_again(signed)
+
+    def _by_the_file(self, group: Group) -> Group:
+        return replace(group, approved_by=BY_FILE, approved_at=self._clock.now())
 
     def _by_file(self, group: Group, kind: StepKind, why: str) -> Placement:
         return self._acts.step(group, kind, BY_FILE, why)
@@ -197,3 +235,13 @@ def _approved_again(group: Group) -> Group:
     if group.state is GroupState.REMOVED:
         return replace(approved, notice=NoticeState.DUE)
     return approved
+
+
+def _as_listed(group: Group, listed: ListedGroup) -> Group:
+    """The group as the file has it; what the file leaves out stays as it stood."""
+    return replace(
+        group,
+        capture_all=listed.capture_all,
+        listed=True,
+        particulars=listed.particulars.over(group.particulars),
+    )

@@ -20,7 +20,7 @@ from bridge.app.adapters import (
 from bridge.app.policies import policy_of
 from bridge.app.proofs import proofs_of
 from bridge.app.reading import as_config_error
-from bridge.app.rules import schedule_of
+from bridge.app.rules import platforms_of, schedule_of
 from bridge.app.standing import RecorderBeside, classes_of
 from bridge.clock import SystemClock
 from bridge.console.callers import is_loopback
@@ -184,6 +184,8 @@ async def console_of(settings: Settings) -> AsyncIterator[Gate]:
             orders=orders,
             holds=holds,
             schedule=schedule_of(settings),
+            connectors=platforms_of(settings),
+            unfit_group=settings.unfit_group,
         )
         stack.push_async_callback(parts.exports.aclose)
         yield await asyncio.to_thread(console, parts, random_bytes=os.urandom)

@@ -12,6 +12,7 @@ import msgspec
 from bridge.app.adapters import LOG_FILE, open_journal
 from bridge.app.probes import StoreReport, store_report
 from bridge.app.reading import VERSION
+from bridge.app.rules import class_names, particulars_of
 from bridge.canonical import rfc3339
 from bridge.clock import SystemClock
 from bridge.errors import JournalSchemaError, JournalUnavailableError
@@ -64,6 +65,12 @@ class GroupReport(msgspec.Struct, frozen=True, kw_only=True):
     notice: str
     note: str
     timer: float | None = None
+    owner: str | None = None
+    purpose: str | None = None
+    retention: str | None = None
+    dpia: str | None = None
+    device_type: str | None = None
+    capture_all: bool = False
     unopened: list[UnopenedReport] = []
 
 
@@ -148,7 +155,7 @@ async def status_of(settings: Settings) -> StatusReport:
     shown = await published_size(settings.service.data_dir / LOG_FILE)
     alarms = list(health.alarms) if health is not None else [NOT_RUNNING]
     delay = health.capture_delay if health is not None else None
-    concerns = _concerns(tally, clock.now())
+    concerns = _concerns(tally, clock.now()) + _lost_classes(settings, tally)
     log = _log(tally, shown, _anchors(health))
     report = _report(tally, log, alarms + concerns, capture_delay=delay)
     told = await asyncio.to_thread(store_report, settings, clock.now())
@@ -200,6 +207,8 @@ def _nothing(settings: Settings) -> Tally:
             group_id=group.id,
             name=group.name,
             state=GroupState.APPROVED,
+            particulars=particulars_of(group),
+            capture_all=group.capture_all,
         )
         for group in settings.groups
     )
@@ -228,6 +237,20 @@ def _concerns(tally: Tally, now: datetime) -> list[str]:
         if each.group.state in deaf
     ]
     return found
+
+
+def _lost_classes(settings: Settings, tally: Tally) -> list[str]:
+    """A sentence for each group whose class of retention the settings no longer have."""
+    known = class_names(settings)
+    return [
+        f"{each.group.name or each.group.group_id} has the class of retention"
+        f' "{each.group.particulars.retention}", which the settings do not have: its records are'
+        " kept as long as the longest class says."
+        for each in tally.groups
+        if each.group.particulars.retention is not None
+        and each.group.particulars.retention not in known
+        and each.group.state is not GroupState.CLOSED
+    ]
 
 
 def _unopened(tally: Tally, now: datetime) -> Iterator[str]:
@@ -317,6 +340,12 @@ def _group(tally: TallyGroup, unopened: Sequence[UnopenedGroup]) -> GroupReport:
         notice=group.notice.value,
         note=group.note,
         timer=group.timer.seconds if group.timer else None,
+        owner=group.particulars.owner,
+        purpose=group.particulars.purpose,
+        retention=group.particulars.retention,
+        dpia=group.particulars.dpia,
+        device_type=group.particulars.device_type,
+        capture_all=group.capture_all,
         unopened=[
             UnopenedReport(count=one.count, oldest_at=rfc3339(one.oldest), why=one.why)
             for one in unopened

@@ -4,30 +4,53 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from functools import lru_cache
 
 from bridge.admission import ListedGroup
 from bridge.app.policies import policy_of
 from bridge.app.reading import as_config_error
 from bridge.console.schedule import RetentionClass, Schedule
-from bridge.model import Group, GroupState
-from bridge.notices import NoticeFacts, notice_text
+from bridge.errors import ConfigError
+from bridge.model import Group, GroupState, Particulars, Stream
+from bridge.notices import LONGEST, Notice, NoticeFacts, Template
 from bridge.protocols import Connector
 from bridge.reconcile import Lifetimes
 from bridge.seal import Retention
 from bridge.undecided import BEFORE
 from config.secrets import read_public
 from config.settings import Settings
+from config.tables import ListedGroup as FileGroup
+
+FILLED = 4096
+"""Notices that are kept as filled: they are compared twice a second with what groups were told."""
 
 
-def retentions(settings: Settings) -> Callable[[str, str], Retention]:
-    """The retention of a group, by connector and group id."""
+def class_of(settings: Settings, stream: Stream) -> str | None:
+    """The class of retention of a stream's group: the file's word, or else the register's."""
+    listed = settings.group(stream.connector, stream.group_id)
+    return stream.retention if listed is None or listed.retention is None else listed.retention
+
+
+def retentions(settings: Settings) -> Callable[[Stream], Retention]:
+    """The retention of a stream's group."""
     review = timedelta(days=settings.store.review_days)
 
-    def retention(connector: str, group_id: str) -> Retention:
-        days = settings.effective_retention(settings.group(connector, group_id))
+    def retention(stream: Stream) -> Retention:
+        days = settings.days_of(class_of(settings, stream))
         return Retention(records=None if days is None else timedelta(days=days), review=review)
 
     return retention
+
+
+def particulars_of(group: FileGroup) -> Particulars:
+    """What the file says of a group."""
+    return Particulars(
+        owner=group.owner,
+        purpose=group.purpose,
+        retention=group.retention,
+        dpia=group.dpia,
+        device_type=group.device_type,
+    )
 
 
 def listed_groups(settings: Settings, connectors: Mapping[str, Connector]) -> Sequence[ListedGroup]:
@@ -39,33 +62,62 @@ def listed_groups(settings: Settings, connectors: Mapping[str, Connector]) -> Se
             group_id=group.id,
             name=group.name,
             capture_all=group.capture_all,
+            particulars=particulars_of(group),
         )
         for group in settings.groups
     ]
 
 
-def notices(settings: Settings) -> Callable[[Group], str]:
+def platforms_of(settings: Settings) -> Mapping[str, str]:
+    """The platform of each connector."""
+    matrix = {account.name: "matrix" for account in settings.matrix}
+    return matrix | {bot.name: "telegram" for bot in settings.telegram}
+
+
+def class_names(settings: Settings) -> frozenset[str]:
+    """The classes of retention that a group may be given."""
+    return frozenset(each.name for each in settings.retention)
+
+
+def notices(settings: Settings) -> Callable[[Group], Notice]:
     """The notice of a group.
 
     Raises:
-        ConfigError: the text cannot be read or filled.
+        ConfigError: the text cannot be read, filled or posted.
     """
     with as_config_error():
         own = read_public(settings.notice.text_file) if settings.notice.text_file else None
+    template = Template.of(settings.notice.language, own)
+    policy = policy_of(settings)
+    overrides: dict[tuple[str, str], tuple[tuple[str, str], ...]] = {}
+    for each in settings.overrides:
+        said = (*overrides.get((each.connector, each.group), ()), (each.outcome, each.code))
+        overrides[each.connector, each.group] = said
+    everything = settings.policy.capture_all or policy.capture_all
+    filled = lru_cache(maxsize=FILLED)(template.filled)
 
-    def notice(group: Group) -> str:
-        listed = settings.group(group.connector, group.group_id)
+    def notice(group: Group) -> Notice:
         facts = NoticeFacts(
             department=settings.service.department,
             contact=settings.notice.contact,
-            retention_days=settings.effective_retention(listed),
+            retention_days=settings.days_of(group.particulars.retention),
             discard_days=settings.policy.discard_after_days,
+            group=group.name,
+            owner=group.particulars.owner,
+            policy=policy.label,
+            capture_all=everything or group.capture_all,
+            overrides=overrides.get((group.connector, group.group_id), ()),
+            timer=group.timer.seconds if group.timer else None,
         )
-        return notice_text(facts, language=settings.notice.language, own_text=own)
+        return filled(facts)
 
     # Tried once with no group at all, so that a text that cannot be filled stops the start.
     nobody = Group(connector="", platform="", group_id="", name=None, state=GroupState.PROPOSED)
-    notice(nobody)
+    if (length := len(notice(nobody).text)) > LONGEST:
+        raise ConfigError(
+            f"[notice] gives a notice of {length} characters; platforms take {LONGEST}.",
+            hint="Shorten text_file, contact or [service] department.",
+        )
     return notice
 
 

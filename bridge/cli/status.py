@@ -23,6 +23,7 @@ from bridge.app import (
     status_of,
 )
 from bridge.cli.terminal import standard_error
+from bridge.lifecycle import EntryState
 
 
 def add(verbs: argparse._SubParsersAction, everywhere: argparse.ArgumentParser) -> None:  # type: ignore[type-arg]
@@ -55,6 +56,8 @@ def _show(report: StatusReport, console: Console) -> None:
         console.print(Text(f"from receipt to storage, lately: {report.capture_delay:.1f} s"))
     downloads = ", ".join(f"{n} {state}" for state, n in report.downloads.items()) or "none"
     console.print(Text(f"log: {_log(report)}   overdue: {report.overdue}   downloads: {downloads}"))
+    if apart := report.journal.entries_by_state.get(EntryState.RESTRICTED, 0):
+        console.print(Text(f"marked SECRET or above, and kept apart: {apart}"))
     for anchor in report.log.anchors:
         console.print(Text(_anchor(anchor)))
     if isinstance(report.store, StoreReport):
@@ -71,6 +74,8 @@ def _group(group: GroupReport) -> Iterator[Text]:
     if group.name:
         yield Text(f"  {_plain(group.id)} ({group.connector})")
     yield Text(f"  {group.state}, notice {group.notice}{timer}")
+    if group.owner:
+        yield Text(f"  owner {_plain(group.owner)}")
     if group.note:
         yield Text(f"  {_plain(group.note)}")
     yield Text(

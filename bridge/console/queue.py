@@ -40,6 +40,7 @@ class Line(StrEnum):
     WAITING = "waiting"
     SAMPLE = "sample"
     SENSITIVE = "sensitive"
+    RESTRICTED = "restricted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +78,12 @@ class Item:
         return self.listing.stream, self.listing.n
 
     @property
+    def age(self) -> tuple[date, float, datetime]:
+        """The oldest first: what no time decides."""
+        at = self.listing.at or _LATEST
+        return at.date(), 0.0, at
+
+    @property
     def risk(self) -> tuple[date, float, datetime]:
         """What is due first comes first; of a day's, what most likely matters, then the oldest."""
         due = self.due or _LATEST
@@ -85,7 +92,10 @@ class Item:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sheet:
-    """One list. ``ordered``: decided, and not carried out yet. ``restricted``: not to be read."""
+    """One list. ``ordered``: decided, and not carried out yet.
+
+    ``restricted``: how many are kept apart, of which only their own list says more.
+    """
 
     line: Line
     items: tuple[Item, ...] = ()
@@ -134,20 +144,26 @@ def holds_of(visit: Visit) -> Holds:
 async def sheet_of(visit: Visit, line: Line, gid: str | None = None) -> Sheet:
     """One list, for who asks and, where given, for one group."""
     listings, more = await _under_review(visit, line, gid)
-    items = await items_of(visit, [each for each in listings if each.key is not None])
+    apart = line is Line.RESTRICTED
+    items = await items_of(visit, [each for each in listings if is_restricted(each) is apart])
     audited = line is Line.SAMPLE
-    if line is not Line.SENSITIVE:
+    if line not in {Line.SENSITIVE, Line.RESTRICTED}:
         items = [each for each in items if _is_audited(each) is audited]
     waiting = [each for each in items if _waits(each, line)]
     ordered = [each for each in items if each.order is not None and not is_marked(each)]
     return Sheet(
         line=line,
-        items=tuple(sorted(waiting, key=lambda each: each.risk)),
+        items=tuple(sorted(waiting, key=lambda each: each.age if apart else each.risk)),
         ordered=tuple(sorted(ordered, key=lambda each: each.last)),
-        restricted=sum(each.key is None for each in listings),
+        restricted=sum(map(is_restricted, listings)),
         more=more,
         taken=await taken_up(visit),
     )
+
+
+def is_restricted(listing: Listing) -> bool:
+    """Whether it is under review and stands nowhere: marked SECRET or above."""
+    return listing.outcome is Outcome.REVIEW and listing.key is None
 
 
 def _is_audited(item: Item) -> bool:
@@ -211,9 +227,11 @@ async def _under_review(visit: Visit, line: Line, gid: str | None) -> tuple[list
         return await _marked(visit, gid), False
     gids = _groups(visit, gid)
     search = Search(outcomes=(Outcome.REVIEW,), gids=gids, limit=PAGE)
+    until: datetime | None = None
     if line is Line.SAMPLE:
         search = replace(search, codes=(AUDIT,))
-        until = None
+    elif line is Line.RESTRICTED:
+        search = replace(search, restricted=True)
     else:
         until = await _until(visit, gids)
     found = await _all(visit, replace(search, until=until))

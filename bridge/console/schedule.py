@@ -38,7 +38,7 @@ class Schedule:
         """Every class, the usual one first."""
         return (self.usual, *self.classes)
 
-    def of(self, connector: str, group_id: str) -> RetentionClass:
-        """The class of a group."""
-        name = self.named.get((connector, group_id))
+    def of(self, connector: str, group_id: str, given: str | None = None) -> RetentionClass:
+        """The class of a group: what the settings say, or else the register's word, ``given``."""
+        name = self.named.get((connector, group_id), given)
         return next((each for each in self.classes if each.name == name), self.usual)

@@ -53,6 +53,10 @@ class Missing(Undefined):
         raise UndefinedError(self._undefined_message)
 
 
+def _any_group(_connector: str, _group_id: str) -> str | None:
+    return None
+
+
 class Ledger(Protocol):
     """The journal of a recorder that may not have run yet."""
 
@@ -77,7 +81,9 @@ class Parts:
 
     ``provider``: where people sign in; None: here, by accounts of the office. ``address``: the
     URL under which browsers reach the console, where it is not the one they name. ``proofs``:
-    None: nothing is proved. ``policy``: the one in force, for the meaning of codes.
+    None: nothing is proved. ``policy``: the one in force, for the meaning of codes. ``connectors``
+    are the accounts of the recorder with their platforms; ``unfit_group`` says, by connector and
+    id, why no group there can have such an id.
     """
 
     catalog: Catalog
@@ -101,6 +107,8 @@ class Parts:
     orders: Office | None = None
     holds: Holds | None = None
     schedule: Schedule = field(default_factory=Schedule)
+    connectors: Mapping[str, str] = field(default_factory=dict)
+    unfit_group: Callable[[str, str], str | None] = _any_group
 
     @property
     def journal(self) -> Journal:
@@ -271,5 +279,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     pages.globals["navigation"] = navigation
-    pages.filters.update({"shown": text.shown, "line": text.line, "moment": moment})
+    pages.filters.update(
+        {"shown": text.shown, "line": text.line, "lasting": text.lasting, "moment": moment}
+    )
     return pages

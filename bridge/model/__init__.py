@@ -12,13 +12,15 @@ from bridge.model.events import (
     RelationType,
     Sender,
 )
-from bridge.model.groups import Group, GroupState, NoticeState, Stream
+from bridge.model.groups import Group, GroupState, NoticeState, Particulars, Stream
+from bridge.model.lines import LONGEST_LINE, unfit_line
 from bridge.model.objects import ObjectInfo, ObjectReceipt, SealedRecord, SpooledFile
 from bridge.model.time import require_utc
 from bridge.model.timers import GroupTimer, Timer, shorter
 from bridge.model.verdicts import Context, Outcome, Reason, Utterance, Verdict
 
 __all__ = [
+    "LONGEST_LINE",
     "Attachment",
     "Batch",
     "CaptureMethod",
@@ -37,6 +39,7 @@ __all__ = [
     "ObjectInfo",
     "ObjectReceipt",
     "Outcome",
+    "Particulars",
     "Presence",
     "Provenance",
     "Reason",
@@ -52,4 +55,5 @@ __all__ = [
     "Verdict",
     "require_utc",
     "shorter",
+    "unfit_line",
 ]

@@ -15,6 +15,7 @@ from bridge.protocols.anchors import (
 from bridge.protocols.classifier import Classifier
 from bridge.protocols.clock import Clock
 from bridge.protocols.connector import Announcement, Connector, Download, PastEvent
+from bridge.protocols.counts import Counting, Counts
 from bridge.protocols.decisions import (
     DecisionFacts,
     Judgement,
@@ -80,6 +81,8 @@ __all__ = [
     "Clock",
     "Connector",
     "Cosignature",
+    "Counting",
+    "Counts",
     "DecisionFacts",
     "DecisionOrder",
     "Decrypter",

@@ -110,7 +110,8 @@ class Search:
     """What is looked for. Every condition that is given must hold; none means everything.
 
     Times are ``since`` <= said < ``until``. ``before`` is where the last page ended. ``markings``
-    are as they stand in the text; case and what joins their words do not matter.
+    are as they stand in the text; case and what joins their words do not matter. ``restricted``:
+    of what is under review only what stands nowhere in the store.
     """
 
     words: Query | None = None
@@ -124,6 +125,7 @@ class Search:
     markings: tuple[str, ...] = ()
     media_types: tuple[str, ...] = ()
     sha256: str | None = None
+    restricted: bool = False
     before: int | None = None
     limit: int = 50
 

@@ -139,8 +139,16 @@ class Decisions(Protocol):
         """Carry out a decision: the entry has ``verdict``, and ``act`` waits for its place.
 
         With ``key`` and ``safe_by`` the entry is sealed again, to be stored there; it MUST be
-        discarded, or stored under ``review/``. Without, it stays where it is, stored or discarded.
-        The act's leaf is that of the decision. False: it is elsewhere now; nothing was written.
+        discarded, restricted, or stored under ``review/``. Without, it stays where it is: stored,
+        discarded or restricted. The act's leaf is that of the decision. False: it is elsewhere now;
+        nothing was written.
+        """
+
+    async def to_destroy(self, *, after: int = 0, limit: int) -> tuple[int, ...]:
+        """Restricted entries that a person had destroyed and that are still here, by ``seq``.
+
+        Above ``after``. One is left out until its manifest row says so, and while another decision
+        on it waits. :meth:`Journal.forget` destroys them, at any age, where ``only`` names them.
         """
 
     async def refuse(self, id_: int) -> None:

@@ -20,6 +20,7 @@ from bridge.model import (
     Verdict,
 )
 from bridge.protocols.ciphertexts import Ciphertexts
+from bridge.protocols.counts import Counting
 from bridge.protocols.decisions import Decisions
 from bridge.protocols.hold_acts import HoldActs
 from bridge.protocols.journal_values import (
@@ -42,7 +43,7 @@ VERSIONS = ("decrypted", "rescued+decrypted", "rescued", None)
 """The revisions under which what a message says may stand, the most telling first."""
 
 
-class Journal(Ciphertexts, Decisions, HoldActs, Leaves, Protocol):
+class Journal(Ciphertexts, Counting, Decisions, HoldActs, Leaves, Protocol):
     """Durable, ordered, single-writer. Raises :class:`bridge.errors.JournalError` and nothing else.
 
     Every verb that writes is one transaction, durable on return. A verb whose caller is
@@ -255,11 +256,18 @@ class Journal(Ciphertexts, Decisions, HoldActs, Leaves, Protocol):
         """The number of the last request done."""
 
     async def settle_notice(
-        self, group: Group, *, notice: NoticeState, note: str, act: Placement
+        self,
+        group: Group,
+        *,
+        notice: NoticeState,
+        note: str,
+        act: Placement,
+        version: str | None = None,
     ) -> None:
         """Journal the notice's event id or its refusal; storing may begin.
 
-        Of a notice that is not due any more nothing changes.
+        It is the one after the ``group.notices`` that were settled before: if another was settled
+        since, nothing changes. Who came before it was said is no newcomer any more.
         """
 
     async def close_stream(self, group: Group, *, at: datetime) -> None:
@@ -270,9 +278,9 @@ class Journal(Ciphertexts, Decisions, HoldActs, Leaves, Protocol):
     ) -> tuple[str, ...]:
         """Destroy payload, salt, record and orders of old discards; gives spool names to remove.
 
-        With ``only``, none but these. On return the bytes are gone from the database file and its
-        write-ahead log. The numbers, leaves and reason codes stay. One on which a person's decision
-        waits is left alone.
+        With ``only``, none but these; of them also what :meth:`to_destroy` gives. On return the
+        bytes are gone from the database file and its write-ahead log. The numbers, leaves and
+        reason codes stay. One on which a person's decision waits is left alone.
         """
 
     async def keep_body(self, connector: str, body: bytes, *, at: datetime) -> bool:
@@ -289,6 +297,7 @@ class Journal(Ciphertexts, Decisions, HoldActs, Leaves, Protocol):
         """Remember that the platform was heard at ``at``, with the gaps of a silence before it.
 
         One transaction with what the groups are to be told of it: never twice, never forgotten.
+        The notice of each group with such a gap is to be said again.
         """
 
     async def last_heard(self, connector: str) -> datetime | None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
-from bridge.model import Outcome
+from bridge.model import Outcome, Particulars
 
 
 class StepKind(StrEnum):
@@ -24,7 +24,11 @@ class StepKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupStep:
-    """One step, as ordered. ``number`` is given by the office and only grows."""
+    """One step, as ordered. ``number`` is given by the office and only grows.
+
+    ``particulars`` and ``capture_all`` come with a proposal or an approval; where they say nothing,
+    what stands stays.
+    """
 
     number: int = 0
     kind: StepKind
@@ -34,6 +38,8 @@ class GroupStep:
     by: str
     at: datetime
     why: str
+    particulars: Particulars = field(default_factory=Particulars)
+    capture_all: bool | None = None
 
 
 class Label(StrEnum):

@@ -17,7 +17,7 @@ from bridge.errors import (
     ObjectStoreUnavailableError,
 )
 from bridge.lifecycle import EntryState
-from bridge.model import Digest
+from bridge.model import Digest, Stream
 from bridge.protocols import (
     Clock,
     DownloadState,
@@ -43,9 +43,9 @@ FAILURES = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lifetimes:
-    """How long objects stay: records by group, and manifest parts and acts (None: no lock)."""
+    """How long objects stay: records by their stream, manifest parts and acts (None: no lock)."""
 
-    records: Callable[[str, str], Retention]
+    records: Callable[[Stream], Retention]
     documents: timedelta | None
 
 
@@ -159,7 +159,7 @@ class Holdings:
             return None
         if entry.state is not EntryState.STORED or entry.record.key != kept.key:
             return None  # it was moved meanwhile: the writer has it in hand
-        retention = self._lifetimes.records(entry.stream.connector, entry.stream.group_id)
+        retention = self._lifetimes.records(entry.stream)
         is_review = kept.key.startswith(f"{keys.REVIEW}/")
         length = retention.review if is_review else retention.records
         if self._has_passed(length, entry.event.observed_at):

@@ -158,7 +158,9 @@ def _location(content: JsonObject) -> Reading:
 def _membership(event: JsonObject, content: JsonObject) -> Reading:
     membership, reason = text(content, "membership"), text(content, "reason")
     body = f"{membership}: {reason}" if membership and reason else membership
+    before = text(table(table(event, "unsigned"), "prev_content"), "membership")
     facts = _fact("membership", membership) + _fact("subject", text(event, "state_key"))
+    facts += _fact("membership_before", before)
     return Reading(kind=EventKind.MEMBERSHIP, body=body, facts=facts)
 
 

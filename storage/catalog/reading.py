@@ -72,6 +72,9 @@ ORDER BY l.day {2}, l.id {2} LIMIT ?4
 """
 _EARLIER = SELECT + _AROUND.format("<=", "<", "DESC")
 _LATER = SELECT + _AROUND.format(">=", ">=", "")
+_RESTRICTED = """
+ AND EXISTS (SELECT 1 FROM listing r WHERE r.id = {0} AND r.key IS NULL AND r.outcome = 'review')
+"""
 _GROUPS = """
 SELECT g.gid, g.platform, g.group_id, g.name,
        SUM(d.number * (d.outcome = 'capture')), SUM(d.number * (d.outcome = 'review')),
@@ -256,6 +259,7 @@ def _search(db: sqlite3.Connection, search: Search) -> Found:
     if match is not None:
         source, chosen = "word", "rowid"
     condition = f"{chosen} >= ? AND {chosen} < ?" + (" AND word MATCH ?" if match else "")
+    condition += _RESTRICTED.format(f"{source}.{chosen}") if search.restricted else ""
     words: tuple[Value, ...] = () if match is None else (match,)
     counting = f"SELECT COUNT(*) FROM (SELECT 1 FROM {source} WHERE {condition} LIMIT ?)"  # noqa: S608
     (total,) = db.execute(counting, (low, high, *words, COUNTED + 1)).fetchone()

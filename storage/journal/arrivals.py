@@ -8,14 +8,15 @@ from dataclasses import dataclass, field
 import msgspec
 
 from bridge import deadlines, keys
-from bridge.groups import apply_sighting, first_sighting
+from bridge.groups import apply_sighting, first_sighting, is_arrival
 from bridge.model import Batch, Event, GroupState, Loss, Sighting
 from bridge.protocols import Appended
 from storage.journal.cipher import JournalCipher
 from storage.journal.committer import Transaction, Value
 from storage.journal.gaps import PlacedLoss, write_gaps
+from storage.journal.register_rows import GroupRow, group_values
 from storage.journal.replanning import apply_timers
-from storage.journal.rows import GroupRow, StreamRow, group_values, sayable, to_ms
+from storage.journal.rows import StreamRow, sayable, to_ms
 from storage.journal.to_device import PreparedMessage, prepare_message, write_messages
 from storage.journal.unopened import mark_of
 
@@ -173,7 +174,7 @@ class Arrivals:
         seqs: dict[int, int],
         fresh: Sequence[tuple[PreparedEvent, int]],
     ) -> None:
-        """What comes with new entries: orders, the keys they wait for, gaps."""
+        """What comes with new entries: orders, the keys they wait for, newcomers to tell, gaps."""
         orders = [order for event, _ in fresh for order in self.orders(seqs[id(event)], event)]
         if orders:
             await transaction.many("download_insert", orders)
@@ -184,6 +185,13 @@ class Arrivals:
         ]
         if shut:
             await transaction.many("unopened_insert", shut)
+        came = [
+            (to_ms(event.event.observed_at), event.stream.connector, event.stream.group_id)
+            for event, _ in fresh
+            if is_arrival(event.event)
+        ]
+        if came:
+            await transaction.many("register_newcomer", came)
         for event, n in fresh:
             if event.event.missing is not None:
                 await self._note_missing(transaction, event, n)

@@ -244,6 +244,10 @@ class DecisionVerbs(PlacementVerbs):
         self._signal(EntryState.SEALED)
         return done
 
+    async def to_destroy(self, *, after: int = 0, limit: int) -> tuple[int, ...]:
+        """Restricted entries that are to be destroyed."""
+        return tuple(await self._rows("decision_to_destroy", int, after, limit))
+
     async def refuse(self, id_: int) -> None:
         """Give a decision up."""
 

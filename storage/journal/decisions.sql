@@ -30,11 +30,20 @@ SELECT d.seq, e.ident FROM decision d JOIN entry e USING (seq) WHERE d.id = ? AN
 UPDATE entry SET state = 'sealed', outcome = ?, verdict_sealed = ?, key = ?, place = ?, safe_by = ?,
     expires_at = NULL, fixed_deadline = 1, manifest_due = 1, attempts = 0, next_try = 0, error = NULL
 WHERE seq = ? AND ident = ?
-  AND (state = 'discarded' OR (state = 'stored' AND key LIKE 'review/%'))
+  AND (state IN ('discarded', 'restricted') OR (state = 'stored' AND key LIKE 'review/%'))
 
 -- name: decision_mark
 UPDATE entry SET outcome = ?, verdict_sealed = ?, manifest_due = 1
-WHERE seq = ? AND ident = ? AND state IN ('stored', 'discarded')
+WHERE seq = ? AND ident = ? AND state IN ('stored', 'discarded', 'restricted')
+
+-- Decisions are few beside entries: no index is kept for those on restricted ones.
+
+-- name: decision_to_destroy
+SELECT DISTINCT e.seq FROM decision d CROSS JOIN entry e USING (seq)
+WHERE d.seq > ? AND d.state = 'done' AND d.outcome = 'discard'
+  AND e.state = 'restricted' AND e.outcome = 'discard' AND e.manifest_due = 0
+  AND NOT EXISTS (SELECT 1 FROM decision o WHERE o.seq = d.seq AND o.state = 'waiting')
+ORDER BY d.seq LIMIT ?
 
 -- name: decision_done
 UPDATE decision SET state = 'done', score = ?, policy = ?, model = ?, audited = ?,

@@ -79,7 +79,7 @@ SELECT stream FROM superseded WHERE stream IN (SELECT value FROM json_each(?))
 INSERT INTO superseded (stream, connector, group_id, last_n, at) VALUES (?, ?, ?, ?, ?)
 
 -- name: stream_open_of
-SELECT s.sid, s.id, s.gid, s.connector, r.platform, s.group_id, r.name, r.capture_all
+SELECT s.sid, s.id, s.gid, s.connector, r.platform, s.group_id, r.name, r.capture_all, r.retention
 FROM stream s JOIN register r USING (connector, group_id)
 WHERE s.connector = ? AND s.group_id = ? AND s.closed_at IS NULL
 

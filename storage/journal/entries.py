@@ -16,6 +16,7 @@ from bridge.protocols import Entry, Sealing, StoredProof
 from bridge.protocols.journal import VERSIONS
 from storage.journal.committer import Transaction
 from storage.journal.core import JournalCore, as_json
+from storage.journal.counting import RESTRICTED, count_storing
 from storage.journal.rows import EntryPlace, FileRow, VerdictRow, filed, sayable, to_ms
 
 
@@ -155,11 +156,14 @@ class EntryVerbs(JournalCore):
             sealing.seq,
             place.state,
         )
+        if after is EntryState.RESTRICTED:
+            await transaction.run("meta_add", RESTRICTED, 1)
 
     async def store(self, proofs: Sequence[StoredProof]) -> None:
         """Write the receipts. Crash before: the PUT is repeated and answers 412 with our bytes."""
 
         async def work(transaction: Transaction) -> None:
+            await count_storing(transaction, proofs)
             for proof in proofs:
                 changed = await transaction.run(
                     "entry_store",
@@ -296,7 +300,7 @@ class EntryVerbs(JournalCore):
     async def forget(
         self, *, discarded_before: datetime, limit: int, only: Sequence[int] | None = None
     ) -> tuple[str, ...]:
-        """Destroy old discards, then truncate the write-ahead log.
+        """Destroy old discards and what was ordered, then truncate the write-ahead log.
 
         Crash between the two: the bytes are out of the database and the log is truncated by the
         next Forget, which runs at every start.
@@ -319,17 +323,16 @@ class EntryVerbs(JournalCore):
         return tuple(names)
 
     async def _destroy(self, transaction: Transaction, seq: int) -> list[str]:
-        """Destroy one discard; its verdict stays without the words it read."""
+        """Destroy one that may be; its verdict stays without the words it read."""
         (row,) = await transaction.rows("entry_verdict", VerdictRow, seq)
         files = await transaction.rows("download_files_in", FileRow, as_json([seq]))
         await transaction.run("download_delete", seq)
         await transaction.run("unopened_delete", as_json([seq]))
         await transaction.run(
             "entry_destroy",
-            next_state(EntryState.DISCARDED, Trigger.DESTROY).value,
+            _after(Trigger.DESTROY),
             row.wordless(self._cipher),
             seq,
-            EntryState.DISCARDED.value,
         )
         return [file.name(self._cipher) for file in files]
 

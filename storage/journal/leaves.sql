@@ -44,7 +44,7 @@ INSERT INTO grafted (p, o, leaf) VALUES (?, ?, ?) ON CONFLICT (p, o) DO NOTHING
 SELECT leaf FROM grafted WHERE p = ? AND o = ?
 
 -- name: stream_open_among
-SELECT s.sid, s.id, s.gid, s.connector, r.platform, s.group_id, r.name, r.capture_all
+SELECT s.sid, s.id, s.gid, s.connector, r.platform, s.group_id, r.name, r.capture_all, r.retention
 FROM stream s JOIN register r USING (connector, group_id)
 WHERE s.closed_at IS NULL AND s.id IN (SELECT value FROM json_each(?)) ORDER BY s.sid
 

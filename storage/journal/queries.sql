@@ -18,12 +18,14 @@ ON CONFLICT (connector) DO UPDATE SET cursor = excluded.cursor, at = excluded.at
 
 -- name: register_all
 SELECT connector, platform, group_id, name, state, notice, presence, note, capture_all, listed, notices,
-       timer_seconds, timer_basis
+       timer_seconds, timer_basis, owner, purpose, retention, dpia, device_type, proposed_by, approved_by,
+       approved_at, notice_version, notice_at, newcomer_at, newcomers_told_at
 FROM register ORDER BY connector, group_id
 
 -- name: register_one
 SELECT connector, platform, group_id, name, state, notice, presence, note, capture_all, listed, notices,
-       timer_seconds, timer_basis
+       timer_seconds, timer_basis, owner, purpose, retention, dpia, device_type, proposed_by, approved_by,
+       approved_at, notice_version, notice_at, newcomer_at, newcomers_told_at
 FROM register WHERE connector = ? AND group_id = ?
 
 -- name: register_count
@@ -31,23 +33,37 @@ SELECT COUNT(*) FROM register WHERE connector = ? AND state = ?
 
 -- name: register_put
 INSERT INTO register (connector, platform, group_id, name, state, notice, presence, note, capture_all, listed, notices,
-                      timer_seconds, timer_basis)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                      timer_seconds, timer_basis, owner, purpose, retention, dpia, device_type, proposed_by,
+                      approved_by, approved_at, notice_version, notice_at, newcomer_at, newcomers_told_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (connector, group_id) DO UPDATE SET
     name = excluded.name, state = excluded.state, notice = excluded.notice,
     presence = excluded.presence, note = excluded.note, capture_all = excluded.capture_all,
     listed = excluded.listed, notices = excluded.notices,
-    timer_seconds = excluded.timer_seconds, timer_basis = excluded.timer_basis
+    timer_seconds = excluded.timer_seconds, timer_basis = excluded.timer_basis,
+    owner = excluded.owner, purpose = excluded.purpose, retention = excluded.retention,
+    dpia = excluded.dpia, device_type = excluded.device_type, proposed_by = excluded.proposed_by,
+    approved_by = excluded.approved_by, approved_at = excluded.approved_at,
+    notice_version = excluded.notice_version, notice_at = excluded.notice_at,
+    newcomer_at = excluded.newcomer_at, newcomers_told_at = excluded.newcomers_told_at
+
+-- name: register_newcomer
+UPDATE register SET newcomer_at = ?1
+WHERE connector = ?2 AND group_id = ?3 AND COALESCE(newcomer_at, ?1 + 1) > ?1
+
+-- name: register_say_again
+UPDATE register SET notice_version = ''
+WHERE connector = ? AND group_id IN (SELECT value FROM json_each(?)) AND notice_version IS NOT NULL
 
 -- name: register_timer
 UPDATE register SET timer_seconds = ?, timer_basis = ? WHERE connector = ? AND group_id = ?
 
 -- name: stream_all_open
-SELECT s.sid, s.id, s.gid, s.connector, r.platform, s.group_id, r.name, r.capture_all
+SELECT s.sid, s.id, s.gid, s.connector, r.platform, s.group_id, r.name, r.capture_all, r.retention
 FROM stream s JOIN register r USING (connector, group_id) WHERE s.closed_at IS NULL
 
 -- name: stream_some
-SELECT s.sid, s.id, s.gid, s.connector, r.platform, s.group_id, r.name, r.capture_all
+SELECT s.sid, s.id, s.gid, s.connector, r.platform, s.group_id, r.name, r.capture_all, r.retention
 FROM stream s JOIN register r USING (connector, group_id)
 WHERE s.sid IN (SELECT value FROM json_each(?))
 
@@ -233,14 +249,18 @@ SELECT seq FROM entry WHERE state = 'discarded' AND received_at < ?
 ORDER BY received_at LIMIT ?
 
 -- name: entry_forgettable_among
-SELECT seq FROM entry WHERE seq IN (SELECT value FROM json_each(?)) AND state = 'discarded' AND received_at < ?
+SELECT seq FROM entry WHERE seq IN (SELECT value FROM json_each(?))
+  AND ((state = 'discarded' AND received_at < ?)
+       OR (state = 'restricted' AND outcome = 'discard' AND manifest_due = 0
+           AND EXISTS (SELECT 1 FROM decision d
+                       WHERE d.seq = entry.seq AND d.state = 'done' AND d.outcome = 'discard')))
   AND NOT EXISTS (SELECT 1 FROM decision d WHERE d.seq = entry.seq AND d.state = 'waiting')
 ORDER BY received_at LIMIT ?
 
 -- name: entry_destroy
 UPDATE entry SET state = ?, payload_sealed = NULL, verdict_sealed = ?, record_sealed = NULL,
     manifest_due = 0
-WHERE seq = ? AND state = ?
+WHERE seq = ? AND state IN ('discarded', 'restricted')
 
 -- name: entry_verdict
 SELECT verdict_sealed, ident FROM entry WHERE seq = ?

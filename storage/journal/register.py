@@ -6,19 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from bridge.groups import settled_group
 from bridge.lifecycle import EntryState
 from bridge.model import Digest, Group, NoticeState, Outcome
 from bridge.protocols import Placement, Tally, TallyGroup
 from storage.journal.committer import Transaction
 from storage.journal.placements import PlacementVerbs
-from storage.journal.rows import (
-    GroupRow,
-    TallyRow,
-    UnopenedTallyRow,
-    from_ms,
-    group_values,
-    to_ms,
-)
+from storage.journal.register_rows import GroupRow, group_values
+from storage.journal.rows import TallyRow, UnopenedTallyRow, from_ms, to_ms
 from storage.journal.stream_acts import close_act
 
 
@@ -83,7 +78,13 @@ class RegisterVerbs(PlacementVerbs):
         return found[0] if found else 0
 
     async def settle_notice(
-        self, group: Group, *, notice: NoticeState, note: str, act: Placement
+        self,
+        group: Group,
+        *,
+        notice: NoticeState,
+        note: str,
+        act: Placement,
+        version: str | None = None,
     ) -> None:
         """The notice is out or refused. Crash before: it is posted again under the same key."""
 
@@ -92,10 +93,10 @@ class RegisterVerbs(PlacementVerbs):
             if not rows:
                 raise RuntimeError("a notice needs a listed group")
             (row,) = rows
-            if row.notice != NoticeState.DUE:
+            if row.notices != group.notices:
                 return  # the repeat of one whose caller did not see it happen
-            settled = replace(
-                row.group(), notice=notice, note=row.note or note, notices=row.notices + 1
+            settled = settled_group(
+                row.group(), notice=notice, note=note, version=version, at=act.at
             )
             await transaction.run("register_put", *group_values(settled))
             await self._insert(transaction, act)

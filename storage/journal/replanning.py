@@ -18,7 +18,8 @@ from bridge.errors import JournalKeyError
 from bridge.model import Event, EventKind, GroupTimer, Timer
 from storage.journal.cipher import JournalCipher
 from storage.journal.committer import Transaction, Value
-from storage.journal.rows import sayable, timer_values, to_ms
+from storage.journal.register_rows import timer_values
+from storage.journal.rows import sayable, to_ms
 
 PAGE = 500
 """Rows opened at a time: between two pages the event loop gets a turn."""

@@ -12,15 +12,10 @@ from bridge.model import (
     Attachment,
     Digest,
     Event,
-    Group,
-    GroupState,
-    NoticeState,
-    Presence,
     Reason,
     SealedRecord,
     SpooledFile,
     Stream,
-    Timer,
     Verdict,
 )
 from bridge.protocols import DownloadOrder, DownloadState, Entry, MediaState, UnopenedGroup
@@ -50,71 +45,6 @@ def sayable(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-class GroupRow(msgspec.Struct, array_like=True, frozen=True):
-    """A row of ``register``."""
-
-    connector: str
-    platform: str
-    group_id: str
-    name: str | None
-    state: str
-    notice: str
-    presence: str | None
-    note: str
-    capture_all: int
-    listed: int
-    notices: int
-    timer_seconds: float | None
-    timer_basis: str | None
-
-    def group(self) -> Group:
-        """The row as a value."""
-        return Group(
-            connector=self.connector,
-            platform=self.platform,
-            group_id=self.group_id,
-            name=self.name,
-            state=GroupState(self.state),
-            notice=NoticeState(self.notice),
-            presence=Presence(self.presence) if self.presence else None,
-            note=self.note,
-            capture_all=bool(self.capture_all),
-            listed=bool(self.listed),
-            notices=self.notices,
-            timer=self._timer(),
-        )
-
-    def _timer(self) -> Timer | None:
-        if self.timer_seconds is None:
-            return None
-        return Timer(seconds=self.timer_seconds, basis=self.timer_basis or "")
-
-
-def group_values(group: Group) -> tuple[int | float | str | None, ...]:
-    """The parameters of ``register_put``."""
-    return (
-        group.connector,
-        group.platform,
-        group.group_id,
-        None if group.name is None else sayable(group.name),
-        group.state.value,
-        group.notice.value,
-        group.presence.value if group.presence else None,
-        sayable(group.note),
-        int(group.capture_all),
-        int(group.listed),
-        group.notices,
-        *timer_values(group.timer),
-    )
-
-
-def timer_values(timer: Timer | None) -> tuple[float | None, str | None]:
-    """The two columns that hold a timer."""
-    if timer is None:
-        return None, None
-    return float(timer.seconds), sayable(timer.basis)
-
-
 class StreamRow(msgspec.Struct, array_like=True, frozen=True):
     """A row of ``stream`` with what the register adds."""
 
@@ -126,6 +56,7 @@ class StreamRow(msgspec.Struct, array_like=True, frozen=True):
     group_id: str
     name: str | None
     capture_all: int
+    retention: str | None
 
     def stream(self) -> Stream:
         """The row as a value."""
@@ -137,6 +68,7 @@ class StreamRow(msgspec.Struct, array_like=True, frozen=True):
             group_id=self.group_id,
             group_name=self.name,
             capture_all=bool(self.capture_all),
+            retention=self.retention,
         )
 
 

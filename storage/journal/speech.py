@@ -59,6 +59,9 @@ class SpeechVerbs(StreamVerbs):
         async def work(transaction: Transaction, streams: Mapping[str, StreamRow]) -> None:
             for loss in losses:
                 await self._write_once(transaction, streams[loss.group_id], loss, at_ms=to_ms(at))
+            if losses:
+                hit = as_json(sorted({loss.group_id for loss in losses}))
+                await transaction.run("register_say_again", connector, hit)
             await write_sayings(transaction, sayings)
             await transaction.run("hearing_set", connector, to_ms(at))
 

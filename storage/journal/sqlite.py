@@ -12,6 +12,7 @@ from bridge.errors import JournalUnavailableError
 from bridge.protocols import Clock, Journal
 from storage.journal.cipher import JournalCipher
 from storage.journal.core import check_key, connect, migrate, require_current
+from storage.journal.counting import CountingVerbs, begin_counting
 from storage.journal.decisions import DecisionVerbs
 from storage.journal.downloads import DownloadVerbs
 from storage.journal.entries import EntryVerbs
@@ -40,6 +41,7 @@ class SqliteJournal(
     DecisionVerbs,
     HoldVerbs,
     RegisterVerbs,
+    CountingVerbs,
 ):
     """See :class:`bridge.protocols.Journal` for what each verb promises."""
 
@@ -109,6 +111,8 @@ class SqliteJournal(
         try:
             await prepare(writer, path)
             await check_key(writer, cipher)
+            if not read_only:
+                await begin_counting(writer)
             await writer.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
             reader = await connect(path, read_only=True)
         except BaseException:

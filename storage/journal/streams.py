@@ -13,7 +13,8 @@ from bridge.protocols import Appended, EarlierStream
 from storage.journal.arrivals import PreparedBatch, PreparedEvent, StreamClosedError
 from storage.journal.committer import Transaction
 from storage.journal.placements import PlacementVerbs
-from storage.journal.rows import GroupRow, StreamRow, to_ms
+from storage.journal.register_rows import GroupRow
+from storage.journal.rows import StreamRow, to_ms
 from storage.journal.stream_acts import open_act
 from storage.journal.to_device import PreparedMessage
 
@@ -135,6 +136,7 @@ class StreamVerbs(PlacementVerbs):
             group_id=group.group_id,
             name=group.name,
             capture_all=int(group.capture_all),
+            retention=group.particulars.retention,
         )
 
 

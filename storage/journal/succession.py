@@ -15,7 +15,8 @@ from bridge.model import Event, Group, Loss
 from bridge.protocols import EarlierStream
 from storage.journal.committer import Transaction
 from storage.journal.core import as_json
-from storage.journal.rows import GroupRow, StreamRow, to_ms
+from storage.journal.register_rows import GroupRow
+from storage.journal.rows import StreamRow, to_ms
 from storage.journal.stream_acts import close_act
 from storage.journal.streams import YIELD_EVERY, StreamVerbs
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import aiosqlite
 
 from bridge.errors import JournalUnavailableError
-from bridge.model import Outcome, require_utc
+from bridge.model import Outcome, Particulars, require_utc
 from bridge.protocols.office import (
     DecisionOrder,
     GroupStep,
@@ -27,14 +27,16 @@ from storage.office import schema
 
 # Text is bound as bytes and cast: a broken name from a platform keeps its lone surrogates
 # instead of being refused or altered.
-_ORDER = """
-INSERT INTO group_step (kind, connector, group_id, name, ordered_by, at, why)
-VALUES (?, CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), ?, CAST(? AS TEXT))
+_STEP_COLUMNS = """
+kind, connector, group_id, name, ordered_by, at, why, owner, purpose, retention, dpia, device_type,
+capture_all
 """
-_STEPS = """
-SELECT number, kind, connector, group_id, name, ordered_by, at, why
-FROM group_step WHERE number > ? ORDER BY number
-"""
+_ORDER = f"""
+INSERT INTO group_step ({_STEP_COLUMNS})
+VALUES (?, CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), ?, CAST(? AS TEXT),
+        CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), ?)
+"""  # noqa: S608 - of constants
+_STEPS = f"SELECT number, {_STEP_COLUMNS} FROM group_step WHERE number > ? ORDER BY number"  # noqa: S608
 _ASK = """
 INSERT INTO request (kind, asked_by, at, connector, file, passphrase_file)
 VALUES (?, CAST(? AS TEXT), ?, CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT))
@@ -71,6 +73,9 @@ _SAMPLE = f"""
 SELECT number, {_COLUMNS} FROM decision
 WHERE lot = ? AND lot <> '' AND decided_by = CAST(? AS TEXT) AND at >= ? ORDER BY number
 """  # noqa: S608 - of constants
+
+
+_PARTICULARS = ("owner", "purpose", "retention", "dpia", "device_type")
 
 
 class SqliteOffice:
@@ -114,10 +119,12 @@ class SqliteOffice:
             step.kind.value,
             _bytes(step.connector),
             _bytes(step.group_id),
-            None if step.name is None else _bytes(step.name),
+            _maybe_bytes(step.name),
             _bytes(step.by),
             step.at.isoformat(),
             _bytes(step.why),
+            *(_maybe_bytes(getattr(step.particulars, name)) for name in _PARTICULARS),
+            None if step.capture_all is None else int(step.capture_all),
         )
         return await self._add(_ORDER, row)
 
@@ -136,8 +143,10 @@ class SqliteOffice:
                 by=by,
                 at=datetime.fromisoformat(at),
                 why=why,
+                particulars=Particulars(**dict(zip(_PARTICULARS, said[:-1], strict=True))),
+                capture_all=None if said[-1] is None else bool(said[-1]),
             )
-            for number, kind, connector, group_id, name, by, at, why in rows
+            for number, kind, connector, group_id, name, by, at, why, *said in rows
         )
 
     async def ask(self, request: Request) -> int:
@@ -277,6 +286,10 @@ def _transfer(
 
 def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
+
+
+def _maybe_bytes(text: str | None) -> bytes | None:
+    return None if text is None else _bytes(text)
 
 
 def _text(data: bytes) -> str:

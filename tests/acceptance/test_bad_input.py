@@ -231,8 +231,10 @@ def test_unknown_connector_of_a_step_is_refused(config: Path) -> None:
 def test_a_step_needs_no_reason(config: Path, tmp_path: Path) -> None:
     """A step without a reason is kept with where it came from."""
     config.write_text(config.read_text() + matrix_table(tmp_path, "http://127.0.0.1:1"))
+    described = ("--owner", "Head of Floods", "--purpose", "Flood response")
     for kind in ("propose", "approve", "pause", "resume", "close"):
-        said = muniment("groups", kind, "office", "!a:b", "--config", str(config))
+        more = described if kind == "propose" else ()
+        said = muniment("groups", kind, "office", "!a:b", *more, "--config", str(config))
         assert said.code == 0, said.err
     with closing(sqlite3.connect(config.parent / "var" / "office.db")) as office:
         whys = office.execute("SELECT DISTINCT why FROM group_step").fetchall()

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import pytest
 
-from bridge.model import Outcome
+from bridge.model import Outcome, Particulars
 from bridge.protocols import (
     DecisionOrder,
     GroupStep,
@@ -86,6 +86,17 @@ async def test_every_kind_can_be_ordered(opener: Opener, kind: StepKind) -> None
     await office.order(replace(STEP, kind=kind, name=None))
     (step,) = await office.steps(0)
     assert (step.kind, step.name) == (kind, None)
+
+
+async def test_what_is_said_of_a_group_reads_back(opener: Opener) -> None:
+    """The particulars of a proposal or an approval, each apart, and whether all is kept."""
+    whole = Particulars(owner="o", purpose="p \ud800", retention="r", dpia="d", device_type="t")
+    office = await opener()
+    for capture_all in (None, False, True):
+        for said in (whole, Particulars(), Particulars(dpia="d")):
+            number = await office.order(replace(STEP, particulars=said, capture_all=capture_all))
+            (found,) = await office.steps(number - 1)
+            assert (found.particulars, found.capture_all) == (said, capture_all)
 
 
 async def test_a_number_in_the_step_is_ignored(opener: Opener) -> None:

@@ -306,12 +306,24 @@ class CrashingJournal(SqliteJournal):
         await super().said(saying)
         self.crash.at("after said")
 
+    async def close_stream(self, group: Group, *, at: datetime) -> None:
+        """A stream ends."""
+        self.crash.at("before close_stream")
+        await super().close_stream(group, at=at)
+        self.crash.at("after close_stream")
+
     async def settle_notice(
-        self, group: Group, *, notice: NoticeState, note: str, act: Placement
+        self,
+        group: Group,
+        *,
+        notice: NoticeState,
+        note: str,
+        act: Placement,
+        version: str | None = None,
     ) -> None:
         """The group was told, or could not be."""
         self.crash.at("before settle_notice")
-        await super().settle_notice(group, notice=notice, note=note, act=act)
+        await super().settle_notice(group, notice=notice, note=note, act=act, version=version)
         self.crash.at("after settle_notice")
 
     async def forget(

@@ -191,7 +191,7 @@ async def _work(
         spool=spool,
         clock=clock,
         tenant=TENANT,
-        retention=lambda _connector, _group: RETENTION,
+        retention=lambda _stream: RETENTION,
     )
     downloads = Downloads(
         journal=journal,

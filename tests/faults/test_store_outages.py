@@ -68,7 +68,7 @@ async def recorder(tmp_path: Path, on_locked: Running) -> AsyncIterator[Recorder
         spool=house.spool,
         clock=house.clock,
         tenant=TENANT,
-        retention=lambda _connector, _group: LONG,
+        retention=lambda _stream: LONG,
     )
     house.writer = Writer(journal=house.journal, keeper=house.keeper, clock=house.clock, workers=1)
     house.scribe = Scribe(

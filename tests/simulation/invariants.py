@@ -15,7 +15,7 @@ from tests.fakes import samples
 from tests.fakes.journal import MemoryJournal
 from tests.fakes.journal.rows import EntryRow
 from tests.fakes.published import one_history, published
-from tests.simulation import encrypted, verified
+from tests.simulation import encrypted, rulings, verified
 from tests.simulation.plan import FaultKind
 from tests.simulation.ports import START
 
@@ -61,6 +61,7 @@ def unfinished(world: World) -> str:
         "entries": dict(working),
         "downloads": orders,
         "orders": steps,
+        "decisions": rulings.uncarried(world),
         "notices": due,
         "invitations": sorted(outside),
         "spool files that no entry needs": len(unneeded(world)),
@@ -86,6 +87,7 @@ def check(world: World) -> None:
     _nothing_late(world)
     _spool_swept(world)
     _log_published(world)
+    rulings.check(world)
     encrypted.check(world)
     verified.check(world)
 

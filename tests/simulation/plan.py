@@ -113,6 +113,15 @@ class Act:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ruling:
+    """Somebody decides on what is restricted of the message that was said so many before it."""
+
+    at: float
+    said: int
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
     """Something goes wrong at ``at``; for a clock step, ``seconds`` is its signed size."""
 
@@ -134,6 +143,7 @@ class Plan:
     said: tuple[Utter, ...]
     faults: tuple[Fault, ...] = ()
     acts: tuple[Act, ...] = ()
+    rulings: tuple[Ruling, ...] = ()
     keys: tuple[Key, ...] = ()
     forget_after: float = 3600.0
     groups: int = GROUPS
@@ -143,6 +153,7 @@ class Plan:
         """When all has been said and all faults are over."""
         ends = [each.at for each in self.said] + [each.at for each in self.acts]
         ends += self.sent_keys().values()
+        ends += [each.at for each in self.rulings]
         return max(ends + [fault.end for fault in self.faults], default=0.0)
 
     def sent_keys(self) -> dict[tuple[int, int], float]:
@@ -180,7 +191,26 @@ def seeded(seed: int) -> Plan:
         acts=_acts(random, length, groups),
         forget_after=random.choice((5.0, 20.0, 3600.0)),
     )
-    return _encrypted(plan, Random(f"keys {seed}"))
+    return _ruled(_encrypted(plan, Random(f"keys {seed}")), Random(f"rulings {seed}"))
+
+
+def _ruled(plan: Plan, random: Random) -> Plan:
+    """Of most that is restricted somebody decides, of some twice; a third of the runs have more."""
+    more = 0.3 if random.random() < 1 / 3 else 0.0
+    said = tuple(
+        replace(utter, restricted=utter.restricted or random.random() < more) for utter in plan.said
+    )
+    rulings = [
+        Ruling(
+            at=utter.at + random.choice((0.5, 5.0, 30.0, 90.0)) * random.random(),
+            said=i,
+            outcome=random.choice((Outcome.CAPTURE, Outcome.DISCARD)),
+        )
+        for i, utter in enumerate(sorted(said, key=lambda each: each.at))
+        for _ in range(random.choice((0, 1, 1, 2)))
+        if utter.restricted
+    ]
+    return replace(plan, said=said, rulings=tuple(rulings))
 
 
 def _encrypted(plan: Plan, random: Random) -> Plan:

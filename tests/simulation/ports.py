@@ -140,12 +140,18 @@ class SimJournal(MemoryJournal):
         self._napping.clear()
 
     async def settle_notice(
-        self, group: Group, *, notice: NoticeState, note: str, act: Placement
+        self,
+        group: Group,
+        *,
+        notice: NoticeState,
+        note: str,
+        act: Placement,
+        version: str | None = None,
     ) -> None:
         """The notice is out or refused."""
         self._require_open()
         self.told_at.setdefault(group.group_id, self._clock.monotonic())
-        await super().settle_notice(group, notice=notice, note=note, act=act)
+        await super().settle_notice(group, notice=notice, note=note, act=act, version=version)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,13 +12,16 @@ from random import Random
 
 import bridge.admission.loop as admission_loop
 import bridge.reconcile.loop as reconciliation
-from bridge import downloads, pressure, scribe, speech
+from bridge import decisions, downloads, pressure, scribe, speech
 from bridge.admission import Admission, ListedGroup
 from bridge.audits import Audits
 from bridge.capture import Capture
+from bridge.decisions import Decisions
 from bridge.downloads import Downloads
 from bridge.errors import ConnectorUnavailableError, JournalUnavailableError, MunimentError
 from bridge.forget import Forget
+from bridge.model import Group
+from bridge.notices import Notice
 from bridge.opening import Opening
 from bridge.pressure import Measure, Pressure
 from bridge.protocols import Clock, Connector
@@ -53,7 +56,7 @@ DRAIN_SECONDS = 6.5
 PUBLISH_SECONDS = 2.0
 CHECKPOINT_SECONDS = 10.0
 RETENTION = Retention(records=timedelta(days=2555), review=timedelta(days=30))
-LIFETIMES = Lifetimes(records=lambda _connector, _group: RETENTION, documents=RETENTION.records)
+LIFETIMES = Lifetimes(records=lambda _stream: RETENTION, documents=RETENTION.records)
 NOWHERE = Path("no request is ever made")
 
 
@@ -101,7 +104,7 @@ class Process:
             spool=ground.spool,
             clock=clock,
             tenant=TENANT,
-            retention=lambda _connector, _group: RETENTION,
+            retention=lambda _stream: RETENTION,
         )
         self.capture = Capture(connector=connector, journal=journal, clock=clock)
         self.openings: list[Opening] = []
@@ -164,6 +167,13 @@ class Process:
             context_window=timedelta(seconds=5),
         )
         office = FakeOffice(ground.inbox)
+        self.decisions = Decisions(
+            journal=journal,
+            office=office,
+            clock=self._every(decisions.ROUND_SECONDS, waits=rounds.decisions_wait),
+            random_bytes=ground.random.randbytes,
+            revise=self.triage.revise,
+        )
         self.admission = Admission(
             journal=journal,
             office=office,
@@ -173,7 +183,7 @@ class Process:
             ),
             random_bytes=ground.random.randbytes,
             listed=ground.listed,
-            notice=lambda group: f"{group.name} is recorded.",
+            notice=_notice,
             received=lambda _name: self.capture.received,
         )
         self.speech = Speech(
@@ -245,6 +255,7 @@ class Process:
 
     async def _start(self) -> None:
         with suppress(JournalUnavailableError):
+            await self.decisions.take()
             await self.forget.round()
         if await self._ground.journal.cursor(self._connector.name) is None:
             with suppress(ConnectorUnavailableError):  # it starts degraded
@@ -266,6 +277,7 @@ class Process:
         self._loops.start("audits", self.audits.run)
         self._loops.start("forget", self.forget.run)
         self._loops.start("undecided", self.undecided.run)
+        self._loops.start("decisions", self.decisions.run)
         self._loops.start("reconciliation", self.reconciliation.run)
 
     async def stop(self) -> None:
@@ -296,4 +308,10 @@ class Process:
         await self.downloads.sweep()
         await self.scribe.round(flush=True)
         await self.scribe.round(flush=True)
+        await self.forget.round()
         await self.publisher.finish()
+
+
+def _notice(group: Group) -> Notice:
+    timer = group.timer.seconds if group.timer else None
+    return Notice(text=f"{group.name} is recorded.", language="en", timer=timer)

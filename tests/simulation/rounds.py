@@ -42,6 +42,15 @@ class Rounds:
         journal = self._journal
         return (*journal._register.values(), len(journal._streams), len(journal._open))
 
+    def decisions_wait(self) -> bool:
+        """Somebody decided, and it is not carried out."""
+        journal = self._journal
+        return (
+            journal.unavailable
+            or len(self._inbox.decisions) > journal._orders_taken
+            or any(each.state == "waiting" for each in journal._decisions.values())
+        )
+
     def words_wait(self) -> bool:
         """A group is to be told something."""
         journal = self._journal

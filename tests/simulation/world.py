@@ -16,12 +16,12 @@ import structlog
 from bridge import errors, keys
 from bridge.admission import ListedGroup
 from bridge.errors import MunimentError
-from bridge.model import Event, EventKind
+from bridge.model import Event, EventKind, Particulars
 from bridge.protocols.office import GroupStep, StepKind
 from tests.fakes import samples
 from tests.fakes.decrypter import key_message
 from tests.fakes.office import Inbox
-from tests.simulation import invariants
+from tests.simulation import invariants, rulings
 from tests.simulation.keys import KeyStore, Senders, SimDecrypter, session_of
 from tests.simulation.loop import PROCESS, SimLoop
 from tests.simulation.plan import Act, ActKind, Fault, FaultKind, KeyFate, Plan, Utter
@@ -121,6 +121,7 @@ class World:
             *((utter.at, partial(self._say, utter)) for utter in self.plan.said),
             *((act.at, partial(self._do, act)) for act in self.plan.acts),
             *((at, partial(self._send_key, *of)) for of, at in self.plan.sent_keys().items()),
+            *((each.at, partial(rulings.order, self, each)) for each in self.plan.rulings),
             *((fault.at, partial(self._strike, fault)) for fault in self.plan.faults),
         ]
         living = asyncio.create_task(self._keep_alive(), name="init")
@@ -254,6 +255,7 @@ class World:
                 by="Ada",
                 at=self.clock.now(),
                 why="because",
+                particulars=Particulars(owner="Ada", purpose="Floods"),
             )
             self.inbox.steps.append(step)
 

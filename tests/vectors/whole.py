@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from bridge import keys
@@ -45,6 +45,7 @@ class Whole:
     reviewed: int
     discarded: int
     illustrated: int
+    restricted: int
     closed: int
 
 
@@ -120,6 +121,7 @@ def whole() -> Whole:
         reviewed=reviewed,
         discarded=discarded,
         illustrated=illustrated,
+        restricted=restricted,
         closed=closed,
     )
 
@@ -172,7 +174,57 @@ def vectors() -> Iterator[Vector]:
         listed=WHOLE_LISTED,
         known=log.notes,
     )
+    yield from _restricted(log)
     yield from _rotations(log.scene)
+
+
+def _restricted(log: Whole) -> Iterator[Vector]:
+    """What became of the restricted event, long after it was seen."""
+    calm = [each for each in WHOLE_LISTED if each != "unstored"]
+    scene = _ruled(log, "capture")
+    scene.stored(log.restricted, A, 5)
+    yield _told(
+        scene,
+        _kept(5, log.restricted, "capture"),
+        "restricted-released",
+        "The restricted event was released by a person: a decision, then a record like others.",
+        calm,
+    )
+    yield _told(
+        _ruled(log, "capture"),
+        row(A, 5, log.restricted, "capture"),
+        "restricted-released-not-stored",
+        "The restricted event was released, and its record did not come within two days.",
+        WHOLE_LISTED,
+    )
+    yield _told(
+        _ruled(log, "discard"),
+        row(A, 5, log.restricted, "discard"),
+        "restricted-destroyed",
+        "A person had the restricted event destroyed: its seen leaf and the decision stay.",
+        calm,
+    )
+
+
+def _ruled(log: Whole, outcome: str) -> Scene:
+    """A person decided on the restricted event, two days ago."""
+    scene = log.scene.copy()
+    key, body = scene.act_file("decision", outcome=outcome, why="looked at in the group")
+    policy = "uk-nccc@2023.1+rules-1"
+    ref = log.restricted
+    scene.placed("decision", key, body, ref=ref, c=outcome, cl=policy, by="person")
+    scene.wait(days=2)
+    return scene
+
+
+def _told(
+    scene: Scene, said: dict[str, Json], name: str, what: str, listed: Iterable[str]
+) -> Vector:
+    """The manifest says it too, and the log is published."""
+    part = f"{keys.manifest_folder(A.gid, '2026/03/02')}/000001.json"
+    scene.placed("manifest", part, manifest(A, [said]))
+    scene.publish()
+    return scene.vector(name, what, base="whole", listed=listed)
 
 
 def _rotations(scene: Scene) -> Iterator[Vector]:

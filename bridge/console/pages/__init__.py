@@ -10,10 +10,12 @@ from bridge.console.pages import (
     objects,
     overview,
     records,
+    restricted,
     retention,
     review,
     search,
     several,
+    steps,
 )
 
 TABLE = (
@@ -21,11 +23,13 @@ TABLE = (
     *objects.PAGES,
     *downloads.PAGES,
     *account.PAGES,
+    *steps.PAGES,
     *groups.PAGES,
     *days.PAGES,
     *search.PAGES,
     *overview.PAGES,
     *several.PAGES,
+    *restricted.PAGES,
     *review.PAGES,
     *audit.PAGES,
     *holds.PAGES,

@@ -52,7 +52,9 @@ async def show(visit: Visit) -> Response:
         register = group.register
         named = schedule.usual
         if register is not None:
-            named = schedule.of(register.connector, register.group_id)
+            named = schedule.of(
+                register.connector, register.group_id, register.particulars.retention
+            )
         by_class[named.name].append(group)
     return visit.page(
         "console/retention_all.html",

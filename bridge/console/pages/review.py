@@ -101,6 +101,7 @@ TITLES: Final = {
     Line.WAITING: "Waiting for a decision",
     Line.SAMPLE: "Sample of discards",
     Line.SENSITIVE: "Sensitive or escalated",
+    Line.RESTRICTED: "Marked SECRET or above",
 }
 
 
@@ -109,8 +110,9 @@ async def show_all(visit: Visit) -> Response:
     line = _line(visit, visit.request.query_params.get("list", ""))
     gid = visit.request.query_params.get("group") or None
     sheet = await sheet_of(visit, line, gid)
+    apart = line is Line.RESTRICTED
     return visit.page(
-        "console/review_all.html",
+        "console/restricted_all.html" if apart else "console/review_all.html",
         title="Review",
         sheet=sheet,
         gid=gid,

@@ -33,6 +33,8 @@ from tests.fakes.samples import (
 )
 
 REVIEW = verdict(Outcome.REVIEW, score=0.4, policy="ours@1", model="m-1")
+RESTRICTED = verdict(Outcome.REVIEW, restricted=True)
+GONE = verdict(Outcome.DISCARD, restricted=True)
 ACT = placement(PlacementKind.DECISION, body=b'{"kind":"decision"}')
 SAYING = Saying(
     connector=CONNECTOR, group_id=GROUP_ID, text="kept", key="answer", until=NOW + timedelta(days=1)
@@ -194,13 +196,79 @@ async def test_an_entry_that_is_elsewhere_is_not_decided(subject: Subject) -> No
 
 
 async def test_a_refused_decision_waits_no_longer(subject: Subject) -> None:
-    """It is given up, and changes nothing; a restricted entry comes up to be refused."""
+    """It is given up, and changes nothing."""
     entry = await subject.sealed(verdict(Outcome.REVIEW, restricted=True))
     (id_,) = await _waiting(subject, _order(entry, 1))
     await subject.journal.refuse(id_)
     assert await subject.journal.decisions(limit=9) == ()
     assert not await subject.journal.decide(id_, verdict(), act=ACT)
     assert await subject.journal.reviewed() == ()
+
+
+async def _restricted(subject: Subject, name: str = "$1") -> Entry:
+    return await subject.sealed(RESTRICTED, of=event(name))
+
+
+async def test_a_restricted_entry_is_released(subject: Subject) -> None:
+    """It is sealed again as it was, to be stored under another key."""
+    before = await _restricted(subject)
+    (id_,) = await _waiting(subject, _order(before, 1))
+    assert await _copied(subject, id_, before, verdict())
+    (after,) = await subject.claimed(EntryState.SEALED)
+    assert before.record is not None
+    assert after.record is not None
+    assert (after.record.body, after.record.key) == (before.record.body, record_key(before))
+    await subject.journal.store([proof(after)])
+    assert (await subject.entry(before.seq)).state is EntryState.STORED
+
+
+async def _condemned(subject: Subject, number: int, name: str) -> Entry:
+    """A restricted entry that a person had destroyed; its manifest row is not written yet."""
+    entry = await _restricted(subject, name)
+    (id_,) = await _waiting(subject, _order(entry, number, Outcome.DISCARD))
+    assert await subject.journal.decide(id_, GONE, act=ACT)
+    return entry
+
+
+async def _told(subject: Subject, entry: Entry) -> None:
+    """Its manifest row says so."""
+    part = placement(PlacementKind.MANIFEST, folder="m")
+    await subject.journal.queue(part, rows=[(entry.seq, Outcome.DISCARD)])
+
+
+async def test_what_a_person_had_destroyed_is_named_page_by_page(subject: Subject) -> None:
+    """Once its manifest row says so; neither what nobody decided, nor any discard."""
+    entries = [await _condemned(subject, i, f"${i}") for i in range(1, 5)]
+    await _restricted(subject, "$waits")
+    await subject.sealed(DISCARD, of=event("$discard"))
+    await subject.sealed(GONE, of=event("$nobody-said"))
+    assert await subject.journal.to_destroy(limit=9) == ()
+    for entry in entries[:3]:
+        await _told(subject, entry)
+    wanted = [entry.seq for entry in entries[:3]]
+    assert await subject.journal.to_destroy(limit=9) == tuple(wanted)
+    assert await subject.journal.to_destroy(limit=2) == tuple(wanted[:2])
+    assert await subject.journal.to_destroy(after=wanted[1], limit=2) == (wanted[2],)
+    await subject.journal.take_orders([_order(entries[0], 9)])
+    assert await subject.journal.to_destroy(limit=9) == tuple(wanted[1:])
+
+
+async def test_it_is_destroyed_where_it_is_named(subject: Subject) -> None:
+    """At any age; no number destroys a restricted entry that nobody had destroyed."""
+    journal, early = subject.journal, NOW - timedelta(days=9999)
+    gone, untold = await _condemned(subject, 1, "$1"), await _condemned(subject, 2, "$2")
+    waits = await _restricted(subject, "$3")
+    await _told(subject, gone)
+    await journal.forget(discarded_before=LATER, limit=9)
+    assert await journal.entry(gone.seq) is not None
+    named = [gone.seq, untold.seq, waits.seq]
+    await journal.forget(discarded_before=early, limit=9, only=named)
+    assert [await journal.entry(seq) is None for seq in named] == [True, False, False]
+    assert await journal.to_destroy(limit=9) == ()
+    (tally,) = (await journal.tally(now=NOW)).groups
+    assert (tally.discarded, tally.review) == (2, 1)
+    act, *_ = [p for p in await journal.placements(limit=9) if p.kind == "decision"]
+    assert (await journal.decided(act.id)) is not None
 
 
 async def test_the_leaf_is_that_of_the_decision(subject: Subject) -> None:

@@ -10,7 +10,15 @@ import pytest
 
 from bridge.errors import JournalUnavailableError
 from bridge.lifecycle import EntryState
-from bridge.model import GroupState, NoticeState, Outcome, Presence
+from bridge.model import (
+    EventKind,
+    GroupState,
+    NoticeState,
+    Outcome,
+    Particulars,
+    Presence,
+    Sighting,
+)
 from bridge.protocols import PlacementKind, TallyGroup
 from tests.contracts.journal.subjects import DISCARD, LATER, Subject
 from tests.fakes.samples import (
@@ -42,7 +50,20 @@ async def test_a_group_reads_back(subject: Subject) -> None:
         capture_all=True,
         listed=True,
     )
-    whole = replace(whole, notices=3)
+    whole = replace(
+        whole,
+        notices=3,
+        particulars=Particulars(
+            owner="Owner", purpose="Purpose", retention="short", dpia="D-1", device_type="mixed"
+        ),
+        proposed_by="@inviter:example.org",
+        approved_by="jo",
+        approved_at=NOW,
+        notice_version="0123456789abcdef",
+        notice_at=NOW,
+        newcomer_at=NOW + timedelta(hours=1),
+        newcomers_told_at=NOW,
+    )
     assert await subject.journal.set_group(whole, expect=None)
     await subject.restart()
     assert await subject.journal.groups() == (whole, group())
@@ -133,7 +154,9 @@ async def test_a_settled_notice_keeps_what_happened_meanwhile(subject: Subject) 
     act = replace(NOTICE, group_id="!due")
     await subject.journal.settle_notice(due, notice=NoticeState.REFUSED, note="x", act=act)
     found = await subject.group("!due")
-    assert found == replace(later, notice=NoticeState.REFUSED, notices=1)
+    settled = replace(found, notice=NoticeState.DUE, notices=0, notice_at=None)
+    assert settled == later
+    assert (found.notice, found.notices, found.notice_at) == (NoticeState.REFUSED, 1, act.at)
 
 
 async def test_a_notice_is_settled_once(subject: Subject) -> None:
@@ -146,6 +169,78 @@ async def test_a_notice_is_settled_once(subject: Subject) -> None:
     found = await subject.group("!due")
     assert (found.notice, found.notices) == (NoticeState.POSTED, 1)
     assert len(await subject.journal.placements(limit=9)) == 1
+
+
+async def test_a_notice_is_settled_again(subject: Subject) -> None:
+    """The next one replaces the last, with its version; one that was refused leaves no note."""
+    await subject.journal.set_group(group("!due", notice=NoticeState.DUE), expect=None)
+    act = replace(NOTICE, group_id="!due")
+    for version, notice, note in (
+        ("v1", NoticeState.POSTED, ""),
+        ("v2", NoticeState.REFUSED, "notice refused: no right"),
+        ("v3", NoticeState.POSTED, ""),
+    ):
+        before = await subject.group("!due")
+        await subject.journal.settle_notice(
+            before, notice=notice, note=note, act=act, version=version
+        )
+        found = await subject.group("!due")
+        assert (found.notice, found.note, found.notice_version) == (notice, note, version)
+        assert found.notice_at == act.at
+    assert found.notices == 3
+    assert len(await subject.journal.placements(limit=9)) == 3
+
+
+async def test_an_interruption_has_the_notice_said_again(subject: Subject) -> None:
+    """With the gap, in one transaction: the version goes where there was one, and nowhere else."""
+    before = await subject.group()
+    said = replace(before, notice_version="v1")
+    assert await subject.journal.set_group(said, expect=before)
+    await subject.journal.set_group(group("!other"), expect=None)
+    await subject.journal.heard(CONNECTOR, at=NOW)
+    assert (await subject.group()).notice_version == "v1"
+    losses = [loss("interrupted"), loss("interrupted", group_id="!other")]
+    await subject.journal.heard(CONNECTOR, at=NOW, losses=losses)
+    assert not (await subject.group()).notice_version
+    assert (await subject.group()).notice_version is not None
+    assert (await subject.group("!other")).notice_version is None
+
+
+async def test_who_comes_is_remembered_until_they_are_told(subject: Subject) -> None:
+    """The first arrival's time stands with its event; a repeat, or another event, changes none."""
+    came = replace(event("$join"), kind=EventKind.MEMBERSHIP, upstream=(("membership", "join"),))
+    named = (("membership", "join"), ("membership_before", "join"))
+    renamed = replace(came, upstream_id="$name", upstream=named)
+    await subject.journal.append(batch(event("$1"), renamed))
+    assert (await subject.group()).newcomer_at is None
+    later = replace(came, upstream_id="$later", observed_at=came.observed_at + timedelta(minutes=1))
+    await subject.journal.append(batch(later))
+    await subject.journal.append(batch(came))
+    await subject.restart()
+    found = await subject.group()
+    assert found.newcomer_at == came.observed_at
+    assert await subject.journal.set_group(replace(found, newcomer_at=None), expect=found)
+    await subject.journal.append(batch(came))
+    assert (await subject.group()).newcomer_at is None
+
+
+async def test_who_invites_proposes(subject: Subject) -> None:
+    """An unknown group that invites us is proposed by who did, if the platform tells."""
+    sighting = Sighting(
+        group_id="!new", presence=Presence.INVITED, at=NOW, name="New", by="@ada:example.org"
+    )
+    await subject.journal.append(batch(sightings=[sighting]))
+    found = await subject.group("!new")
+    assert (found.state, found.proposed_by) == (GroupState.PROPOSED, "@ada:example.org")
+
+
+async def test_an_entry_has_the_class_of_its_group(subject: Subject) -> None:
+    """What the register says of retention now goes with the stream of each entry."""
+    (entry,) = await subject.received()
+    before = await subject.group()
+    said = replace(before, particulars=Particulars(retention="short"))
+    assert await subject.journal.set_group(said, expect=before)
+    assert (await subject.entry(entry.seq)).stream.retention == "short"
 
 
 async def test_a_renamed_group_is_renamed_for_its_entries(subject: Subject) -> None:

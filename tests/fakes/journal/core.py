@@ -12,7 +12,7 @@ from itertools import count
 from bridge.canonical import Leaf
 from bridge.errors import JournalUnavailableError
 from bridge.lifecycle import TRANSITIONS, EntryState, Trigger
-from bridge.model import Cursor, Group, Loss, Stream, Timer
+from bridge.model import Cursor, Group, Loss, Outcome, Stream, Timer
 from bridge.protocols import Anchor, Clock, Entry, PlacementKind, Saying
 from bridge.protocols.hold_acts import StoreKnows
 from tests.fakes.journal.rows import (
@@ -23,6 +23,7 @@ from tests.fakes.journal.rows import (
     PlacementRow,
     StreamRow,
     sayable,
+    to_millisecond,
 )
 
 AT_WORK = frozenset({EntryState.RECEIVED, EntryState.JUDGED, EntryState.SEALED})
@@ -61,6 +62,7 @@ class MemoryCore:
         self._grafted: dict[tuple[str, str], int] = {}
         self._leaves_moved = False
         self._counted = 0
+        self._restricted = 0
         self._bodies: set[bytes] = set()
         self._inboxes: dict[str, dict[bytes, MessageRow]] = {}
         self._last_message: Counter[str] = Counter()
@@ -138,7 +140,11 @@ class MemoryCore:
 
     def _stream(self, row: StreamRow) -> Stream:
         group = self._register[row.connector, row.group_id]
-        return row.value(name=group.name, capture_all=group.capture_all)
+        return row.value(
+            name=group.name,
+            capture_all=group.capture_all,
+            retention=group.particulars.retention,
+        )
 
     def _move(self, row: EntryRow | None, trigger: Trigger) -> EntryRow | None:
         """Compare and set by the table; None where it has no such arrow: nothing changed."""
@@ -151,6 +157,22 @@ class MemoryCore:
         if row.state in AT_WORK:
             self._at_work[row.seq] = row
         return row
+
+    def _ordered_gone(self, seq: int) -> bool:
+        """Whether a person had a restricted entry destroyed, and its manifest row says so."""
+        row = self._rows.get(seq)
+        states = {
+            (e.state, e.decision.outcome) for e in self._decisions.values() if e.decision.seq == seq
+        }
+        return (
+            row is not None
+            and row.state is EntryState.RESTRICTED
+            and row.verdict is not None
+            and row.verdict.outcome is Outcome.DISCARD
+            and not row.manifest_due
+            and ("done", Outcome.DISCARD) in states
+            and not any(state == "waiting" for state, _ in states)
+        )
 
     def _add_leaf(self, leaf: Leaf) -> int:
         self.log.append(leaf)
@@ -168,7 +190,16 @@ class MemoryCore:
         timer = group.timer
         if timer is not None:
             timer = Timer(seconds=float(timer.seconds), basis=sayable(timer.basis))
-        kept = replace(group, name=name, note=sayable(group.note), timer=timer)
+        kept = replace(
+            group,
+            name=name,
+            note=sayable(group.note),
+            timer=timer,
+            approved_at=_kept(group.approved_at),
+            notice_at=_kept(group.notice_at),
+            newcomer_at=_kept(group.newcomer_at),
+            newcomers_told_at=_kept(group.newcomers_told_at),
+        )
         self._register[group.connector, group.group_id] = kept
 
     def _signal(self, *states: EntryState) -> None:
@@ -195,6 +226,10 @@ class MemoryCore:
         """Take nothing more."""
         self._closed = True
         await self._turn()
+
+
+def _kept(at: datetime | None) -> datetime | None:
+    return None if at is None else to_millisecond(at)
 
 
 def _is_review(row: EntryRow) -> bool:

@@ -26,7 +26,8 @@ from tests.fakes.journal.placements import PlacementVerbs
 from tests.fakes.journal.rows import LONG_AGO, DecisionRow, EntryRow, to_millisecond
 from tests.fakes.journal.speech import SpeechVerbs
 
-SETTLED = frozenset({EntryState.STORED, EntryState.DISCARDED})
+SETTLED = frozenset({EntryState.STORED, EntryState.DISCARDED, EntryState.RESTRICTED})
+APART = frozenset({EntryState.DISCARDED, EntryState.RESTRICTED})
 
 
 class DecisionVerbs(SpeechVerbs, PlacementVerbs):
@@ -162,7 +163,7 @@ class DecisionVerbs(SpeechVerbs, PlacementVerbs):
                 return False
         else:
             reviewed = row.state is EntryState.STORED and row.key.startswith("review/")
-            if not reviewed and row.state is not EntryState.DISCARDED:
+            if not reviewed and row.state not in APART:
                 return False
             assert row.record is not None
             row.state = EntryState.SEALED
@@ -176,6 +177,13 @@ class DecisionVerbs(SpeechVerbs, PlacementVerbs):
         row.verdict = verdict
         row.manifest_due = True
         return True
+
+    async def to_destroy(self, *, after: int = 0, limit: int) -> tuple[int, ...]:
+        """Restricted entries that are to be destroyed."""
+        self._require_open()
+        found = [seq for seq in sorted(self._rows) if seq > after and self._ordered_gone(seq)]
+        await self._turn()
+        return tuple(found[:limit])
 
     def _waiting(self, id_: int) -> DecisionRow | None:
         rows = (row for row in self._decisions.values() if row.id == id_)

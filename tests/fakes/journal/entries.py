@@ -132,6 +132,7 @@ class EntryVerbs(MemoryCore):
             row.seen_leaf = self._add_leaf(sealing.leaf)
             row.manifest_due = True
             row.try_again_at(LONG_AGO)
+            self._restricted += row.state is EntryState.RESTRICTED
 
     async def store(self, proofs: Sequence[StoredProof]) -> None:
         """Write the receipts."""
@@ -276,6 +277,7 @@ class EntryVerbs(MemoryCore):
             and row.seq not in waiting
             and (only is None or row.seq in only)
         ]
+        old += [self._rows[seq] for seq in set(only or ()) if self._ordered_gone(seq)]
         names: list[str] = []
         for row in sorted(old, key=lambda row: row.received_at)[:limit]:
             assert self._move(row, Trigger.DESTROY) is row

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bridge.protocols import Journal
+from tests.fakes.journal.counting import CountingVerbs
 from tests.fakes.journal.decisions import DecisionVerbs
 from tests.fakes.journal.downloads import DownloadVerbs
 from tests.fakes.journal.entries import EntryVerbs
@@ -24,6 +25,7 @@ class MemoryJournal(
     OpeningVerbs,
     HoldingVerbs,
     RegisterVerbs,
+    CountingVerbs,
 ):
     """See :class:`bridge.protocols.Journal`. No thread, no file, no clock but the one passed in.
 

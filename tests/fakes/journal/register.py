@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from datetime import datetime
 
+from bridge.groups import settled_group
 from bridge.lifecycle import EntryState
 from bridge.model import Digest, Group, NoticeState, Outcome
 from bridge.protocols import Placement, Tally, TallyGroup, UnopenedGroup
@@ -73,7 +73,13 @@ class RegisterVerbs(PlacementVerbs):
         return found
 
     async def settle_notice(
-        self, group: Group, *, notice: NoticeState, note: str, act: Placement
+        self,
+        group: Group,
+        *,
+        notice: NoticeState,
+        note: str,
+        act: Placement,
+        version: str | None = None,
     ) -> None:
         """The notice is out or refused."""
         self._require_open()
@@ -81,9 +87,9 @@ class RegisterVerbs(PlacementVerbs):
         known = self._register.get((group.connector, group.group_id))
         if known is None:
             raise RuntimeError("a notice needs a listed group")
-        if known.notice is NoticeState.DUE:
+        if known.notices == group.notices:
             self._put_group(
-                replace(known, notice=notice, note=known.note or note, notices=known.notices + 1)
+                settled_group(known, notice=notice, note=note, version=version, at=act.at)
             )
             self._add_placement(act)
         self._signal(EntryState.SEALED)

@@ -82,7 +82,7 @@ class StreamRow:
     closed: bool = False
     replaced: bool = False
 
-    def value(self, *, name: str | None, capture_all: bool) -> Stream:
+    def value(self, *, name: str | None, capture_all: bool, retention: str | None) -> Stream:
         """The row with what the register adds."""
         return Stream(
             id=self.id,
@@ -92,6 +92,7 @@ class StreamRow:
             group_id=self.group_id,
             group_name=name,
             capture_all=capture_all,
+            retention=retention,
         )
 
 

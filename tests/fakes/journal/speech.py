@@ -33,6 +33,9 @@ class SpeechVerbs(StreamVerbs):
                 _period(where, known) for (where, _), known in self._gaps
             }:
                 self._gap(self._open[connector, loss.group_id], loss, at=at)
+            known = self._register[connector, loss.group_id]
+            if known.notice_version is not None:
+                self._put_group(replace(known, notice_version=""))
         self._say(sayings)
         self._heard[connector] = to_millisecond(at)
         await self._turn()

@@ -8,7 +8,7 @@ from datetime import datetime
 from bridge import deadlines, keys
 from bridge.canonical import Leaf, act_bytes
 from bridge.canonical.json import Json, base64url_text, rfc3339
-from bridge.groups import apply_sighting, first_sighting
+from bridge.groups import apply_sighting, first_sighting, is_arrival
 from bridge.lifecycle import INITIAL, EntryState
 from bridge.model import Batch, Cursor, Event, Group, GroupState, Loss, Sighting
 from bridge.protocols import Appended, EarlierStream, Placement, PlacementKind
@@ -170,6 +170,11 @@ class StreamVerbs(TimerVerbs, InboxVerbs, PlacementVerbs):
             stream=stream.id,
         )
 
+    def _note_newcomer(self, stream: StreamRow, event: Event) -> None:
+        group = self._register[stream.connector, stream.group_id]
+        since = [event.observed_at] + [group.newcomer_at] * (group.newcomer_at is not None)
+        self._put_group(replace(group, newcomer_at=min(filter(None, since))))
+
     def _insert(self, stream: StreamRow, event: Event) -> EntryRow | None:
         """The new row with its number, orders and gap; None for a repeated event."""
         assert not stream.closed, "a closed stream takes no more events"
@@ -197,6 +202,8 @@ class StreamVerbs(TimerVerbs, InboxVerbs, PlacementVerbs):
         if is_unopened(event):
             row.shut, row.next_try = ShutRow(), row.half_time
         self._order(row, event)
+        if is_arrival(event):
+            self._note_newcomer(stream, event)
         if event.missing is not None:
             self._note_missing(row, event)
         return row

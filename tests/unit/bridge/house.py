@@ -13,7 +13,8 @@ from bridge.capture import Capture
 from bridge.downloads import Downloads
 from bridge.forget import Forget
 from bridge.lifecycle import EntryState
-from bridge.model import Cursor, Event, Group, GroupState, NoticeState, Outcome, Verdict
+from bridge.model import Cursor, Event, Group, GroupState, NoticeState, Outcome, Stream, Verdict
+from bridge.notices import Notice
 from bridge.protocols import Connector, Entry
 from bridge.publisher import Publisher
 from bridge.scribe import Scribe
@@ -134,7 +135,8 @@ class House:
             clock=clock,
             random_bytes=self.random,
             listed=self.listed,
-            notice=lambda group: f"{group.name} is recorded.",
+            notice=_notice,
+            classes=frozenset({"short"}),
             received=lambda _name: self.capture.received,
         )
         self.speech = Speech(journal=journal, connectors=self.connectors, clock=clock)
@@ -255,7 +257,13 @@ class House:
         return self.clock.now()
 
 
-def _retention(_connector: str, _group_id: str) -> Retention:
+def _notice(group: Group) -> Notice:
+    text = f"{group.name} is recorded."
+    timer = group.timer.seconds if group.timer else None
+    return Notice(text=text, language="en", contact="ask us", group=group.name, timer=timer)
+
+
+def _retention(_stream: Stream) -> Retention:
     return RETENTION
 
 

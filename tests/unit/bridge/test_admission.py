@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -11,7 +12,7 @@ from bridge.admission.loop import INVITED_PAUSE, JOIN_PAUSE
 from bridge.errors import ConnectorError, ConnectorRejectedError, ConnectorUnavailableError
 from bridge.groups import UNREADABLE
 from bridge.lifecycle import EntryState
-from bridge.model import Group, GroupState, NoticeState, Presence
+from bridge.model import Group, GroupState, NoticeState, Particulars, Presence
 from bridge.protocols import GroupStep, StepKind
 from tests.fakes import samples
 from tests.fakes.crash import Crash
@@ -20,6 +21,7 @@ from tests.unit.bridge.house import House, stopped, until
 LISTED = ListedGroup(
     connector="matrix", platform="matrix", group_id=samples.GROUP_ID, name="Flood cell"
 )
+DESCRIBED = Particulars(owner="Head of Floods", purpose="Flood response")
 START = "2026-03-01T09:00:00.000Z"
 
 
@@ -36,13 +38,27 @@ async def _sight(house: House, presence: Presence, *, obstacle: str = "") -> Non
     await house.listen()
 
 
-async def _order(house: House, kind: StepKind, group_id: str = samples.GROUP_ID) -> None:
+async def _order(
+    house: House,
+    kind: StepKind,
+    group_id: str = samples.GROUP_ID,
+    *,
+    said: Particulars = DESCRIBED,
+    capture_all: bool | None = None,
+) -> None:
     """A person orders a step, and the bridge takes it up."""
-    await _ordered(house, kind, group_id)
+    await _ordered(house, kind, group_id, said=said, capture_all=capture_all)
     await house.admission.round()
 
 
-async def _ordered(house: House, kind: StepKind, group_id: str = samples.GROUP_ID) -> None:
+async def _ordered(
+    house: House,
+    kind: StepKind,
+    group_id: str = samples.GROUP_ID,
+    *,
+    said: Particulars = DESCRIBED,
+    capture_all: bool | None = None,
+) -> None:
     step = GroupStep(
         kind=kind,
         connector="matrix",
@@ -51,6 +67,8 @@ async def _ordered(house: House, kind: StepKind, group_id: str = samples.GROUP_I
         by="owner@example.org",
         at=house.clock.now(),
         why="ordered",
+        particulars=said,
+        capture_all=capture_all,
     )
     await house.office.order(step)
 
@@ -167,7 +185,7 @@ async def test_a_closed_group_stays_closed(house: House) -> None:
 
 
 async def test_capture_all_follows_the_file(house: House) -> None:
-    """The file's setting is taken over without an act."""
+    """What the file says otherwise of a recorded group is taken over, once, with an act."""
     await house.admit(samples.group(listed=True))
     everything = ListedGroup(
         connector="matrix",
@@ -178,7 +196,10 @@ async def test_capture_all_follows_the_file(house: House) -> None:
     )
     await _list(house, everything)
     assert (await house.group()).capture_all
-    assert await _acts(house) == []
+    await _list(house, everything)
+    (act,) = await _acts(house)
+    assert (act["step"], act["capture_all"]) == ("approve", True)
+    assert act["why"] == "listed otherwise in the file"
 
 
 # Invitations
@@ -654,3 +675,141 @@ async def test_an_encrypted_group_is_not_told_in_clear(house: House) -> None:
     await house.speech.round()
     assert _said(house) == []
     assert await house.journal.sayings(limit=9) == ()
+
+
+# The register
+
+
+async def test_an_approval_keeps_what_was_proposed(house: House) -> None:
+    """Each step has its act, and the approval all that is on record of the group then."""
+    said = Particulars(owner="Jo", purpose="Floods", retention="short", dpia="D-1")
+    await _order(house, StepKind.PROPOSE, said=said, capture_all=True)
+    group = await house.group()
+    assert (group.state, group.particulars, group.capture_all) == (
+        GroupState.PROPOSED,
+        said,
+        True,
+    )
+    assert group.proposed_by == "owner@example.org"
+    house.later(hours=1)
+    more = Particulars(owner="Kim", device_type="corporate")
+    await _order(house, StepKind.APPROVE, said=more)
+    group = await house.group()
+    assert group.particulars == replace(said, owner="Kim", device_type="corporate")
+    assert (group.approved_by, group.approved_at) == ("owner@example.org", house.clock.now())
+    proposal, approval = await _acts(house)
+    assert (proposal["step"], proposal["owner"], proposal["dpia"]) == ("propose", "Jo", "D-1")
+    wanted = ("approve", "Kim", "Floods", "short", "D-1", "corporate", True)
+    names = ("step", "owner", "purpose", "retention", "dpia", "device_type", "capture_all")
+    assert tuple(approval[name] for name in names) == wanted
+    assert (approval["why"], approval["by"]) == ("ordered", "owner@example.org")
+
+
+async def test_an_approval_for_an_unknown_class_is_passed_over(house: House) -> None:
+    """No group is written for it."""
+    said = Particulars(owner="Jo", purpose="Floods", retention="no-such-class")
+    await _order(house, StepKind.APPROVE, said=said)
+    assert await house.journal.groups() == ()
+    assert await house.journal.office_taken() == 1
+    assert await _acts(house) == []
+
+
+async def test_an_approval_that_says_little_stands(house: House) -> None:
+    """The command has told whoever ordered it what is missing."""
+    await _order(house, StepKind.APPROVE, said=Particulars(owner="Jo"))
+    group = await house.group()
+    assert (group.state, group.particulars.purpose) == (GroupState.APPROVED, None)
+
+
+async def test_the_file_approves_without_an_owner(house: House) -> None:
+    """What the file lists it answers for itself; a person may approve it again as it is."""
+    await _list(house, LISTED)
+    assert (await house.group()).approved_by == "settings file"
+    await _order(house, StepKind.PAUSE)
+    await _order(house, StepKind.APPROVE, said=Particulars())
+    group = await house.group()
+    assert (group.state, group.approved_by) == (GroupState.APPROVED, "owner@example.org")
+
+
+async def test_the_file_says_what_is_on_record(house: House) -> None:
+    """Its words stand over what was proposed; what it leaves out stays."""
+    await _order(house, StepKind.PROPOSE, said=replace(DESCRIBED, dpia="D-1"))
+    said = Particulars(owner="Kim", retention="short")
+    await _list(house, replace(LISTED, particulars=said))
+    group = await house.group()
+    assert group.particulars == Particulars(
+        owner="Kim", purpose="Flood response", retention="short", dpia="D-1"
+    )
+    assert (await _acts(house))[-1]["owner"] == "Kim"
+    await _list(house, replace(LISTED, particulars=said))
+    assert len(await _acts(house)) == 2
+
+
+async def test_a_recorded_group_is_described_anew(house: House) -> None:
+    """An approval of a group that is recorded changes what is on record, and nothing else."""
+    before = await _joined(house)
+    await _order(house, StepKind.APPROVE, said=replace(DESCRIBED, owner="Kim"))
+    group = await house.group()
+    assert (group.state, group.presence, group.note) == (before.state, before.presence, before.note)
+    assert group.particulars.owner == "Kim"
+    assert [act["step"] for act in await _acts(house)] == ["approve", "approve"]
+
+
+async def test_a_resumed_group_is_described_in_its_act(house: House) -> None:
+    """Recording that is taken up again rests on what is on record then."""
+    await house.admit(samples.group(state=GroupState.PAUSED))
+    paused = await house.group()
+    assert await house.journal.set_group(replace(paused, particulars=DESCRIBED), expect=paused)
+    await _order(house, StepKind.RESUME)
+    (act,) = await _acts(house)
+    assert (act["step"], act["owner"], act["capture_all"]) == ("resume", "Head of Floods", False)
+
+
+@pytest.mark.parametrize("presence", [Presence.REMOVED, Presence.LEFT])
+async def test_leaving_a_group_ends_its_stream(house: House, presence: Presence) -> None:
+    """Removed, or gone: the stream is closed with its total; a return begins another one."""
+    await house.admit()
+    await house.hear(samples.event("$1"), samples.event("$2"))
+    await house.settle()
+    await _sight(house, presence)
+    await house.admission.round()
+    await house.admission.round()
+    (act,) = await _acts(house, "close")
+    assert act["total"] == 2
+    await _order(house, StepKind.APPROVE)
+    await _sight(house, Presence.JOINED)
+    await house.admission.round()
+    await house.hear(samples.event("$3"))
+    await house.settle()
+    await _order(house, StepKind.CLOSE)
+    await house.admission.round()
+    assert [act["total"] for act in await _acts(house, "close")] == [2, 1]
+    assert len(await house.leaves("open")) == 2
+
+
+@pytest.mark.parametrize("point", ["before close_stream", "after close_stream"])
+async def test_a_crash_ends_a_stream_once(house: House, point: str) -> None:
+    """Dying around the end of a stream leaves one close act."""
+    await house.admit()
+    await house.hear(samples.event("$1"))
+    await house.settle()
+    await _sight(house, Presence.REMOVED)
+    house.die_at(Crash(point))
+    with pytest.raises(asyncio.CancelledError):
+        await house.admission.round()
+    await house.restart()
+    await house.admission.round()
+    assert [act["total"] for act in await _acts(house, "close")] == [1]
+
+
+@pytest.mark.parametrize("point", ["before set_group", "after set_group"])
+async def test_a_crash_takes_an_approval_once(house: House, point: str) -> None:
+    """The group, its act and the order's number are there together, or none of them."""
+    await _ordered(house, StepKind.APPROVE)
+    house.die_at(Crash(point))
+    with pytest.raises(asyncio.CancelledError):
+        await house.admission.round()
+    await house.restart()
+    await house.admission.round()
+    assert (await house.group()).particulars == DESCRIBED
+    assert [act["step"] for act in await _acts(house)] == ["approve"]

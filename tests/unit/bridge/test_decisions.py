@@ -210,17 +210,6 @@ async def test_what_is_gone_cannot_be_decided(house: House) -> None:
     assert await house.journal.decisions(limit=9) == ()
 
 
-async def test_what_is_restricted_is_left_to_its_role(house: House) -> None:
-    """SECRET and above is not released this way."""
-    verdict = house.classifier.verdict(Outcome.REVIEW, restricted=True)
-    house.classifier.verdicts["$secret"] = verdict
-    await house.hear(samples.event("$secret"))
-    await house.settle()
-    entry = await _decide(house, "$secret", Outcome.CAPTURE)
-    assert entry.state is EntryState.RESTRICTED
-    assert await house.leaves("decision") == []
-
-
 async def test_what_a_kept_message_leaned_on_is_kept(house: House) -> None:
     """The question goes on the record with the answer that a person kept."""
     house.says("$answer", Outcome.REVIEW, "$discard", "$nobody-knows")

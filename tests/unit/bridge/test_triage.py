@@ -387,3 +387,25 @@ async def test_one_entry_that_cannot_be_sealed_costs_its_neighbours_nothing(hous
     assert (first.state, second.state) == (EntryState.JUDGED, EntryState.SEALED)
     assert first.attempts == 1
     assert "ValueError" in house.triage.health
+
+
+@pytest.mark.parametrize("point", ["before judge", "after judge"])
+async def test_a_restricted_message_is_told_before_it_is_judged(house: House, point: str) -> None:
+    """Whoever is told knows of it whatever a crash leaves: before its commit it is told again."""
+    told: list[str] = []
+
+    async def on_restricted(entry: Entry) -> None:
+        told.append(f"{entry.event.upstream_id} {entry.state}")
+
+    secret = house.classifier.verdict(Outcome.REVIEW, restricted=True)
+    house.classifier.verdicts["$1"] = secret
+    await house.hear(samples.event("$1"), samples.event("$2"))
+    house.triage.on_restricted = on_restricted
+    house.die_at(Crash(point))
+    with pytest.raises(asyncio.CancelledError):
+        await house.triage.step()
+    await house.restart()
+    house.triage.on_restricted = on_restricted
+    await house.settle()
+    assert told == ["$1 received"] * (2 if point == "before judge" else 1)
+    assert (await house.states())["$1"] is EntryState.RESTRICTED

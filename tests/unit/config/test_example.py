@@ -71,6 +71,7 @@ def test_every_commented_setting_can_be_set() -> None:
     """With every "#" before a setting removed, but for what excludes each other, it loads."""
     text = re.sub(r"(?m)^#(?=[a-z_]+ = |\[\[)", "", example())
     text = text.replace('url = "file:var/store"', 'url = "s3://bucket/prefix"')
+    text = text.replace("email_to = []", 'email_to = ["duty@example.org"]')
     settings = parse(text, HERE, {})
     assert settings.groups[0].retention == settings.retention[0].name
     assert settings.store.lock == "none"

@@ -6,6 +6,13 @@ import pytest
 
 from tests.unit.config.samples import GROUP, MATRIX, S3, TELEGRAM, WITNESSES, sentence
 
+MAIL = """
+[alerts]
+email_to = ["duty@example.org"]
+email_from = "muniment@example.org"
+smtp_host = "mail.example.org"
+"""
+
 
 @pytest.mark.parametrize(
     ("environ", "message"),
@@ -244,6 +251,37 @@ BAD_FILES = [
         "[console] oidc_client_id is missing, and oidc_issuer is set: set both or neither.",
     ),
     ('[console]\noidc_client_id = "x"', "[console] oidc_client_id needs oidc_issuer: set"),
+    (
+        '[alerts]\nemail_to = ["duty"]\nemail_from = "a@b.org"\nsmtp_host = "h"',
+        "[alerts] email_to is not an e-mail address: write it as name@example.org.",
+    ),
+    (
+        '[alerts]\nemail_to = ["a@b.org\\nBcc: x@y.org"]',
+        "[alerts] email_to holds a control character",
+    ),
+    (
+        '[alerts]\nemail_to = ["a@b.org"]\nsmtp_host = "h"',
+        "[alerts] email_from is missing, and email_to is set: set email_from.",
+    ),
+    (
+        '[alerts]\nemail_to = ["a@b.org"]\nemail_from = "a@b.org"',
+        "[alerts] smtp_host is missing, and email_to is set: set smtp_host.",
+    ),
+    (
+        '[alerts]\nsmtp_host = "h"',
+        "[alerts] smtp_host needs email_to: set email_to, or remove smtp_host.",
+    ),
+    (
+        MAIL + 'smtp_user = "u"',
+        "[alerts] smtp_password_file is missing, and the other is set: set both or neither.",
+    ),
+    (
+        MAIL + 'smtp_user = "u"\nsmtp_password_file = "p"\nsmtp_security = "none"',
+        (
+            "[alerts] smtp_security would send the password in the clear: set smtp_security to"
+            ' "starttls" or "tls", or remove smtp_user.'
+        ),
+    ),
     (
         '[witness]\nurl = "https://w.example.org"',
         (

@@ -9,6 +9,7 @@ import re
 
 from bridge import keys
 from bridge.console.exports import Wanted
+from bridge.console.queue import is_restricted
 from bridge.protocols.people import Role
 from tests.unit.bridge.console.desk import Desk
 from tests.unit.bridge.console.proving import sources_for
@@ -37,8 +38,14 @@ EXPORTING = frozenset({Role.RECORDS_MANAGER, Role.FOI_OFFICER})
 REVIEWING = frozenset({Role.REVIEWER, Role.RECORDS_MANAGER, Role.SENSITIVITY_REVIEWER})
 """Who decides on what waits for a person."""
 
+RELEASING = frozenset({Role.SENSITIVITY_REVIEWER})
+"""Who releases what is marked SECRET or above, or has it destroyed."""
+
 AUDITING = frozenset({Role.AUDITOR, Role.RECORDS_MANAGER})
 """Who reads the trail."""
+
+REGISTERING = frozenset({Role.OWNER, Role.RECORDS_MANAGER})
+"""Who keeps the register of groups."""
 
 HOLDING = frozenset({Role.RECORDS_MANAGER, Role.FOI_OFFICER, Role.HOLD_AUTHORITY})
 """Who places legal holds."""
@@ -52,6 +59,9 @@ EXPECTED: dict[tuple[str, str], frozenset[Role] | None] = {
     ("POST", "/prove"): EVERYBODY,
     ("GET", "/groups"): EVERYBODY,
     ("GET", "/groups/{gid}"): EVERYBODY,
+    ("GET", "/groups/new"): REGISTERING,
+    ("POST", "/groups"): REGISTERING,
+    ("POST", "/groups/{gid}/steps"): REGISTERING,
     ("GET", "/groups/{gid}/{date}"): READING,
     ("GET", "/records/{stem}"): READING,
     ("GET", "/records/{stem}/proof"): READING,
@@ -69,6 +79,8 @@ EXPECTED: dict[tuple[str, str], frozenset[Role] | None] = {
     ("GET", "/review"): REVIEWING,
     ("GET", "/review/many"): REVIEWING,
     ("POST", "/review/many"): REVIEWING,
+    ("GET", "/review/restricted/{stream}/{n}"): RELEASING,
+    ("POST", "/review/restricted/{stream}/{n}"): RELEASING,
     ("GET", "/review/{stem}"): REVIEWING,
     ("POST", "/review/{stem}"): REVIEWING,
     ("GET", "/audit"): AUDITING,
@@ -102,7 +114,10 @@ def samples(desk: Desk) -> dict[str, str]:
     """A value for each parameter of a path, of something that is there."""
     listing = next(each for each in desk.listings.values() if each.media and each.media[0].sha256)
     stem = keys.stem_of(listing.key or "")
+    apart = next(each for each in desk.listings.values() if is_restricted(each))
     return {
+        "stream": apart.stream,
+        "n": str(apart.n),
         "gid": listing.gid,
         "date": listing.day,
         "stem": stem,

@@ -28,9 +28,7 @@ def reconciler_of(house: House, *, wait: Callable[[], bool] = lambda: False) -> 
         connectors=house.connectors,
         clock=house.clock,
         blind_key=samples.BLIND_KEY,
-        lifetimes=Lifetimes(
-            records=lambda _connector, _group: RETENTION, documents=timedelta(days=2555)
-        ),
+        lifetimes=Lifetimes(records=lambda _stream: RETENTION, documents=timedelta(days=2555)),
         wait=wait,
     )
 

@@ -25,6 +25,9 @@ def test_membership() -> None:
     assert facts(found) == {"membership": "join", "subject": CLERK, "state_key": CLERK}
     found = mapped(state("m.room.member", {"membership": "ban", "reason": "spam"}, CLERK))
     assert found.body == "ban: spam"
+    before: Json = {"prev_content": {"membership": "join", "displayname": "Clerk"}}
+    found = mapped(state("m.room.member", {"membership": "join"}, CLERK, unsigned=before))
+    assert facts(found)["membership_before"] == "join"
 
 
 @pytest.mark.parametrize(

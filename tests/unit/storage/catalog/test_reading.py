@@ -11,7 +11,7 @@ import pytest
 
 from bridge.errors import CatalogError
 from bridge.model import EventKind, Outcome
-from bridge.protocols.catalog import Found, ListedReason, Listing, Search
+from bridge.protocols.catalog import COUNTED, Found, ListedReason, Listing, Search
 from bridge.query import parse_query
 from storage.catalog import SqliteCatalog, SqliteCatalogWriter
 from tests.archive import Archive
@@ -77,6 +77,8 @@ async def test_words_find_what_says_them(catalog: SqliteCatalog, newest: Newest)
         Search(outcomes=(Outcome.DISCARD, Outcome.REVIEW)),
         Search(kinds=(EventKind.EDIT,)),
         Search(kinds=(EventKind.MESSAGE, EventKind.REACTION)),
+        Search(restricted=True),
+        Search(outcomes=(Outcome.REVIEW,), restricted=True),
     ],
 )
 async def test_conditions_find_what_has_them(
@@ -88,9 +90,11 @@ async def test_conditions_find_what_has_them(
         for name, each in newest.items()
         if (not search.outcomes or each.outcome in search.outcomes)
         and (not search.kinds or each.kind in search.kinds)
+        and (not search.restricted or (each.outcome is Outcome.REVIEW and each.key is None))
     }
     assert wanted
     assert names(await everything(catalog, search)) == wanted
+    assert (await catalog.search(search)).total == min(len(wanted), COUNTED + 1)
 
 
 async def test_group_person_code_file_and_time_narrow_a_search(

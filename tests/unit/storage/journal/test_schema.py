@@ -130,6 +130,10 @@ def test_what_presses_is_found_by_its_expiry() -> None:
         ("tally_pending", "entry_work"),
         ("tally_overdue", "entry_work"),
         ("placement_waiting", "placement_waiting"),
+        ("counts_waiting", "entry_work"),
+        ("counts_reviews", "entry_undecided"),
+        ("counts_encrypted", "unopened_aging"),
+        ("counts_downloads", "download_work"),
     ],
 )
 def test_frequent_questions_have_an_index(name: str, index: str) -> None:
