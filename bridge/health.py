@@ -11,40 +11,24 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
-import msgspec
 import structlog
 from aiohttp import web
 
+from bridge.health_file import Health, write_health
 from bridge.protocols import Clock, Voucher
 from bridge.rounds import Turns
 
 log = structlog.get_logger(__name__)
 
-FILE = "health.json"
 ROUND_SECONDS = 1.0
-STALE = timedelta(seconds=10)
 
 STUCK_SECONDS = 300.0
 """How long a loop may be overdue before only a restart helps."""
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-
-
-class Health(msgspec.Struct, frozen=True, kw_only=True):
-    """What ``run`` says of itself. ``at`` is RFC 3339.
-
-    ``capture_delay``: seconds it lately took from receipt to storage, at the slow end. ``anchors``:
-    who vouches for the log from outside.
-    """
-
-    pid: int
-    at: str
-    alarms: tuple[str, ...] = ()
-    capture_delay: float | None = None
-    anchors: tuple[Voucher, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +103,7 @@ class HealthMonitor:
                 anchors=self._anchors(),
             )
             try:
-                await asyncio.to_thread(_replace, self._file, msgspec.json.encode(health))
+                await asyncio.to_thread(write_health, self._file, health)
             except OSError as error:
                 log.warning("health_not_written", what=error.strerror)
             await self._clock.sleep(ROUND_SECONDS)
@@ -169,23 +153,3 @@ class HealthMonitor:
         ready = not self.alarms
         body = {"ready": ready, "alarms": list(self._shown)}
         return web.json_response(body, status=200 if ready else 503)
-
-
-def read_health(file: Path, *, now: datetime) -> Health | None:
-    """What a running ``run`` last said, or None where none runs any more.
-
-    A ``run`` that was killed leaves its last word behind; it counts for a few rounds only.
-    """
-    try:
-        health = msgspec.json.decode(file.read_bytes(), type=Health)
-        age = now - datetime.fromisoformat(health.at)
-    except (OSError, ValueError, TypeError, msgspec.MsgspecError):
-        return None
-    return health if age < STALE else None
-
-
-def _replace(file: Path, data: bytes) -> None:
-    fresh = file.with_suffix(".new")
-    fresh.touch(mode=0o600)
-    fresh.write_bytes(data)
-    fresh.replace(file)

@@ -16,7 +16,7 @@ from bridge.app.policies import classifier_of
 from bridge.app.probes import examine_store
 from bridge.clock import SystemClock
 from bridge.errors import JournalUnavailableError, MunimentError
-from bridge.health import FILE, read_health
+from bridge.health_file import FILE, read_health
 from bridge.model import DeviceTrust, Group, GroupState
 from bridge.protocols.probe import Enforcement, Result, StoreCheck, StoreFindings
 from config.settings import Settings

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bridge.app.adapters import open_journal, open_office
+from bridge.app.listed import class_names
 from bridge.app.reading import as_config_error
-from bridge.app.rules import class_names
 from bridge.clock import SystemClock
 from bridge.errors import ConfigError, JournalError
 from bridge.model import Group, Particulars, unfit_line

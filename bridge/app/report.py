@@ -10,13 +10,13 @@ from datetime import datetime, timedelta
 import msgspec
 
 from bridge.app.adapters import LOG_FILE, open_journal
+from bridge.app.listed import class_names, particulars_of
 from bridge.app.probes import StoreReport, store_report
 from bridge.app.reading import VERSION
-from bridge.app.rules import class_names, particulars_of
 from bridge.canonical import rfc3339
 from bridge.clock import SystemClock
 from bridge.errors import JournalSchemaError, JournalUnavailableError
-from bridge.health import FILE, Health, read_health
+from bridge.health_file import FILE, Health, read_health
 from bridge.model import Group, GroupState
 from bridge.protocols import Clock, Tally, TallyGroup, UnopenedGroup
 from config.settings import Settings

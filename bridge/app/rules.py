@@ -7,11 +7,12 @@ from datetime import timedelta
 from functools import lru_cache
 
 from bridge.admission import ListedGroup
+from bridge.app.listed import particulars_of
 from bridge.app.policies import policy_of
 from bridge.app.reading import as_config_error
 from bridge.console.schedule import RetentionClass, Schedule
 from bridge.errors import ConfigError
-from bridge.model import Group, GroupState, Particulars, Stream
+from bridge.model import Group, GroupState, Stream
 from bridge.notices import LONGEST, Notice, NoticeFacts, Template
 from bridge.protocols import Connector
 from bridge.reconcile import Lifetimes
@@ -19,7 +20,6 @@ from bridge.seal import Retention
 from bridge.undecided import BEFORE
 from config.secrets import read_public
 from config.settings import Settings
-from config.tables import ListedGroup as FileGroup
 
 FILLED = 4096
 """Notices that are kept as filled: they are compared twice a second with what groups were told."""
@@ -42,17 +42,6 @@ def retentions(settings: Settings) -> Callable[[Stream], Retention]:
     return retention
 
 
-def particulars_of(group: FileGroup) -> Particulars:
-    """What the file says of a group."""
-    return Particulars(
-        owner=group.owner,
-        purpose=group.purpose,
-        retention=group.retention,
-        dpia=group.dpia,
-        device_type=group.device_type,
-    )
-
-
 def listed_groups(settings: Settings, connectors: Mapping[str, Connector]) -> Sequence[ListedGroup]:
     """The groups that the settings file approves."""
     return [
@@ -72,11 +61,6 @@ def platforms_of(settings: Settings) -> Mapping[str, str]:
     """The platform of each connector."""
     matrix = {account.name: "matrix" for account in settings.matrix}
     return matrix | {bot.name: "telegram" for bot in settings.telegram}
-
-
-def class_names(settings: Settings) -> frozenset[str]:
-    """The classes of retention that a group may be given."""
-    return frozenset(each.name for each in settings.retention)
 
 
 def notices(settings: Settings) -> Callable[[Group], Notice]:

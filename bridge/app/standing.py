@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bridge import keys
 from bridge.app.adapters import LOG_FILE
 from bridge.console.standing import Recorder, Standing
-from bridge.health import FILE, read_health
+from bridge.health_file import FILE, read_health
 from bridge.protocols import Clock
 from config.settings import Settings
 from storage.translog.heads import published_size

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from bridge.admission import Admission
+from bridge.app.listed import class_names
 from bridge.app.opened import Opened
 from bridge.app.parts.recording import Recording
-from bridge.app.rules import class_names, descriptions, listed_groups, notices, review_time
+from bridge.app.rules import descriptions, listed_groups, notices, review_time
 from bridge.commands import Commands
 from bridge.decisions import Decisions
 from bridge.forget import Forget

@@ -16,8 +16,8 @@ from bridge.app.parts.publishing import Publishing
 from bridge.app.parts.recording import Recording
 from bridge.app.rules import review_time
 from bridge.errors import JournalUnavailableError
-from bridge.health import FILE as HEALTH_FILE
 from bridge.health import Alarm, HealthMonitor
+from bridge.health_file import FILE as HEALTH_FILE
 from bridge.protocols import Counts, Entry
 from bridge.reconcile import FILE as PROGRESS_FILE
 from bridge.rounds import Turns

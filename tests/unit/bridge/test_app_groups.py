@@ -19,8 +19,9 @@ from bridge.app import (
     read_settings,
     status_of,
 )
+from bridge.app.listed import class_names
 from bridge.app.orders import Ordered
-from bridge.app.rules import class_names, listed_groups, notices, retentions
+from bridge.app.rules import listed_groups, notices, retentions
 from bridge.cli import groups
 from bridge.clock import SystemClock
 from bridge.errors import ConfigError

@@ -15,7 +15,7 @@ from bridge.app import examine, new_folder, open_journal, read_settings
 from bridge.app.examination import WITHHELD, Finding
 from bridge.app.platforms import connectors_of
 from bridge.clock import SystemClock
-from bridge.health import FILE, Health
+from bridge.health_file import FILE, Health
 from bridge.model import GroupState
 from bridge.protocols import Connector
 from config.settings import Settings

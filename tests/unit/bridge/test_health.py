@@ -11,16 +11,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from bridge.health import (
-    FILE,
-    METRICS_TYPE,
-    STALE,
-    STUCK_SECONDS,
-    Alarm,
-    Health,
-    HealthMonitor,
-    read_health,
-)
+from bridge.health import METRICS_TYPE, STUCK_SECONDS, Alarm, HealthMonitor
+from bridge.health_file import FILE, STALE, Health, read_health
 from bridge.protocols import Voucher
 from bridge.rounds import Turns
 from tests.fakes.clock import START, FakeClock
