@@ -73,7 +73,7 @@ class Anchoring:
         self._witnesses = tuple(witnesses)
         self._quorum = quorum
         self._authority = authority
-        self._folder = f"anchors/{shard}"
+        self._shard = shard
         self._covered = dict.fromkeys((witness.name for witness in witnesses), 0)
         self._noted = self._stamped = 0
         self._asked_at = self._stamped_at = clock.monotonic() - STAMP_SECONDS
@@ -175,7 +175,7 @@ class Anchoring:
         token: the note is kept, and the authority is asked again about the head of then.
         """
         published, now = self._published(), self._clock.monotonic()
-        if published is None or now - self._asked_at < ASK_SECONDS:
+        if published is None or published.handing_over or now - self._asked_at < ASK_SECONDS:
             return False
         head, content = published.head, published.content_size
         if head.size <= self._noted:
@@ -233,7 +233,7 @@ class Anchoring:
         await self._journal.queue_anchor(Anchor(key=key, size=head.size, body=body, at=now))
 
     def _key(self, size: int, kind: str) -> str:
-        return f"{self._folder}/{size}.{kind}"
+        return keys.anchor_key(self._shard, size, kind)
 
     def _place_of(self, key: str) -> str:
         return Digest.of(keys.absolute(self._tenant, key).encode()).hex

@@ -103,6 +103,11 @@ def placed_key(folder: str, number: int) -> str:
     return f"{folder}/{number:0{digits}d}.json"
 
 
+def anchor_key(shard: str, size: int, form: str) -> str:
+    """The object key of an outside proof of so many leaves; ``form`` is ``note`` or ``tsr``."""
+    return f"anchors/{shard}/{size}.{form}"
+
+
 def log_key(shard: str, path: str) -> str:
     """Key of a tile, a bundle or the checkpoint, from its path in the log."""
     return f"{LOG}/{shard}/{path}"

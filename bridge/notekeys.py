@@ -46,6 +46,11 @@ class NoteVerifier:
         """The verifier key as foreign tools read it."""
         return _line(self, self.public_key)
 
+    @property
+    def short(self) -> str:
+        """Name and hash: as much of it as people compare."""
+        return f"{self.name}+{self.key_hash:08x}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoteSigner:

@@ -10,8 +10,10 @@ from datetime import datetime
 import msgspec
 import structlog
 
+from bridge import keys
+from bridge.canonical import Leaf
 from bridge.errors import LogForkError, MunimentError
-from bridge.protocols import Clock, EarlierStream, Head, Journal, RecordLog
+from bridge.protocols import Anchor, Clock, EarlierStream, Head, Journal, RecordLog
 from bridge.rounds import Turns
 
 log = structlog.get_logger(__name__)
@@ -35,6 +37,9 @@ START_SECONDS = 10.0
 
 NOT_LOOKED = "It is not known where the published log stands: {}"
 NOT_PUBLISHED = "The log is not published: {}"
+_WAITING = 100
+"""Anchors among which that of a hand-over is looked for: more never wait but for a store away."""
+
 FORKED = "The log is not signed any more: {}"
 
 
@@ -43,11 +48,13 @@ class Publication:
     """A published head. ``content_size``: its leaves up to the last that is no anchor's.
 
     Where ``content_size`` is no larger than the size of a checkpoint that was anchored, this head
-    has brought nothing but anchors since.
+    has brought nothing but anchors since. ``handing_over``: two keys signed it, and it is an
+    anchor by itself.
     """
 
     head: Head
     content_size: int
+    handing_over: bool = False
 
 
 class Publisher:
@@ -73,6 +80,8 @@ class Publisher:
         self._seconds = checkpoint_seconds
         self._start_seconds = start_seconds
         self._opened = False
+        self._key = ""
+        self._finishing = False
         self.looked = asyncio.Event()
         self.publication: Publication | None = None
         self.health = ""
@@ -114,6 +123,7 @@ class Publisher:
 
     async def finish(self) -> None:
         """At a stop: publish what is there, so that the log covers all that is stored."""
+        self._finishing = True
         await self.round()
 
     async def _trying(self, work: Callable[[], Awaitable[None]]) -> None:
@@ -147,11 +157,25 @@ class Publisher:
             await self._look()
         count = await self._journal.leaf_count()
         while self._log.size < count:
+            if not self._finishing and await self._is_handing_over():
+                return
             self.turns.next_within(ROUND_SECONDS)
             self._opened = False  # until it is known that this one went through
             head = await self._log.extend([leaf async for leaf in self._news(count)])
             self._opened = True
             await self._tell(head)
+
+    async def _is_handing_over(self) -> bool:
+        """Whether the note that two keys signed is not in the store yet.
+
+        Until then whoever has the old key alone could not follow what the new one signs. It is
+        put within seconds, or found to stand.
+        """
+        if self.publication is None or not self.publication.handing_over:
+            return False
+        key = keys.anchor_key("0", self._log.size, "note")
+        waiting = await self._journal.anchors(limit=_WAITING)
+        return any(anchor.key == key for anchor in waiting)
 
     async def _news(self, count: int) -> AsyncIterator[bytes]:
         start = self._log.size
@@ -166,7 +190,41 @@ class Publisher:
 
     async def _tell(self, head: Head) -> None:
         content = await self._journal.content_leaves(head.size)
-        self.publication = Publication(head=head, content_size=content)
+        handing_over = self._log.handing_over
+        if handing_over:
+            await self._keep(head)
+        self.publication = Publication(head=head, content_size=content, handing_over=handing_over)
+        self._tell_key()
+
+    async def _keep(self, head: Head) -> None:
+        """The note that two keys signed becomes an anchor: by it the old key leads to the new one.
+
+        Crash before: the next look finds the same head, unless it was not published, and then
+        this one publishes it. Repeating it changes nothing.
+        """
+        key = keys.anchor_key("0", head.size, "note")
+        at = self._clock.now()
+        await self._journal.queue_anchor(Anchor(key=key, size=head.size, body=head.note, at=at))
+
+    def _tell_key(self) -> None:
+        """Say which key signs, at the start and when it changes."""
+        key = self._log.key
+        if self._key != key.short:
+            log.info("log_signed_by", key=key.short)
+        self._key = key.short
+
+    async def _name_next(self) -> None:
+        """A key that is to follow is named by a leaf, once.
+
+        Crash before: done at the next start. Crash after: the leaf is found among those that
+        are not published yet; once it is published, the log says that this key is in force.
+        """
+        following = self._log.next_key
+        if following is None:
+            return
+        leaf = Leaf.key(at=self._clock.now(), line=following.line)
+        if await self._journal.name_key(leaf, start=self._log.size):
+            log.info("log_key_named", key=following.short)
 
     async def _look(self) -> None:
         """Find out where the log stands, and have all its leaves in the journal.
@@ -181,6 +239,7 @@ class Publisher:
                 # Documents name indices by now: no row can move any more.
                 raise LogForkError("Another writer appended to this log.")
             await self._graft(common, size, moved=count - common)
+        await self._name_next()
         self._opened = True
         self.looked.set()
         if self._log.head is not None:

@@ -179,6 +179,10 @@ class Keys(Table):
         Path("keys/public.key"),
         description="Its one-line verifier key, to be given to whoever verifies.",
     )
+    next_signing_key_file: FilePath | None = Field(
+        None,
+        description="The signing key that is to replace it, while it is replaced.",
+    )
 
 
 class Log(Table):

@@ -45,11 +45,13 @@ from bridge.model import (
     Timer,
     Verdict,
 )
+from bridge.notekeys import generate, origin
 from storage.translog.verify.codes import Code
 from storage.translog.verify.report import CheckpointReport, Counts, Finding, Vouches
 from storage.translog.verify.report import Report as VerifyReport
 
 TENANT = "mydept"
+NEXT_KEY = generate(origin("records.example.org", TENANT), lambda size: bytes(range(size)))[1]
 ROOM = "!abcdefgh:example.org"
 NAME = "Flood response"
 BLIND_KEY = bytes(range(32))
@@ -239,6 +241,7 @@ LEAVES: Mapping[str, Leaf] = {
         key=keys.absolute(TENANT, "anchors/0/19.note"),
         digest=Digest.of(b"a signed note"),
     ),
+    "key": Leaf.key(at=_later(9), line=NEXT_KEY),
 }
 
 

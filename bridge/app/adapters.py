@@ -98,11 +98,13 @@ def open_log(settings: Settings, clock: Clock, store: ObjectStore) -> RecordLog:
     from storage.translog.log import TiledLog
 
     days = settings.longest_retention()
+    following = next_signing_key(settings)
     return TiledLog(
         store=store,
         heads=SqliteCheckpointStore(settings.service.data_dir / LOG_FILE),
         place=_checkpoint_place(store),
         signer=Ed25519Signer(signing_key(settings)),
+        following=None if following is None else Ed25519Signer(following),
         clock=clock,
         retention=None if days is None else timedelta(days=days),
     )
@@ -129,19 +131,42 @@ def signing_key(settings: Settings) -> NoteSigner:
     return parse_signing_key(line)
 
 
+def next_signing_key(settings: Settings) -> NoteSigner | None:
+    """The key that is to replace it, where the settings name one.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    file = settings.keys.next_signing_key_file
+    if file is None:
+        return None
+    if not file.exists():
+        raise ConfigError(
+            f"[keys] next_signing_key_file {file} does not exist.",
+            hint="Make it with `muniment keys next`; if it has become signing_key_file, remove"
+            " next_signing_key_file from the settings.",
+        )
+    with as_config_error():
+        line = read_secret(file)
+    return parse_signing_key(line)
+
+
 def check_signing_key(settings: Settings) -> None:
     """Refuse a signing key made for another tenant or origin: it would sign another log.
 
     Raises:
-        ConfigError: the names differ, or the key cannot be read.
+        ConfigError: the names differ, or a key cannot be read.
     """
-    name = signing_key(settings).name
     wanted = origin(settings.service.log_origin, settings.service.tenant)
-    if name != wanted:
-        raise ConfigError(
-            f'The signing key is named "{name}", and the settings make "{wanted}".',
-            hint="Correct [service] tenant and log_origin, or use the key made for them.",
-        )
+    for what, key in (
+        ("signing key", signing_key(settings)),
+        ("next signing key", next_signing_key(settings)),
+    ):
+        if key is not None and key.name != wanted:
+            raise ConfigError(
+                f'The {what} is named "{key.name}", and the settings make "{wanted}".',
+                hint="Correct [service] tenant and log_origin, or use the key made for them.",
+            )
 
 
 def lock_data_dir(settings: Settings) -> IO[bytes]:

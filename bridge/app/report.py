@@ -109,10 +109,11 @@ class AnchorReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LogReport(msgspec.Struct, frozen=True, kw_only=True):
-    """The published log: its leaves, when its last checkpoint was signed, what is not in it yet."""
+    """The published log: its leaves, its last checkpoint and who signed it, what waits."""
 
     size: int
     checkpoint_at: str | None = None
+    signed_by: list[str] = []
     waiting: int = 0
     anchors: list[AnchorReport] = []
 
@@ -181,6 +182,7 @@ def _log(tally: Tally, shown: Shown | None, anchors: list[AnchorReport]) -> LogR
     return LogReport(
         size=shown.size,
         checkpoint_at=rfc3339(shown.at),
+        signed_by=list(shown.signed_by),
         waiting=max(tally.leaves - shown.size, 0),
         anchors=anchors,
     )

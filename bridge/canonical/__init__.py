@@ -4,7 +4,7 @@ The formats are fixed (``docs/formats.md``). Absent fields are left out, never n
 """
 
 from bridge.canonical.act import act_bytes
-from bridge.canonical.anchor import AnchorLeaf, read_anchor, written_at
+from bridge.canonical.anchor import AnchorLeaf, read_anchor, read_key, written_at
 from bridge.canonical.json import dumps, rfc3339
 from bridge.canonical.leaf import Leaf
 from bridge.canonical.manifest import ManifestRow, manifest_bytes
@@ -21,6 +21,7 @@ __all__ = [
     "dumps",
     "manifest_bytes",
     "read_anchor",
+    "read_key",
     "record_bytes",
     "rfc3339",
     "written_at",

@@ -1,4 +1,4 @@
-"""Anchor leaves read back: which outside proofs the log names."""
+"""Leaves read back: which outside proofs and which keys the log names."""
 
 from __future__ import annotations
 
@@ -11,6 +11,10 @@ _BEGIN = b'{"k":"anchor",'
 """How every anchor leaf begins: its keys are sorted, and no other leaf's first value is this."""
 
 
+_KEY = b'{"k":"key",'
+"""How every key leaf begins, likewise."""
+
+
 class _Dated(msgspec.Struct, frozen=True):
     t: datetime
 
@@ -18,6 +22,10 @@ class _Dated(msgspec.Struct, frozen=True):
 class _Line(_Dated, frozen=True):
     size: int
     p: str
+
+
+class _Key(msgspec.Struct, frozen=True):
+    key: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +43,11 @@ def read_anchor(leaf: bytes) -> AnchorLeaf | None:
         return None
     line = msgspec.json.decode(leaf, type=_Line)
     return AnchorLeaf(size=line.size, place=line.p, at=line.t)
+
+
+def read_key(leaf: bytes) -> str | None:
+    """The verifier key that the leaf names, as one line, if it is a key leaf."""
+    return msgspec.json.decode(leaf, type=_Key).key if leaf.startswith(_KEY) else None
 
 
 def written_at(leaf: bytes) -> datetime:

@@ -133,6 +133,11 @@ class Leaf:
         )
 
     @classmethod
+    def key(cls, *, at: datetime, line: str) -> Leaf:
+        """The log goes on with another key, whose verifier key is ``line``."""
+        return cls._of("key", at, {"key": line})
+
+    @classmethod
     def placed(
         cls,
         *,

@@ -1,9 +1,10 @@
-"""``muniment keys``: room keys of encrypted groups, out to a file and in from one."""
+"""``muniment keys``: room keys of encrypted groups, out and in; the next key of the log."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from rich.progress import SpinnerColumn, TextColumn
 
 from bridge.app import read_settings
 from bridge.app.keys import transfer_keys
+from bridge.app.succession import next_keys
 from bridge.cli.account import user
 from bridge.cli.reconcile import Screen, log_to_stderr
 from bridge.cli.terminal import standard_error
@@ -26,7 +28,7 @@ _STEPS = {
 def add(verbs: argparse._SubParsersAction, everywhere: argparse.ArgumentParser) -> None:  # type: ignore[type-arg]
     """Declare the verb and its steps."""
     verb = verbs.add_parser(
-        "keys", parents=[everywhere], help="export or import the keys of encrypted groups"
+        "keys", parents=[everywhere], help="move keys of encrypted groups; make the log's next key"
     )
     steps = verb.add_subparsers(title="steps", metavar="STEP", required=True)
     for name, (kind, purpose) in _STEPS.items():
@@ -41,6 +43,27 @@ def add(verbs: argparse._SubParsersAction, everywhere: argparse.ArgumentParser) 
             help="file with the passphrase, readable by the recorder's account alone",
         )
         step.set_defaults(command=command, kind=kind)
+    following = steps.add_parser(
+        "next", parents=[everywhere], help="make the key that is to sign the log from then on"
+    )
+    following.set_defaults(command=make_next)
+
+
+def make_next(options: argparse.Namespace) -> int:
+    """Make them, and say what comes next."""
+    made = next_keys(read_settings(options.config), random_bytes=os.urandom)
+    print(
+        f"Made {made.signing_key} and {made.public_key}; nothing uses them yet.\n"
+        f"The next key of the log is:\n  {made.line}\n"
+        "Next:\n"
+        f"  1. Give {made.public_key}, which holds all keys of the log, to its witnesses and to\n"
+        "     whoever verifies, and move it over [keys] public_key_file.\n"
+        f'  2. Set [keys] next_signing_key_file = "{made.signing_key}" and restart.\n'
+        "  3. Once `muniment status` says that the new key alone signs, move its file over\n"
+        "     signing_key_file, remove next_signing_key_file, and restart.",
+        file=sys.stderr,
+    )
+    return 0
 
 
 def command(options: argparse.Namespace) -> int:

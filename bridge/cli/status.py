@@ -92,7 +92,9 @@ def _group(group: GroupReport) -> Iterator[Text]:
 
 def _log(report: StatusReport) -> str:
     waiting = f", {report.log.waiting} not published yet" if report.log.waiting else ""
-    return f"{report.log.size} leaves{waiting}"
+    hashes = " and ".join(each.rpartition("+")[2] for each in report.log.signed_by)
+    signed = f", signed by {hashes}" if hashes else ""
+    return f"{report.log.size} leaves{waiting}{signed}"
 
 
 def _anchor(anchor: AnchorReport) -> str:

@@ -56,6 +56,10 @@ class Published(Protocol):
     def content_size(self) -> int:
         """Leaves up to and with the last one below the head that is no ``anchor`` leaf."""
 
+    @property
+    def handing_over(self) -> bool:
+        """Whether two keys signed the head: then its note is kept as it is, and asked of nobody."""
+
 
 class Witness(Protocol):
     """Somebody else who remembers the largest checkpoint he saw and signs none that differs."""

@@ -41,6 +41,13 @@ class Leaves(Protocol):
         ``through`` MUST be published, and MUST NOT be less than it was before.
         """
 
+    async def name_key(self, leaf: Leaf, *, start: int) -> bool:
+        """Write the ``key`` leaf, unless the last one from index ``start`` on names the same key.
+
+        ``start`` MUST be the size of the published log: what key that ends with, it says itself.
+        True: it was written.
+        """
+
     async def audited(self, folder: str) -> bool:
         """Whether the day whose acts stand in ``folder`` has its audit, placed or not."""
 

@@ -94,6 +94,7 @@ class RecordLog(Protocol):
         Raises:
             LogForkError: the store's checkpoint and the last head have different histories, or
                 it is not signed by our key, or tiles do not give its root: nothing MUST be signed.
+                A checkpoint that names a later key of this log than ours is not signed by ours.
         """
 
     @property
@@ -103,6 +104,18 @@ class RecordLog(Protocol):
     @property
     def head(self) -> Head | None:
         """The last published head, or None before the first."""
+
+    @property
+    def key(self) -> NoteVerifier:
+        """Whose key signs the next checkpoint: the one that the last published head says."""
+
+    @property
+    def next_key(self) -> NoteVerifier | None:
+        """The key that is to follow, until the checkpoint over the leaf that names it."""
+
+    @property
+    def handing_over(self) -> bool:
+        """Whether the last published head is the one that two keys signed."""
 
     async def leaves(self, start: int, stop: int) -> tuple[bytes, ...]:
         """Published leaves, from the store, checked against the published head."""
@@ -114,8 +127,12 @@ class RecordLog(Protocol):
         checkpoint is published. Crash before the swap: the same leaves are put again, which
         changes nothing. Crash after it: :meth:`open` publishes it. MUST be repeatable.
 
+        The first checkpoint over a ``key`` leaf MUST be signed by both keys, the one that is
+        replaced first; the next one by the new key alone.
+
         Raises:
-            LogForkError: another writer was there first: this one MUST stop for good.
+            LogForkError: another writer was there first: this one MUST stop for good. Or a leaf
+                names a key that does not lie here: nothing was put.
         """
 
     async def aclose(self) -> None:

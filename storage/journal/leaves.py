@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from bridge.canonical import Leaf
+from bridge.canonical import Leaf, read_key
 from bridge.model import Stream
 from bridge.protocols import Anchor, SeenCount
 from storage.journal.committer import Transaction
@@ -103,6 +103,18 @@ class LeafVerbs(JournalCore):
             )
             await transaction.run("meta_set", COUNTED, start + len(rows))
             return len(rows) == PAGE
+
+        return await self._committer.run(work)
+
+    async def name_key(self, leaf: Leaf, *, start: int) -> bool:
+        """Write it, in one transaction. Crash before: the next look finds it missing."""
+
+        async def work(transaction: Transaction) -> bool:
+            named = await transaction.rows("leaf_last_key", bytes, start)
+            if named and read_key(named[0]) == read_key(leaf.body):
+                return False
+            await transaction.add_leaves([leaf])
+            return True
 
         return await self._committer.run(work)
 

@@ -7,6 +7,9 @@ SELECT body FROM leaf WHERE idx >= ? ORDER BY idx LIMIT ?
 -- name: leaf_content
 SELECT idx + 1 FROM leaf WHERE idx < ? AND kind != 'anchor' ORDER BY idx DESC LIMIT 1
 
+-- name: leaf_last_key
+SELECT body FROM leaf WHERE idx >= ? AND kind = 'key' ORDER BY idx DESC LIMIT 1
+
 -- What stands behind is moved out of the way below zero first: no index is ever taken twice.
 
 -- name: leaf_move_away

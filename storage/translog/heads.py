@@ -16,6 +16,8 @@ import aiosqlite
 
 from bridge.errors import LogSchemaError, LogUnavailableError
 from bridge.protocols import CheckpointStore, Head
+from storage.translog.malformed import MalformedError
+from storage.translog.note import Note
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BUSY_MS = 5000
@@ -37,15 +39,19 @@ _SHOW = """
 INSERT INTO shown (shard, size, at) VALUES (?, ?, ?)
 ON CONFLICT (shard) DO UPDATE SET size = excluded.size, at = excluded.at
 """
-_SHOWN = "SELECT size, at FROM shown WHERE shard = ?"
+_SHOWN = "SELECT s.size, s.at, h.note FROM shown s JOIN head h USING (shard) WHERE s.shard = ?"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """What of the log is published: so many leaves, by a checkpoint signed at ``at``."""
+    """What of the log is published: so many leaves, by a checkpoint signed at ``at``.
+
+    ``signed_by``: name and hash of each key of the log that signed the last one.
+    """
 
     size: int
     at: datetime
+    signed_by: tuple[str, ...] = ()
 
 
 class SqliteCheckpointStore:
@@ -89,7 +95,7 @@ class SqliteCheckpointStore:
         """What the store was last known to show."""
         async with self._using() as db:
             rows = list(await db.execute_fetchall(_SHOWN, (self._shard,)))
-        return Shown(size=rows[0][0], at=_from_ms(rows[0][1])) if rows else None
+        return _shown(*rows[0]) if rows else None
 
     async def aclose(self) -> None:
         """Close the file. MAY be repeated."""
@@ -138,7 +144,18 @@ def _read_shown(path: Path, shard: str) -> Shown | None:
         raise LogUnavailableError(f"{path} cannot be read: {error}.") from error
     except sqlite3.Error as error:
         raise LogUnavailableError(f"{path} cannot be read: {error}.") from error
-    return Shown(size=row[0], at=_from_ms(row[1])) if row else None
+    return _shown(*row) if row else None
+
+
+def _shown(size: int, at: int, note: bytes) -> Shown:
+    signed_by: tuple[str, ...] = ()
+    with suppress(MalformedError):
+        parsed = Note.parse(note)
+        origin = parsed.text.partition(b"\n")[0].decode()
+        signed_by = tuple(
+            f"{one.name}+{one.key_hash:08x}" for one in parsed.signatures if one.name == origin
+        )
+    return Shown(size=size, at=_from_ms(at), signed_by=signed_by)
 
 
 async def _open(path: Path) -> aiosqlite.Connection:

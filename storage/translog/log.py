@@ -11,6 +11,7 @@ import structlog
 
 from bridge import keys
 from bridge.errors import LogForkError, ObjectConflictError
+from bridge.notekeys import NoteVerifier
 from bridge.protocols import (
     CheckpointPlace,
     CheckpointStore,
@@ -21,10 +22,11 @@ from bridge.protocols import (
     RecordLog,
     Signer,
 )
-from storage.translog.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
+from storage.translog.checkpoint import Checkpoint
 from storage.translog.edge import Pieces, RightEdge
 from storage.translog.malformed import MalformedError
 from storage.translog.published import PublishedTree
+from storage.translog.signatories import Signatories, sign_by_all
 from storage.translog.tiles import WIDTH, Bundle, Tile
 
 log = structlog.get_logger(__name__)
@@ -48,15 +50,20 @@ class TiledLog:
         heads: CheckpointStore,
         place: CheckpointPlace,
         signer: Signer,
+        following: Signer | None = None,
         clock: Clock,
         retention: timedelta | None,
         shard: str = "0",
     ) -> None:
-        """``retention``: the longest of all classes, for full tiles; None asks no retention."""
+        """``following``: the key that is to replace that of ``signer``.
+
+        ``retention``: the longest of all classes, for full tiles; None asks no retention.
+        """
         self._store = store
         self._heads = heads
         self._place = place
-        self._signer = signer
+        self._signatories = Signatories(signer, following)
+        self._name = signer.verifier.name
         self._clock = clock
         self._retention = retention
         self._shard = shard
@@ -76,6 +83,21 @@ class TiledLog:
         """The last published head."""
         return self._head
 
+    @property
+    def key(self) -> NoteVerifier:
+        """Whose key signs next."""
+        return self._signatories.in_force
+
+    @property
+    def next_key(self) -> NoteVerifier | None:
+        """Whose key is to follow."""
+        return self._signatories.following
+
+    @property
+    def handing_over(self) -> bool:
+        """Whether two keys signed the last published head."""
+        return self._head is not None and self._signatories.hands_over(self._head.note)
+
     async def open(self) -> int:
         """Find out where the log stands; see the protocol.
 
@@ -89,6 +111,7 @@ class TiledLog:
             standing = await self._place.read()
             shown = None if standing is None else self._signed_by_us(standing)
             head = _larger(last, shown)
+            self._follow(head)
             if head is None:
                 self._edge, self._head, self._standing = RightEdge(), None, None
                 return 0
@@ -129,6 +152,7 @@ class TiledLog:
             edge = self._require_open()
             if not leaves:
                 raise RuntimeError("there is no checkpoint without new leaves")
+            signers = self._signers_over(leaves)
             grown, placed = await asyncio.to_thread(_grow, edge, leaves)
             self._edge = None  # not open any more, until this is through
             await self._require_alone()
@@ -136,7 +160,7 @@ class TiledLog:
                 await self._require_first(leaves)
             await self._put(placed)
             await self._require_alone()  # again: nothing is signed beside somebody else's head
-            head = self._signed(grown)
+            head = self._signed(grown, signers)
             # Crash before the swap: the same leaves are put again, which changes nothing.
             if not await self._heads.swap(head, expect=self._head):
                 raise self._forked("Another process writes the heads of this log.")
@@ -144,6 +168,7 @@ class TiledLog:
             standing = await self._publish(head, instead_of=self._standing)
             await self._heads.published(head)
             self._edge, self._head, self._standing = grown, head, standing
+            self._signatories.follow(head.note)
             return head
 
     async def aclose(self) -> None:
@@ -218,11 +243,26 @@ class TiledLog:
                 # journal: nothing was signed over it, and the next leaf gets by under another name.
                 raise LogForkError(what) from None
 
-    def _signed(self, edge: RightEdge) -> Head:
+    def _follow(self, head: Head | None) -> None:
+        """Who signs next is what the last head says, whatever this process was told before."""
+        if head is None:
+            return
+        try:
+            self._signatories.follow(head.note)
+        except MalformedError as error:
+            raise LogForkError(f"The last checkpoint is not ours: {error}.") from None
+
+    def _signers_over(self, leaves: Sequence[bytes]) -> tuple[Signer, ...]:
+        try:
+            return self._signatories.over(leaves)
+        except MalformedError as error:
+            raise LogForkError(f"The log cannot go on with the next key: {error}.") from None
+
+    def _signed(self, edge: RightEdge, signers: Sequence[Signer]) -> Head:
         """The head of a tree that grew out of the last one published."""
         root = edge.root()
-        checkpoint = Checkpoint(origin=self._signer.verifier.name, size=edge.size, root=root)
-        note = sign_checkpoint(checkpoint, self._signer)
+        checkpoint = Checkpoint(origin=self._name, size=edge.size, root=root)
+        note = sign_by_all(checkpoint, signers)
         return Head(size=edge.size, root=root, note=note, at=self._clock.now())
 
     async def _publish(self, head: Head, *, instead_of: bytes | None) -> bytes:
@@ -234,7 +274,7 @@ class TiledLog:
 
     def _signed_by_us(self, note: bytes) -> Head:
         try:
-            checkpoint = open_checkpoint(note, self._signer.verifier)
+            checkpoint = self._signatories.read(note)
         except MalformedError as error:
             raise LogForkError(f"The store's checkpoint is not ours: {error}") from None
         return Head(size=checkpoint.size, root=checkpoint.root, note=note, at=self._clock.now())

@@ -5,21 +5,31 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from bridge.canonical import Leaf
 from bridge.clock import SystemClock
 from bridge.errors import LogForkError
 from bridge.keys import log_key
-from bridge.protocols import CheckpointPlace, CheckpointStore, ObjectStore, RecordLog
+from bridge.notekeys import NoteSigner
+from bridge.protocols import CheckpointPlace, CheckpointStore, Head, ObjectStore, RecordLog
 from storage.objects import LocalObjectStore
 from storage.signer.ed25519 import Ed25519Signer
 from storage.translog.checkpoint import open_checkpoint
 from storage.translog.heads import SqliteCheckpointStore
 from storage.translog.log import TiledLog
 from storage.translog.merkle import Frontier, leaf_hash
-from tests.fakes.log import KEY, RETENTION, FakeCheckpointPlace, FakeCheckpointStore
+from storage.translog.note import Note
+from tests.fakes.log import (
+    KEY,
+    RETENTION,
+    FakeCheckpointPlace,
+    FakeCheckpointStore,
+    signing_key,
+)
 from tests.fakes.object_store import FakeObjectStore
 from tests.servers.buckets import CEPH_MARKS, place_of
 
@@ -35,13 +45,14 @@ class Ground:
         self._heads = heads
         self._logs: list[RecordLog] = []
 
-    def log(self) -> RecordLog:
-        """The log as a new process has it."""
+    def log(self, key: NoteSigner = KEY, following: NoteSigner | None = None) -> RecordLog:
+        """The log as a new process has it, which holds these keys."""
         log = TiledLog(
             store=self.store,
             heads=self._heads(),
             place=self.place,
-            signer=Ed25519Signer(KEY),
+            signer=Ed25519Signer(key),
+            following=None if following is None else Ed25519Signer(following),
             clock=SystemClock(),
             retention=RETENTION,
         )
@@ -83,6 +94,12 @@ async def ground(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
         )
     yield made
     await made.aclose()
+
+
+NEXT = signing_key(8)
+"""The key that replaces the first one."""
+
+NAMED = Leaf.key(at=datetime(2026, 3, 2, tzinfo=UTC), line=NEXT.verifier.line).body
 
 
 def _leaves(start: int, stop: int) -> list[bytes]:
@@ -235,3 +252,85 @@ async def test_one_of_many_writers_wins(ground: Ground) -> None:
     assert len(heads) == 1
     assert all(isinstance(each, LogForkError) for each in done if each is not heads[0])
     assert await ground.place.read() == heads[0].note
+
+
+def _signers(head: Head) -> list[str]:
+    keys = {f"{key.verifier.key_hash:08x}": key.verifier.short for key in (KEY, NEXT)}
+    return [keys[f"{one.key_hash:08x}"] for one in Note.parse(head.note).signatures]
+
+
+async def test_a_key_hands_over_to_the_next_one(ground: Ground) -> None:
+    """Over the leaf that names the next key both sign, then that one alone, whoever opens it."""
+    old, new = KEY.verifier, NEXT.verifier
+    log = ground.log(KEY, NEXT)
+    await log.open()
+    assert (log.key, log.next_key) == (old, new)
+    assert _signers(await log.extend(_leaves(0, 3))) == [old.short]
+    assert (log.key, log.next_key, log.handing_over) == (old, new, False)
+    both = await log.extend([*_leaves(3, 4), NAMED, *_leaves(5, 6)])
+    assert _signers(both) == [old.short, new.short]
+    for verifier in (old, new):
+        assert open_checkpoint(both.note, verifier).size == 6
+    assert (log.key, log.next_key, log.handing_over) == (new, None, True)
+    log = ground.log(KEY, NEXT)
+    await log.open()
+    assert (log.key, log.next_key, log.handing_over) == (new, None, True)
+    assert _signers(await log.extend(_leaves(6, 7))) == [new.short]
+    assert not log.handing_over
+    log = ground.log(NEXT)
+    assert await log.open() == 7
+    assert _signers(await log.extend(_leaves(7, 8))) == [new.short]
+
+
+async def test_a_key_that_was_replaced_signs_no_more(ground: Ground) -> None:
+    """From the checkpoint that both signed on, who has the old key alone is refused."""
+    log = ground.log(KEY, NEXT)
+    await log.open()
+    await log.extend([NAMED])
+    for more in (None, *[_leaves(i, i + 1) for i in range(1, 3)]):
+        if more is not None:
+            log = ground.log(KEY, NEXT)
+            await log.open()
+            await log.extend(more)
+        standing = await ground.place.read()
+        with pytest.raises(LogForkError, match=f"{NEXT.verifier.key_hash:08x}, which is not that"):
+            await ground.log(KEY).open()
+        assert await ground.place.read() == standing
+
+
+async def test_a_key_that_was_not_named_signs_nothing(ground: Ground) -> None:
+    """A key put in the place of the old one, without a leaf, is refused."""
+    log = ground.log()
+    await log.open()
+    head = await log.extend(_leaves(0, 2))
+    with pytest.raises(LogForkError, match="next_signing_key_file"):
+        await ground.log(NEXT).open()
+    assert await ground.place.read() == head.note
+
+
+async def test_a_leaf_that_names_a_key_that_is_not_here(ground: Ground) -> None:
+    """Nothing is put or signed over it; with that key the log goes on."""
+    log = ground.log()
+    await log.open()
+    await log.extend(_leaves(0, 2))
+    with pytest.raises(LogForkError, match="does not lie here"):
+        await log.extend([NAMED])
+    assert await log.open() == 2
+    log = ground.log(KEY, NEXT)
+    assert await log.open() == 2
+    assert len(_signers(await log.extend([NAMED]))) == 2
+
+
+async def test_the_first_key_comes_back(ground: Ground) -> None:
+    """A key that was replaced may follow again, by a leaf of its own."""
+    log = ground.log(KEY, NEXT)
+    await log.open()
+    await log.extend([NAMED])
+    back = Leaf.key(at=datetime(2026, 3, 3, tzinfo=UTC), line=KEY.verifier.line).body
+    log = ground.log(NEXT, KEY)
+    await log.open()
+    assert (log.key, log.next_key) == (NEXT.verifier, KEY.verifier)
+    assert _signers(await log.extend([back])) == [NEXT.verifier.short, KEY.verifier.short]
+    log = ground.log(KEY)
+    await log.open()
+    assert _signers(await log.extend(_leaves(2, 3))) == [KEY.verifier.short]

@@ -76,3 +76,4 @@ class ShownHead:
 
     head: Head
     content_size: int
+    handing_over: bool = False

@@ -129,13 +129,15 @@ def tiled_log(
     clock: Clock,
     *,
     key: NoteSigner = KEY,
+    following: NoteSigner | None = None,
 ) -> TiledLog:
-    """The log of one process."""
+    """The log of one process; ``following`` is to replace ``key``."""
     return TiledLog(
         store=store,
         heads=heads,
         place=place,
         signer=Ed25519Signer(key),
+        following=None if following is None else Ed25519Signer(following),
         clock=clock,
         retention=RETENTION,
     )

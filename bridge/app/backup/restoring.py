@@ -36,6 +36,13 @@ from storage.backups.snapshot import is_ahead
 
 STAGE = "restoring"
 DATABASES = (JOURNAL, OFFICE, LOG)
+KEY_FILES = (
+    "journal_key_file",
+    "blind_key_file",
+    "signing_key_file",
+    "public_key_file",
+    "next_signing_key_file",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -263,11 +270,7 @@ def _kept_office(data_dir: Path, stage: Path) -> bool:
 def _staged(unpacked: _Unpacked, places: dict[str, Path]) -> Settings:
     """The settings with databases and keys where they are now."""
     settings, stage = unpacked.settings, unpacked.stage
-    keys = {
-        key: stage / FILES / f"keys.{key}"
-        for key in ("journal_key_file", "blind_key_file", "signing_key_file", "public_key_file")
-        if f"keys.{key}" in places
-    }
+    keys = {key: stage / FILES / f"keys.{key}" for key in KEY_FILES if f"keys.{key}" in places}
     hidden: dict[str, Path] = {
         key: stage / FILES / f"store.{key}"
         for key in ("credentials_file", "hold_credentials_file")

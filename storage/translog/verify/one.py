@@ -26,6 +26,7 @@ from storage.translog.tiles import WIDTH, Bundle, Tile, entries_of
 from storage.translog.verify.codes import Code
 from storage.translog.verify.documents import DocumentError, read_manifest, read_record
 from storage.translog.verify.engine import Question
+from storage.translog.verify.follow import Follower
 from storage.translog.verify.heads import SignedHead, Trust, check_known, read_head
 from storage.translog.verify.holdings import held
 from storage.translog.verify.lines import LeafError, integer, matched, milliseconds
@@ -103,6 +104,7 @@ class _OneRecord:
         else:
             head = read_head(note, checkpoint, self._found)
         if head is not None and note is not None:
+            Follower(self._evidence, self._question.shard, head, self._trust).follow(self._found)
             if self._trust.judge(head, self._found):
                 self._vouches.size = head.checkpoint.size
             self._judge(head, note)

@@ -237,3 +237,19 @@ async def test_a_day_has_one_audit(subject: Subject) -> None:
     await subject.journal.place(numbered, leaf=placed_leaf(numbered, number=0))
     await subject.journal.queue(_audit(b"third"))
     assert await subject.journal.placements(limit=9) == ()
+
+
+async def test_a_key_is_named_once(subject: Subject) -> None:
+    """The leaf of the next key is written unless the last one that is not published names it."""
+    one, two = Leaf.key(at=NOW, line="log+1+a"), Leaf.key(at=NOW, line="log+2+b")
+    again = Leaf.key(at=LATER, line="log+1+a")
+    await subject.sealed()
+    assert await subject.journal.name_key(one, start=0)
+    assert not await subject.journal.name_key(again, start=0)
+    await subject.restart()
+    assert not await subject.journal.name_key(again, start=1)
+    assert await subject.journal.name_key(two, start=1)
+    assert not await subject.journal.name_key(two, start=0)
+    assert await subject.journal.name_key(again, start=0)
+    assert (await _all(subject))[1:] == [one.body, two.body, again.body]
+    assert await subject.journal.name_key(again, start=4)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bridge.canonical import Leaf
+from bridge.canonical import Leaf, read_key
 from bridge.model import Stream
 from bridge.protocols import Anchor, PlacementKind, SeenCount
 from tests.fakes.journal.core import MemoryCore
@@ -91,6 +91,16 @@ class LeafVerbs(MemoryCore):
                 )
         await self._turn()
         return tuple(found[stream] for stream in sorted(found))
+
+    async def name_key(self, leaf: Leaf, *, start: int) -> bool:
+        """Write it, unless it is the last one."""
+        self._require_open()
+        named = [read_key(each.body) for each in self.log[start:] if each.kind == "key"]
+        due = not named or named[-1] != read_key(leaf.body)
+        if due:
+            self.log.append(leaf)
+        await self._turn()
+        return due
 
     async def audited(self, folder: str) -> bool:
         """Whether the day has its audit."""

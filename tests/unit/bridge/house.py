@@ -14,6 +14,7 @@ from bridge.downloads import Downloads
 from bridge.forget import Forget
 from bridge.lifecycle import EntryState
 from bridge.model import Cursor, Event, Group, GroupState, NoticeState, Outcome, Stream, Verdict
+from bridge.notekeys import NoteSigner
 from bridge.notices import Notice
 from bridge.protocols import Connector, Entry
 from bridge.publisher import Publisher
@@ -35,7 +36,7 @@ from tests.fakes.crash import (
     CrashingStore,
 )
 from tests.fakes.holds import FakeHolds
-from tests.fakes.log import tiled_log
+from tests.fakes.log import KEY, tiled_log
 from tests.fakes.office import FakeOffice, Inbox
 
 Document = dict[str, object]
@@ -61,6 +62,8 @@ class House:
         self.holds = FakeHolds()
         self.listed: tuple[ListedGroup, ...] = ()
         self.random = samples.seeded()
+        self.key = KEY
+        self.next_key: NoteSigner | None = None
         self.budget = 30.0
         self.discard_after = timedelta(days=30)
         self.context_window = timedelta(minutes=30)
@@ -140,7 +143,9 @@ class House:
             received=lambda _name: self.capture.received,
         )
         self.speech = Speech(journal=journal, connectors=self.connectors, clock=clock)
-        self.log = tiled_log(self.store, self.heads, self.place, clock)
+        self.log = tiled_log(
+            self.store, self.heads, self.place, clock, key=self.key, following=self.next_key
+        )
         self.publisher = Publisher(
             record_log=self.log, journal=journal, clock=clock, checkpoint_seconds=10
         )
