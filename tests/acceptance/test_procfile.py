@@ -39,20 +39,16 @@ def test_both_processes_run_on_one_folder_and_stop_in_order(tmp_path: Path) -> N
     )
     # `muniment` stands beside the interpreter, as it does after an installation.
     path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
-    honcho = [
-        sys.executable,
-        "-m",
-        "honcho",
-        "-d",
-        str(config.parent),
-        "-f",
-        str(ROOT / "Procfile"),
-    ]
+    honcho = [sys.executable, "-m", "honcho", "-f", str(ROOT / "Procfile"), "start"]
     said = tmp_path / "said"
     with (
         said.open("wb") as out,
         subprocess.Popen(
-            [*honcho, "start"], stdout=out, stderr=out, env={"PATH": path, "HOME": str(tmp_path)}
+            honcho,
+            stdout=out,
+            stderr=out,
+            cwd=config.parent,
+            env={"PATH": path, "HOME": str(tmp_path)},
         ) as child,
     ):
         try:

@@ -20,6 +20,7 @@ import httpx
 import msgspec
 
 from bridge.demo.recorder import Status
+from bridge.health_file import FILE as HEALTH
 from bridge.protocols.people import Role
 from tests.browser.hostile import send_hostile
 from tests.browser.town import Town
@@ -273,9 +274,8 @@ def scene(folder: Path, *, hostile: bool = True, pace: float = 0.0) -> Iterator[
 
 def copied(site: Site, folder: Path) -> Site:
     """The same records in another folder, with nobody at work there."""
-    shutil.copytree(
-        site.folder, folder, ignore=shutil.ignore_patterns("*.db", "*.db-*", "*.lock", "said.log")
-    )
+    left = ("*.db", "*.db-*", "*.lock", "said.log", HEALTH)  # it tells of a recorder for seconds
+    shutil.copytree(site.folder, folder, ignore=shutil.ignore_patterns(*left))
     for database in ("journal.db", "office.db", _CATALOG):
         source, target = site.data / database, folder / "var" / database
         with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(target)) as new:

@@ -18,6 +18,8 @@ BOT = "recorder"
 DOUBTFUL = (
     "Which depot should get the pumps first?",
     "Which office should get the heaters first?",
+    "Which supplier should deliver the fences?",
+    "Which team should take the night shift?",
 )
 """What a person has to decide on, beside what the script has of that."""
 
