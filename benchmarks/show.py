@@ -85,6 +85,14 @@ TOLD = (
         title="Tampering found and named, of 10,000 mutations",
         command=("tests.archive.mutations", "--count", "10000"),
     ),
+    Part(
+        title="From the start until ready, over a million entries",
+        command=("benchmarks.startup",),
+    ),
+    Part(
+        title="An hour at twenty messages a second in fifty groups",
+        command=("benchmarks.soak",),
+    ),
 )
 
 
