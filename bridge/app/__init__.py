@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bridge.app.adapters import open_journal, open_office, open_store
     from bridge.app.calibration import CalibrationReport, calibrate
+    from bridge.app.console import check_console, serve_beside
     from bridge.app.examination import Finding, examine
     from bridge.app.orders import known_groups, new_folder, order_step
     from bridge.app.places import StorePlace, place_at, place_of
@@ -38,6 +39,7 @@ __all__ = [
     "as_config_error",
     "calibrate",
     "candidate",
+    "check_console",
     "classifier_of",
     "connectors_of",
     "entries_of",
@@ -54,6 +56,7 @@ __all__ = [
     "policy_sample",
     "read_settings",
     "running",
+    "serve_beside",
     "status_of",
 ]
 
@@ -63,6 +66,8 @@ _HOMES = {
     "open_store": "bridge.app.adapters",
     "CalibrationReport": "bridge.app.calibration",
     "calibrate": "bridge.app.calibration",
+    "check_console": "bridge.app.console",
+    "serve_beside": "bridge.app.console",
     "Finding": "bridge.app.examination",
     "examine": "bridge.app.examination",
     "known_groups": "bridge.app.orders",

@@ -209,11 +209,12 @@ def _lines(header: _Header, rest: bytes) -> Lines:
     width = len(HEADS)
     if len(squares) != BUCKETS or len(columns) != len(used) * width:
         raise ValueError("a table of another size")
-    weights = array("b", bytes(BUCKETS * width))
+    rows = array("b", bytes(len(used) * width))
     for head in range(width):
-        column = array("b", columns[head * len(used) : (head + 1) * len(used)])
-        for at, weight in zip(used, column, strict=True):
-            weights[at * width + head] = weight
+        rows[head::width] = array("b", columns[head * len(used) : (head + 1) * len(used)])
+    weights = array("b", bytes(BUCKETS * width))
+    for row, at in enumerate(used):
+        weights[at * width : (at + 1) * width] = rows[row * width : (row + 1) * width]
     classes: Mapping[str, tuple[str, ...]] = header.classes
     return Lines(
         weights=weights,

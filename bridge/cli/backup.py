@@ -9,7 +9,8 @@ from rich.progress import BarColumn, TaskProgressColumn, TextColumn
 from rich.progress import Progress as Bars
 
 from bridge.app import read_settings
-from bridge.app.backup import Step, make_backup
+from bridge.app.backup.making import make_backup
+from bridge.app.backup.progress import Step
 from bridge.cli.run import no_core_dumps
 from bridge.cli.terminal import standard_error
 

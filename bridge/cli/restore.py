@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.progress import Progress as Bars
 
-from bridge.app.backup import restore
+from bridge.app.backup.restoring import restore
 from bridge.cli.backup import Screen, columns
 from bridge.cli.reconcile import log_to_stderr
 from bridge.cli.run import no_core_dumps

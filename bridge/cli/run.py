@@ -13,8 +13,8 @@ from contextlib import AsyncExitStack
 
 import structlog
 
+from bridge import app
 from bridge.app import Bridge, Settings, read_settings, running
-from bridge.app.console import check_console, serve_beside
 from bridge.cli.ending import Workers
 
 
@@ -33,7 +33,7 @@ def command(options: argparse.Namespace) -> int:
     no_core_dumps()
     settings = read_settings(options.config)
     if options.console:
-        check_console(settings)
+        app.check_console(settings)  # loaded here: most recorders serve no pages
     return asyncio.run(_run(settings, with_console=options.console))
 
 
@@ -79,7 +79,7 @@ async def _run(settings: Settings, *, with_console: bool) -> int:
         if bridge is not None:
             print(f"muniment: recording; {len(settings.groups)} groups listed.", file=sys.stderr)
             if with_console:
-                beside = serve_beside(settings, stop=stop, trouble=bridge.console_trouble)
+                beside = app.serve_beside(settings, stop=stop, trouble=bridge.console_trouble)
                 pages = asyncio.create_task(beside)
             await stop.wait()
         print("muniment: stopping; what is on its way is stored first.", file=sys.stderr)

@@ -1,7 +1,4 @@
-"""``muniment backup`` and ``muniment restore``: what is copied, and how it comes back."""
+"""``muniment backup`` and ``muniment restore``: what is copied, and how it comes back.
 
-from bridge.app.backup.making import Made, make_backup
-from bridge.app.backup.progress import Show, Step
-from bridge.app.backup.restoring import Restored, restore
-
-__all__ = ["Made", "Restored", "Show", "Step", "make_backup", "restore"]
+Nothing is imported here: ``run`` asks only whether a restore was finished.
+"""

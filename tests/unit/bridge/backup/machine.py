@@ -14,7 +14,8 @@ from typing import TypeVar
 from pyrage import x25519
 
 from bridge.app import new_folder, open_journal, read_settings
-from bridge.app.backup import Made, Restored, make_backup, restore
+from bridge.app.backup.making import Made, make_backup
+from bridge.app.backup.restoring import Restored, restore
 from bridge.clock import SystemClock
 from bridge.errors import ConfigError
 from bridge.lifecycle import EntryState

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from bridge.app.backup import Step, make_backup
+from bridge.app.backup.making import make_backup
+from bridge.app.backup.progress import Step
 from bridge.errors import ConfigError
 from storage.backups import age
 from tests.unit.bridge.backup.machine import IDENTITY, Machine
