@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import sys
 import traceback
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Iterator
@@ -84,14 +85,33 @@ def _variables(error: BaseException) -> str:
     return "\n".join(repr(value) for frame in ours for value in frame.f_locals.values())
 
 
+@pytest.fixture(autouse=True)
+def _newcomers() -> Iterator[None]:
+    """The collector shows only what is made from now on: other tests leave much behind."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 def _objects() -> str:
-    """What every object shows of itself, but those of the connection that sends the token."""
+    """What every object shows of itself, but those of the connection that sends the token.
+
+    Of what is older than the test the modules' own variables could hold something new.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         gc.collect()
         living = gc.get_objects()
-    ours = (each for each in living if str(type(each).__module__).startswith(ABOVE_THE_WIRE))
-    return "\n".join(repr(each) for each in ours)
+    ours = [each for each in living if str(type(each).__module__).startswith(ABOVE_THE_WIRE)]
+    modules = [each for name, each in sys.modules.items() if name.startswith(ABOVE_THE_WIRE)]
+    shared = [
+        value
+        for module in modules
+        for name, value in vars(module).items()
+        if not name.startswith("__")
+    ]
+    return "\n".join(repr(each) for each in [*ours, *shared])
 
 
 async def _failing(*asking: Awaitable[object], echoed: bool = False) -> str:
