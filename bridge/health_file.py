@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from bridge.protocols import Voucher
+from bridge.whole_file import replace_whole
 
 FILE = "health.json"
 STALE = timedelta(seconds=10)
@@ -49,7 +50,4 @@ def write_health(file: Path, health: Health) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    fresh = file.with_suffix(".new")
-    fresh.touch(mode=0o600)
-    fresh.write_bytes(msgspec.json.encode(health))
-    fresh.replace(file)
+    replace_whole(file, msgspec.json.encode(health), durable=False)

@@ -6,7 +6,7 @@ of trouble, and of groups the number that object keys have, too.
 
 from bridge.alerts.alert import Alert, Change, Channel
 from bridge.alerts.desk import Desk
-from bridge.alerts.ledger import FILE, Ledger, read_ledger, write_ledger
+from bridge.alerts.ledger import FILE, Ledger, read_ledger
 from bridge.alerts.loop import Alerts
 from bridge.alerts.webhook import Webhook
 
@@ -20,5 +20,4 @@ __all__ = [
     "Ledger",
     "Webhook",
     "read_ledger",
-    "write_ledger",
 ]

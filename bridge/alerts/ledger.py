@@ -1,11 +1,11 @@
 """What people were told and what they are still to be told: ``alerts.json``.
 
-It stands beside the journal, is written whole or not at all, and for its owner alone.
+It stands beside the journal, and is replaced whole and durably: what is in it is told after a
+crash.
 """
 
 from __future__ import annotations
 
-import os
 from datetime import datetime
 from pathlib import Path
 
@@ -53,23 +53,3 @@ def read_ledger(file: Path) -> Ledger | None:
         return msgspec.json.decode(file.read_bytes(), type=Ledger)
     except (OSError, ValueError, msgspec.MsgspecError):
         return None
-
-
-def write_ledger(file: Path, data: bytes) -> None:
-    """Replace the file, durably: what stands in it is told after a crash.
-
-    Raises:
-        OSError: it cannot be written; the old one stands.
-    """
-    fresh = file.with_suffix(".new")
-    fresh.touch(mode=0o600)
-    with fresh.open("wb") as handle:
-        handle.write(data)
-        handle.flush()
-        os.fsync(handle.fileno())
-    fresh.replace(file)
-    folder = os.open(file.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

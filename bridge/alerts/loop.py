@@ -12,10 +12,11 @@ import structlog
 
 from bridge.alerts.alert import Channel
 from bridge.alerts.desk import Desk
-from bridge.alerts.ledger import Ledger, read_ledger, write_ledger
+from bridge.alerts.ledger import Ledger, read_ledger
 from bridge.errors import AlertError
 from bridge.health import Alarm
 from bridge.protocols import Clock
+from bridge.whole_file import replace_whole
 
 log = structlog.get_logger(__name__)
 
@@ -164,7 +165,7 @@ class Alerts:
             if data == self._written:
                 return
             try:
-                await asyncio.to_thread(write_ledger, self._file, data)
+                await asyncio.to_thread(replace_whole, self._file, data, durable=True)
             except OSError as error:
                 if not self._unwritten:
                     log.warning("alerts_not_written", what=error.strerror)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
@@ -27,6 +26,7 @@ from bridge.clock import SystemClock
 from bridge.errors import ConfigError, JournalUnavailableError
 from bridge.model import Outcome
 from bridge.protocols import Journal, Judgement, Reviewed, Via
+from bridge.whole_file import replace_whole
 from config.settings import Settings
 
 PAGE = 2000
@@ -223,21 +223,9 @@ def _note(classifier: InForce, chosen: Calibration, *, applied: bool) -> str:
 
 
 def _write(path: Path, data: bytes) -> None:
-    """The whole file or none of it: a crash leaves the one that was there."""
-    new = path.with_name(f"{path.name}.new")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        replace_whole(path, data, durable=True)
     except OSError as error:
         raise ConfigError(
             f"{path} cannot be written ({error.strerror}).",

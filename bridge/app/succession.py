@@ -12,6 +12,7 @@ from bridge.app.adapters import check_signing_key, signing_key
 from bridge.app.reading import as_config_error
 from bridge.errors import ConfigError
 from bridge.notekeys import generate
+from bridge.whole_file import sync_folder
 from config.secrets import read_public
 from config.settings import Settings
 
@@ -71,11 +72,7 @@ def _write(file: Path, text: str) -> None:
             out.write(text)
             out.flush()
             os.fsync(out.fileno())
-        folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_folder(file.parent)
     except FileExistsError:
         raise ConfigError(
             f"{file} is there already.",

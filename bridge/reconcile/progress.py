@@ -13,6 +13,7 @@ from typing import TypeAlias
 import msgspec
 
 from bridge.reconcile.report import Report
+from bridge.whole_file import replace_whole
 
 FILE = "request.json"
 
@@ -84,10 +85,7 @@ def write_progress(file: Path, progress: Progress) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    fresh = file.with_suffix(".new")
-    fresh.touch(mode=0o600)
-    fresh.write_bytes(msgspec.json.encode(progress))
-    fresh.replace(file)
+    replace_whole(file, msgspec.json.encode(progress), durable=False)
 
 
 def read_progress(file: Path) -> Progress | None:

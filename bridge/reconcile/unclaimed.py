@@ -6,13 +6,13 @@ go on with yet, would not be found by it again. Without the file the whole compa
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
 from bridge.reconcile.lineage import SeenStream
+from bridge.whole_file import replace_whole
 
 FILE = "unclaimed.json"
 
@@ -26,13 +26,7 @@ def write_unclaimed(file: Path, streams: Sequence[SeenStream]) -> None:
     if not streams:
         file.unlink(missing_ok=True)
         return
-    fresh = file.with_suffix(".new")
-    fresh.touch(mode=0o600)
-    with fresh.open("wb") as handle:
-        handle.write(msgspec.json.encode(streams))
-        handle.flush()
-        os.fsync(handle.fileno())
-    fresh.replace(file)
+    replace_whole(file, msgspec.json.encode(streams), durable=True)
 
 
 def read_unclaimed(file: Path) -> tuple[SeenStream, ...]:

@@ -20,6 +20,7 @@ from bridge.protocols.probe import (
     StoreFindings,
     StoreVerdict,
 )
+from bridge.whole_file import replace_whole
 
 FILE = "store.json"
 DOCTOR_COUNTS = timedelta(days=90)
@@ -149,8 +150,5 @@ def _verdict(said: KeptVerdict, by: Speaker) -> StoreVerdict:
 
 
 def _replaced(file: Path, kept: Kept) -> Kept:
-    fresh = file.with_suffix(".new")
-    fresh.touch(mode=0o600)
-    fresh.write_bytes(msgspec.json.encode(kept))
-    fresh.replace(file)
+    replace_whole(file, msgspec.json.encode(kept), durable=True)
     return kept

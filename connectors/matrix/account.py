@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import msgspec
 
 from bridge.errors import ConnectorRejectedError, ConnectorUnavailableError, EnvelopeError
 from bridge.rawjson.fields import JsonObject, decode, text
+from bridge.whole_file import replace_whole
 from connectors.matrix.http import MatrixHttp, path
 
 UNKNOWN_TOKEN = "M_UNKNOWN_TOKEN"  # noqa: S105 - an error code
@@ -138,7 +138,8 @@ class Account:
         self._http.token, self._device_id = token, device
         session = Session(user_id=self._user_id, device_id=device, access_token=token)
         try:
-            await asyncio.to_thread(_write, self._session_file, session)
+            data = msgspec.json.encode(session)
+            await asyncio.to_thread(replace_whole, self._session_file, data, durable=True)
         except OSError as error:
             raise ConnectorUnavailableError(
                 f"The session cannot be kept ({error.strerror}).",
@@ -151,15 +152,3 @@ def _read(file: Path) -> Session | None:
         return msgspec.json.decode(file.read_bytes(), type=Session)
     except (OSError, msgspec.MsgspecError):
         return None
-
-
-def _write(file: Path, session: Session) -> None:
-    """Replace the file whole: a crash leaves the old one or the new one."""
-    fresh = file.with_suffix(".new")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as out:
-        os.fchmod(descriptor, 0o600)
-        out.write(msgspec.json.encode(session))
-        out.flush()
-        os.fsync(out.fileno())
-    fresh.replace(file)

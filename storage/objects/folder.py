@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 from pathlib import Path
 
 from bridge.errors import (
@@ -11,6 +10,7 @@ from bridge.errors import (
     ObjectStoreRejectedError,
     ObjectStoreUnavailableError,
 )
+from bridge.whole_file import sync_folder
 
 FILE_MODE = 0o640
 FOLDER_MODE = 0o750
@@ -42,15 +42,6 @@ def as_store_error(error: OSError, doing: str) -> ObjectStoreError:
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return ObjectStoreUnavailableError(message, hint=_ROOM)
     return ObjectStoreUnavailableError(message)
-
-
-def sync_folder(path: Path) -> None:
-    """Make the names in a folder durable."""
-    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 class DurableFolders:

@@ -21,12 +21,12 @@ from bridge.errors import ObjectConflictError, ObjectStoreError, ObjectStoreUnav
 from bridge.keys import log_key
 from bridge.model import Digest, ObjectInfo, ObjectReceipt
 from bridge.protocols import CheckpointPlace, ObjectBody, ObjectStore
+from bridge.whole_file import sync_folder
 from storage.objects.checked import copy_checked, hex_of
 from storage.objects.folder import (
     FILE_MODE,
     DurableFolders,
     as_store_error,
-    sync_folder,
 )
 from storage.objects.local_checkpoint import LocalCheckpointPlace
 from storage.objects.names import TenantNames

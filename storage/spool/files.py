@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, TypeVar
 from bridge.errors import SpoolError, SpoolFullError
 from bridge.model import SpooledFile
 from bridge.protocols import ObjectBody, Spool, SpoolWriter
+from bridge.whole_file import sync_folder
 from storage.spool.cipher import CHUNK, ID_SIZE, KEY_SIZE, ClearFile, FileCipher, clear_size
-from storage.spool.writing import PARTIAL, PartialFile, as_spool_error, sync_folder
+from storage.spool.writing import PARTIAL, PartialFile, as_spool_error
 
 FOLDER_MODE = 0o700
 _NAME = re.compile(r"[0-9a-f]{32}")

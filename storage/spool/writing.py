@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bridge.errors import SpoolError, SpoolFullError
 from bridge.model import Digest, SpooledFile
+from bridge.whole_file import sync_folder
 from storage.spool.cipher import CHUNK, FileCipher
 from storage.spool.sniff import HEAD, sniffed
 
@@ -23,15 +24,6 @@ def as_spool_error(error: OSError, doing: str) -> SpoolError:
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return SpoolFullError(message)
     return SpoolError(message)
-
-
-def sync_folder(path: Path) -> None:
-    """Make the names in a folder durable."""
-    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 class PartialFile:

@@ -26,6 +26,7 @@ from bridge.app.reading import VERSION
 from bridge.clock import SystemClock
 from bridge.errors import ConfigError
 from bridge.protocols import Clock
+from bridge.whole_file import sync_folder
 from config.settings import Settings
 from storage.backups import age, manifest
 from storage.backups.snapshot import Snapshot, snapshot
@@ -219,11 +220,7 @@ def _give_name(part: Path, target: Path) -> None:
         os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         part.replace(target)
     with suppress(OSError):  # not every file system syncs folders
-        folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_folder(target.parent)
 
 
 def _exists(target: Path) -> ConfigError:

@@ -11,6 +11,7 @@ from pathlib import Path
 from bridge.errors import ConnectorRejectedError
 from bridge.model import Provenance
 from bridge.protocols import ImportedKeys
+from bridge.whole_file import sync_folder
 from connectors.matrix.crypto.export_file import LARGEST_FILE, decode, encode
 from connectors.matrix.crypto.machine import Machine
 from connectors.matrix.crypto.recovery_key import RandomBytes
@@ -101,17 +102,8 @@ def _write_new(file: Path, data: bytes) -> None:
             out.write(data)
             out.flush()
             os.fsync(descriptor)
-        _sync(file.parent)
+        sync_folder(file.parent)
     except OSError:
         with suppress(OSError):
             file.unlink()
         raise
-
-
-def _sync(folder: Path) -> None:
-    """Make the name durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Self
 
 from bridge.errors import ConfigError
+from bridge.whole_file import sync_folder
 from connectors.matrix.crypto.refusals import RecoveryKeyFormatError
 
 KEY_BYTES = 32
@@ -120,20 +121,12 @@ def write_key(file: Path, key: RecoveryKey) -> None:
             os.fsync(descriptor)
         os.link(fresh, file)
         fresh.unlink()
-        _sync_folder(file.parent)
+        sync_folder(file.parent)
     except OSError as error:
         raise ConfigError(
             f"The recovery key cannot be kept in {file} ({error.strerror}).",
             hint="Let the recorder write [service] data_dir, and never remove a recovery key.",
         ) from None
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _to_base58(data: bytes) -> str:

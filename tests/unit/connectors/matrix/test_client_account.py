@@ -59,7 +59,7 @@ async def test_a_password_gives_a_session_of_our_own(server: FakeHomeserver, sig
 
 async def test_a_left_over_file_does_not_loosen_it(sign: Sign) -> None:
     """What a crash left behind, readable by others, is not how the session is kept."""
-    left = session_file(sign).with_suffix(".new")
+    left = session_file(sign).with_name(f"{session_file(sign).name}.new")
     left.write_bytes(b"")
     left.chmod(0o644)
     await started(sign)
