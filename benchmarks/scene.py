@@ -19,9 +19,9 @@ from pathlib import Path
 from benchmarks.s3_tool import BUCKET, Server, use_bucket
 from bridge.demo.homeserver import Account, Homeserver
 from bridge.demo.official import Official
+from bridge.demo.ports import free_ports
 from bridge.demo.recorder import ApprovedGroup, Recorder
 from tests.servers.fault_s3 import RemoteFaultS3, fault_s3_process
-from tests.servers.ports import free_ports
 
 PROGRAM = (sys.executable, "-m", "bridge")
 """The program of this checkout, before its verb."""

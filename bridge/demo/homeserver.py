@@ -7,7 +7,6 @@ import hashlib
 import hmac
 import json
 import secrets
-import socket
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -18,13 +17,10 @@ import msgspec
 
 from bridge.canonical.json import Json
 from bridge.demo.child import Child
+from bridge.demo.ports import free_ports
 from bridge.errors import ConfigError, ConnectorRejectedError, ConnectorUnavailableError
 
 _LOOPBACK = "127.0.0.1"
-_PORTS = range(12_000, 32_000)
-"""Below those that Linux gives to connections: one would take a port before its server does."""
-
-_PORT_TRIES = 100
 _PLENTY: dict[str, Json] = {"per_second": 100_000, "burst_count": 100_000}
 
 
@@ -192,7 +188,7 @@ class Homeserver:
 
     def _configure(self) -> int:
         self.folder.mkdir(parents=True, exist_ok=True)
-        port = self._port or free_port()
+        port = self._port or free_ports(1)[0]
         logging: dict[str, Json] = {
             "version": 1,
             "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
@@ -304,16 +300,3 @@ def _no_limits() -> dict[str, Json]:
     for name, parts in grouped.items():
         limits[name] = dict.fromkeys(parts, _PLENTY)
     return limits
-
-
-def free_port() -> int:
-    """A port of loopback that nobody listens on, and that no connection going out is given."""
-    for _ in range(_PORT_TRIES):
-        port = _PORTS.start + secrets.randbelow(len(_PORTS))
-        with socket.socket() as probe:
-            try:
-                probe.bind((_LOOPBACK, port))
-            except OSError:
-                continue
-        return port
-    raise ConfigError(f"{_LOOPBACK} has no free port between {_PORTS.start} and {_PORTS.stop}")

@@ -13,7 +13,8 @@ import msgspec
 
 from bridge.demo.child import Child, tail
 from bridge.demo.desk import Clerk, Desk, new_desk
-from bridge.demo.homeserver import Account, free_port
+from bridge.demo.homeserver import Account
+from bridge.demo.ports import free_ports
 from bridge.demo.tables import group_table, matrix_table, quoted, telegram_table
 from bridge.demo.visitor import Visitor
 from bridge.errors import ConfigError, ConnectorUnavailableError
@@ -299,7 +300,7 @@ class Recorder:
         before = f"console = {quoted(str(tomllib.loads(text)['service']['console']))}\n"
         if text.count(before) != 1:
             raise ConfigError(f"{self.config} does not say once where the console listens")
-        place = f"127.0.0.1:{free_port()}"
+        place = f"127.0.0.1:{free_ports(1)[0]}"
         changed = text.replace(before, f"console = {quoted(place)}\n")
         self.config.write_text(changed, encoding="utf-8")
         return f"http://{place}"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from bridge.demo.ports import free_ports
 from tests.acceptance.program import new_folder, override
-from tests.servers.ports import free_ports
 
 
 @pytest.fixture

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from bridge.demo.ports import free_ports
 from bridge.notekeys import Algorithm, parse_verifier
 from storage.translog.checkpoint import open_checkpoint
 from storage.translog.cosignature import witnessed_at
 from storage.translog.note import Note
 from storage.translog.timestamps import check_timestamp, read_roots
 from tests.acceptance.program import matrix_table, muniment, override, started
-from tests.servers.ports import free_ports
 from tests.servers.tsa import Authority, make_authority, tsa_server
 
 pytestmark = pytest.mark.timeout(300)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from bridge.demo.ports import free_ports
 from tests.acceptance.program import (
     Said,
     matrix_table,
@@ -25,7 +26,6 @@ from tests.acceptance.program import (
     stderr_of,
 )
 from tests.servers.fault_s3 import fault_s3_process
-from tests.servers.ports import free_ports
 
 
 def refused(said: Said, *words: str) -> None:

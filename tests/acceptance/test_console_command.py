@@ -15,8 +15,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from bridge.demo.ports import free_ports
 from tests.acceptance.program import muniment, override, stderr_of
-from tests.servers.ports import free_ports
 
 PASSWORD = "a very long password"
 STOP_SECONDS = 12.0

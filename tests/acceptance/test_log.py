@@ -9,11 +9,11 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+from bridge.demo.ports import free_ports
 from bridge.notekeys import parse_verifier
 from storage.translog.checkpoint import open_checkpoint
 from tests.acceptance.program import matrix_table, muniment, started, stderr_of
 from tests.acceptance.test_stopping import GROUP
-from tests.servers.ports import free_ports
 
 PATIENCE = 30.0
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import httpx
 
+from bridge.demo.ports import free_ports
 from tests.acceptance.program import PATIENCE, new_folder
 from tests.pages import ROOT
-from tests.servers.ports import free_ports
 
 STOP_SECONDS = 30.0
 

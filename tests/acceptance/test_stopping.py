@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from bridge.demo.ports import free_ports
 from tests.acceptance.program import matrix_table, s3_store, started, stderr_of
-from tests.servers.ports import free_ports
 from tests.servers.silent import SilentServer, silent_server
 
 STOP_SECONDS = 12.0

@@ -19,13 +19,13 @@ from pathlib import Path
 import httpx
 import msgspec
 
+from bridge.demo.ports import free_ports
 from bridge.demo.recorder import Status
 from bridge.health_file import FILE as HEALTH
 from bridge.protocols.people import Role
 from tests.browser.hostile import send_hostile
 from tests.browser.town import Town
 from tests.servers.bot_api import bot_api_process
-from tests.servers.ports import free_ports
 
 TENANT = "demo"
 DEPARTMENT = "Department for Demonstration"

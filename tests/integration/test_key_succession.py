@@ -16,13 +16,13 @@ from bridge.app.report import LogReport, status_of
 from bridge.app.service import running
 from bridge.app.verification import Asked, verification
 from bridge.cli import main
+from bridge.demo.ports import free_ports
 from bridge.errors import ConfigError
 from bridge.notekeys import parse_verifier
 from bridge.protocols import StepKind
 from config.settings import Settings
 from storage.translog import verify_standalone as standalone
 from tests.acceptance.program import override
-from tests.servers.ports import free_ports
 
 SETTING = 'next_signing_key_file = "keys/signing.key.next"\n'
 GROUP = '\n[[groups]]\nconnector = "office"\nid = "!a:localhost"\nname = "Office"\n'

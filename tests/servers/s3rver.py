@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from bridge.demo.ports import free_ports
 from tests.clients.js_process import node
-from tests.servers.ports import free_ports
 
 PROGRAM = Path(__file__).parent / "js" / "node_modules" / "s3rver" / "bin" / "s3rver.js"
 KEY = "S3RVER"

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
 from bridge.console.pages.account import proof_first
-from bridge.console.pages.review import LONGEST_REASON
+from bridge.console.pages.review import MEANWHILE, said_wrong
 from bridge.console.queue import Item, Line, is_restricted, items_of, orders_of, taken_up
 from bridge.console.rights import Right
 from bridge.console.site import Page, Visit
@@ -22,7 +22,6 @@ from bridge.protocols import DecisionOrder
 
 LIST: Final = f"/review?list={Line.RESTRICTED.value}"
 LONGEST_NUMBER: Final = 16
-MEANWHILE: Final = "Somebody decided about this message meanwhile, or this form was sent twice."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,15 +121,8 @@ async def decide(visit: Visit) -> Response:
 
 
 def _problems(visit: Visit, item: Item) -> tuple[str, ...]:
-    action, why = visit.posted("action"), visit.posted("why").strip()
-    found = []
-    if action not in BY_NAME:
-        found.append("Choose what is to become of the message.")
-    if not why:
-        found.append("Give your reason.")
-    if len(why) > LONGEST_REASON:
-        found.append(f"The reason has {len(why)} characters; the most is {LONGEST_REASON}.")
-    if action == "destroy" and item.holds:
+    found = said_wrong(visit, BY_NAME)
+    if visit.posted("action") == "destroy" and item.holds:
         found.append("It is under a legal hold, and cannot be destroyed while that stands.")
     return tuple(found)
 

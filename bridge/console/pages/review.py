@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlencode
@@ -33,6 +34,7 @@ from bridge.protocols.catalog import Listing
 BEFORE: Final = 5
 AFTER: Final = 5
 LONGEST_REASON: Final = 1000
+MEANWHILE: Final = "Somebody decided about this message meanwhile, or this form was sent twice."
 _CODE = re.compile(r"[A-Z][A-Z0-9_]{1,39}")
 
 
@@ -220,8 +222,7 @@ async def decide(visit: Visit) -> Response:
     done = item.listing.outcome is Outcome.REVIEW and last is not None
     if not done or await orders_of(visit).decide_after(order, last=last or 0) is None:
         (now,) = await items_of(visit, [item.listing])
-        said = ("Somebody decided about this message meanwhile, or this form was sent twice.",)
-        return await _form(visit, now, line, problems=said, status=409)
+        return await _form(visit, now, line, problems=(MEANWHILE,), status=409)
     following = [each for each in sheet.items if each.event != item.event]
     if not following:
         return RedirectResponse(f"/review?{urlencode({'list': line.value})}", status_code=303)
@@ -231,19 +232,26 @@ async def decide(visit: Visit) -> Response:
 
 def problems_of(visit: Visit, items: list[Item]) -> tuple[str, ...]:
     """What is wrong with what was typed about these messages."""
-    action, why = visit.posted("action"), visit.posted("why").strip()
-    found = []
-    if action not in BY_NAME:
-        found.append("Choose what is to become of the message.")
-    if not why:
-        found.append("Give your reason.")
-    if len(why) > LONGEST_REASON:
-        found.append(f"The reason has {len(why)} characters; the most is {LONGEST_REASON}.")
+    action = visit.posted("action")
+    found = said_wrong(visit, BY_NAME)
     if action == "class" and not _is_code(visit, visit.posted("code")):
         found.append("Choose the reason under which it is kept.")
     if action == "discard" and any(item.holds for item in items):
         found.append("It is under a legal hold, and cannot be discarded while that stands.")
     return tuple(found)
+
+
+def said_wrong(visit: Visit, known: Container[str]) -> list[str]:
+    """What is wrong with the action, of those ``known``, and with the reason for it."""
+    why = visit.posted("why").strip()
+    found = []
+    if visit.posted("action") not in known:
+        found.append("Choose what is to become of the message.")
+    if not why:
+        found.append("Give your reason.")
+    if len(why) > LONGEST_REASON:
+        found.append(f"The reason has {len(why)} characters; the most is {LONGEST_REASON}.")
+    return found
 
 
 def _is_code(visit: Visit, code: str) -> bool:

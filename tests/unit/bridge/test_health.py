@@ -11,12 +11,12 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from bridge.demo.ports import free_ports
 from bridge.health import METRICS_TYPE, STUCK_SECONDS, Alarm, HealthMonitor
 from bridge.health_file import FILE, STALE, Health, read_health
 from bridge.protocols import Voucher
 from bridge.rounds import Turns
 from tests.fakes.clock import START, FakeClock
-from tests.servers.ports import free_ports
 from tests.unit.bridge.house import stopped, until
 
 HOST = "127.0.0.1"

@@ -12,6 +12,7 @@ from typing import TypeAlias
 import pytest
 
 from bridge.clock import SystemClock
+from bridge.demo.ports import free_ports
 from bridge.errors import (
     ObjectConflictError,
     ObjectStoreError,
@@ -23,7 +24,6 @@ from bridge.protocols import ObjectBody
 from storage.objects.s3 import S3ObjectStore
 from storage.objects.s3_values import LockMode, whole_second
 from tests.servers.fault_s3 import Fault, FaultKind, FaultS3, Version, fault_s3
-from tests.servers.ports import free_ports
 from tests.servers.silent import silent_server
 
 Opener: TypeAlias = Callable[..., S3ObjectStore]

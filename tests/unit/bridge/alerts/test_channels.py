@@ -10,10 +10,10 @@ import pytest
 
 from bridge.alerts import Alert, Change, Channel, Webhook
 from bridge.alerts.mail import Mail, MailServer, Security
+from bridge.demo.ports import free_ports
 from bridge.errors import AlertError
 from tests.servers.certificate import loopback_certificate
 from tests.servers.mailbox import Mailbox, mailbox
-from tests.servers.ports import free_ports
 from tests.servers.scripted import Scripted, ScriptedServer, scripted_server
 
 AT = "2026-03-01T09:00:00.000Z"

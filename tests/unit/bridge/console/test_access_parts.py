@@ -18,11 +18,11 @@ from bridge.app.adapters import open_journal
 from bridge.app.console import LookedAt, check_console, console_of, serve_beside
 from bridge.clock import SystemClock
 from bridge.console.serving import listen
+from bridge.demo.ports import free_ports
 from bridge.errors import ConfigError, JournalError
 from bridge.protocols.people import Role
 from config.settings import Settings
 from storage.office.people import SqlitePeople
-from tests.servers.ports import free_ports
 
 PASSWORD = "a very long password"
 

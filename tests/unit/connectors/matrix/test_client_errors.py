@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from bridge.demo.ports import free_ports
 from bridge.errors import (
     ConnectorError,
     ConnectorRejectedError,
@@ -21,7 +22,6 @@ from connectors.matrix.http import Endpoint, MatrixHttp, path
 from tests.fakes.clock import FakeClock
 from tests.fakes.homeserver import CLERK, RECORDER, FakeHomeserver, Reply
 from tests.fakes.intake import Intake, Sign, matrix_connector
-from tests.servers.ports import free_ports
 
 WORDS = "words of the server"
 HTML = f"<html><body>{WORDS}</body></html>".encode()

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from bridge.demo.ports import free_ports
 from bridge.errors import ConnectorUnavailableError, EnvelopeError
 from connectors.telegram.bot_api import BotApi, Endpoint
 from connectors.telegram.envelope import offset_after, split_updates
 from tests.servers.bot_api import Fault, FaultKind
 from tests.servers.certificate import loopback_certificate
-from tests.servers.ports import free_ports
 from tests.unit.connectors.telegram.answering import answering
 from tests.unit.connectors.telegram.api_scene import TOKEN, Scene, api_scene, client, failure
 

@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from bridge.demo.ports import free_ports
 from bridge.errors import ConnectorRejectedError, EnvelopeError
 from bridge.model import EventKind
 from connectors.telegram.webhook import Webhook, WebhookPlace
 from tests.fakes.intake import Intake, telegram_connector
-from tests.servers.ports import free_ports
 from tests.unit.connectors.telegram.scene import Office
 
 

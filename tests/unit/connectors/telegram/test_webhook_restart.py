@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
+from bridge.demo.ports import free_ports
 from connectors.telegram.bot_api import BotApi, Endpoint
 from connectors.telegram.webhook import Webhook
 from tests.servers.bot_api import Bot, Chat, Person, bot_api
-from tests.servers.ports import free_ports
 from tests.unit.connectors.telegram.posting import (
     SECRET,
     a_webhook,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from bridge.demo.ports import free_ports
 from tests.servers.bot_api.wire import JsonObject
-from tests.servers.ports import free_ports
 from tests.unit.servers.bot_api.receiver import receiver
 from tests.unit.servers.bot_api.scene import Scene, numbers, texts
 

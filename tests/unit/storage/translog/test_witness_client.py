@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bridge.demo.ports import free_ports
 from bridge.errors import AnchorError, AnchorRejectedError, AnchorUnavailableError
 from bridge.notekeys import Algorithm
 from bridge.protocols import Clock
@@ -22,7 +23,6 @@ from tests.fakes.anchors import WITNESS
 from tests.fakes.clock import START, FakeClock
 from tests.fakes.heads import SampleLog, signer_for
 from tests.servers.certificate import loopback_certificate
-from tests.servers.ports import free_ports
 from tests.servers.scripted import Scripted, ScriptedServer, scripted_server
 from tests.servers.silent import silent_server
 from tests.servers.witness import RunningWitness, witness_server
