@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from bridge.classify.policy import Policy
 from bridge.classify.rules import find, roles_in
-from bridge.classify.terms import Role
+from bridge.classify.terms import Meaning, Role
 from bridge.classify.weigh import weigh
 from bridge.model import Context, EventKind, Outcome, RelationType, Utterance
 
@@ -29,6 +29,14 @@ class Standing(StrEnum):
     KEPT = "kept"
     UNCLEAR = "unclear"
     TRIVIAL = "trivial"
+
+
+_STANDINGS = {
+    Outcome.CAPTURE: Standing.KEPT,
+    Outcome.REVIEW: Standing.UNCLEAR,
+    Outcome.DISCARD: Standing.TRIVIAL,
+    None: Standing.UNCLEAR,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,29 +75,31 @@ class Link:
 
 def assess(utterance: Utterance, policy: Policy) -> Antecedent:
     """The standing of an earlier message; one not yet decided is judged by its words alone."""
-    reading = policy.read(utterance.body)
-    roles = roles_in(reading, policy, _ASKING)
-    proposes = Role.PROPOSAL in roles
-    asks = proposes or Role.QUESTION in roles or utterance.kind is EventKind.POLL
+    means = policy.meanings.of(utterance.body, lambda body: _meaning(body, policy))
+    asks = means.asks or utterance.kind is EventKind.POLL
     outcome = utterance.outcome
-    standing = {
-        Outcome.CAPTURE: Standing.KEPT,
-        Outcome.REVIEW: Standing.UNCLEAR,
-        Outcome.DISCARD: Standing.TRIVIAL,
-        None: Standing.UNCLEAR,
-    }[outcome]
+    standing = _STANDINGS[outcome]
     if standing is Standing.KEPT or not (asks or outcome is None):
         return Antecedent(utterance=utterance, standing=standing, asks=asks)
-    findings = find(reading, policy)
-    judged = weigh(reading, findings, policy).outcome
-    has_content = any(finding.outcome is Outcome.CAPTURE for finding in findings)
-    if judged is Outcome.CAPTURE or (asks and has_content):
+    if means.judged is Outcome.CAPTURE or (asks and means.counts):
         standing = Standing.KEPT
-    elif outcome is None and judged is Outcome.DISCARD and utterance.attachments == 0:
+    elif outcome is None and means.judged is Outcome.DISCARD and utterance.attachments == 0:
         standing = Standing.TRIVIAL
-    elif standing is Standing.UNCLEAR and proposes:
+    elif standing is Standing.UNCLEAR and means.proposes:
         standing = Standing.KEPT
     return Antecedent(utterance=utterance, standing=standing, asks=asks)
+
+
+def _meaning(body: str, policy: Policy) -> Meaning:
+    reading = policy.read(body)
+    roles = roles_in(reading, policy, _ASKING)
+    findings = find(reading, policy)
+    return Meaning(
+        asks=not roles.isdisjoint(_ASKING),
+        proposes=Role.PROPOSAL in roles,
+        judged=weigh(reading, findings, policy).outcome,
+        counts=any(finding.outcome is Outcome.CAPTURE for finding in findings),
+    )
 
 
 def link(

@@ -1,19 +1,15 @@
-"""A message heard among its neighbours: which of them count, and what each scores.
-
-What a text scores is remembered for a while under a digest of it, since each message is heard
-again as the neighbour of the next ones.
-"""
+"""A message heard among its neighbours: which of them count, and what each scores."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from hashlib import blake2b
 
 from bridge.classify.assignments import assigns
 from bridge.classify.lexis import tokens
 from bridge.classify.lines import Lines
+from bridge.classify.memory import Memory
 from bridge.classify.normalise import read
 from bridge.classify.scene import Heard, scene
 from bridge.model import Context, EventKind, RelationType, Utterance
@@ -22,7 +18,6 @@ NEIGHBOURS = 12
 """How many messages before and after are heard, at most."""
 
 LONGEST = 20_000
-_REMEMBERED = 512
 _SPOKEN = frozenset(
     {EventKind.MESSAGE, EventKind.EDIT, EventKind.POLL, EventKind.MEDIA, EventKind.UNKNOWN}
 )
@@ -33,7 +28,7 @@ class Hearing:
 
     def __init__(self, lines: Lines) -> None:
         self.lines = lines
-        self._heard: dict[bytes, Heard] = {}
+        self._heard = Memory[tuple[Heard, Heard]]()
 
     def row(self, utterance: Utterance, context: Context, window: timedelta) -> tuple[float, ...]:
         """The row of ``utterance`` with its neighbours of at most ``window`` before and after.
@@ -52,10 +47,13 @@ class Hearing:
 
     def heard(self, body: str) -> Heard:
         """What ``body`` scores by itself."""
-        key = blake2b(body.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-        known = self._heard.get(key)
-        if known is not None:
-            return known
+        return self._both(body)[0]
+
+    def _both(self, body: str) -> tuple[Heard, Heard]:
+        """The same as what another person says and as what the person who is judged says."""
+        return self._heard.of(body, self._hear)
+
+    def _hear(self, body: str) -> tuple[Heard, Heard]:
         found = tokens(read(body, longest=LONGEST).text)
         words = [token.word for token in found]
         heard = Heard(
@@ -64,14 +62,11 @@ class Hearing:
             votes="<vote>" in words[:2],
             assigns=assigns(words),
         )
-        if len(self._heard) >= _REMEMBERED:
-            self._heard.clear()
-        self._heard[key] = heard
-        return heard
+        return heard, replace(heard, own=True)
 
     def _of(self, one: Utterance, utterance: Utterance) -> Heard:
-        heard = self.heard(one.body)
-        return replace(heard, own=True) if one.sender_id == utterance.sender_id else heard
+        others, own = self._both(one.body)
+        return own if one.sender_id == utterance.sender_id else others
 
 
 def _near(

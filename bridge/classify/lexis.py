@@ -6,7 +6,7 @@ Sums of money, times and numbers become their shape, so that "14:20" and "9:05" 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 MOST_TOKENS = 400
 """A text's words beyond these are not counted: what matters in a message stands before."""
@@ -24,8 +24,7 @@ _CLOCK = re.compile(r"\d{1,2}[:.]\d\d|.*m\Z")
 _YEAR = re.compile(r"(?:19|20)\d\d\Z")
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """A word of a text, with its folded offsets."""
 
     word: str

@@ -50,11 +50,11 @@ class Lines:
     ``units`` turn the sum of a head into a score, to which ``biases`` are added.
     """
 
-    weights: array[int]
-    squares: bytes
+    weights: array[int] = field(repr=False)
+    squares: bytes = field(repr=False)
     units: tuple[float, ...]
     biases: tuple[float, ...]
-    classes: Mapping[str, tuple[str, ...]]
+    classes: Mapping[str, tuple[str, ...]] = field(repr=False)
     _words: dict[str, Row] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def heads(self, text: str) -> tuple[float, ...]:

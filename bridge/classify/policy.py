@@ -13,10 +13,22 @@ from dataclasses import dataclass, field, replace
 
 from bridge.classify.gate import Gate
 from bridge.classify.inherit import resolve
+from bridge.classify.memory import Memory
 from bridge.classify.normalise import Reading, read
 from bridge.classify.patterns import bare, compile_pattern, word_list
 from bridge.classify.table import Table
-from bridge.classify.terms import FREE_ROLES, Code, Cue, Doubt, Emoji, Form, Role, Rule, Window
+from bridge.classify.terms import (
+    FREE_ROLES,
+    Code,
+    Cue,
+    Doubt,
+    Emoji,
+    Form,
+    Meaning,
+    Role,
+    Rule,
+    Window,
+)
 from bridge.classify.transitory import Transitory, transitory_of
 from bridge.errors import PolicyError
 from bridge.model import Outcome
@@ -46,7 +58,7 @@ class Policy:
     ``digest``: of every text it was made of. ``amended``: what the settings changed of it, as the
     first digits of a digest (:mod:`.amend`). ``decide_within_days``: a review that nobody decided
     by then is captured. ``free_cues`` count wherever they stand; bit ``i`` of ``gate`` is rule
-    ``i``, cues follow.
+    ``i``, cues follow. ``meanings``: what lately met texts mean under this policy.
     """
 
     name: str
@@ -72,6 +84,7 @@ class Policy:
     amended: str = ""
     free_cues: tuple[Cue, ...] = field(init=False, repr=False, compare=False)
     gate: Gate = field(init=False, repr=False, compare=False)
+    meanings: Memory[Meaning] = field(default_factory=Memory, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         free = tuple(cue for role in FREE_ROLES for cue in self.cues[role])

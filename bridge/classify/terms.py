@@ -96,6 +96,19 @@ class Form:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Meaning:
+    """What a text means to one that may answer it, by its words alone.
+
+    ``judged``: what the rules say of it. ``counts``: one of them would capture it.
+    """
+
+    asks: bool
+    proposes: bool
+    judged: Outcome
+    counts: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
     """How far back an antecedent is looked for, and how close two halves of a message stand."""
 
