@@ -81,7 +81,6 @@ class Publisher:
         self._start_seconds = start_seconds
         self._opened = False
         self._key = ""
-        self._finishing = False
         self.looked = asyncio.Event()
         self.publication: Publication | None = None
         self.health = ""
@@ -121,11 +120,6 @@ class Publisher:
         """Publish what the journal has, if anything is new."""
         await self._trying(self._publish_all)
 
-    async def finish(self) -> None:
-        """At a stop: publish what is there, so that the log covers all that is stored."""
-        self._finishing = True
-        await self.round()
-
     async def _trying(self, work: Callable[[], Awaitable[None]]) -> None:
         """Whatever fails, the next round looks again where the log stands, and goes on there."""
         try:
@@ -157,7 +151,7 @@ class Publisher:
             await self._look()
         count = await self._journal.leaf_count()
         while self._log.size < count:
-            if not self._finishing and await self._is_handing_over():
+            if await self._is_handing_over():
                 return
             self.turns.next_within(ROUND_SECONDS)
             self._opened = False  # until it is known that this one went through
@@ -169,7 +163,7 @@ class Publisher:
         """Whether the note that two keys signed is not in the store yet.
 
         Until then whoever has the old key alone could not follow what the new one signs. It is
-        put within seconds, or found to stand.
+        put within seconds, or found to stand; a stop before that leaves the rest to the next start.
         """
         if self.publication is None or not self.publication.handing_over:
             return False

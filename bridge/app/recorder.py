@@ -136,7 +136,7 @@ class Bridge:
         try:
             async with asyncio.timeout(PUBLISH_SECONDS):
                 await self._loops.stop("publisher")
-                await self._publishing.publisher.finish()
+                await self._publishing.publisher.round()
         except TimeoutError:
             log.warning("not_drained", hint="what is left is published after the next start")
 

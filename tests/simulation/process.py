@@ -299,7 +299,7 @@ class Process:
         with suppress(TimeoutError):
             async with asyncio.timeout(PUBLISH_SECONDS):
                 await self._loops.stop("publisher")
-                await self.publisher.finish()
+                await self.publisher.round()
         await self._loops.stop()
         self.ended.set()
 
@@ -309,7 +309,7 @@ class Process:
         await self.scribe.round(flush=True)
         await self.scribe.round(flush=True)
         await self.forget.round()
-        await self.publisher.finish()
+        await self.publisher.round()
 
 
 def _notice(group: Group) -> Notice:

@@ -144,6 +144,22 @@ async def test_a_setting_that_is_taken_back_too_early(house: House) -> None:
     assert _signers(house.place.notes[-1]) == [OLD_HASH, NEW_HASH]
 
 
+async def test_nothing_is_signed_past_a_note_that_is_not_kept_yet(house: House) -> None:
+    """Also at a stop: whoever has the old key alone finds the way to the new one in the store."""
+    await _with_keys(house, replacing=True)
+    await house.publisher.round()
+    both = house.place.notes[-1]
+    await _say(house, "$2")
+    await house.publisher.round()
+    assert house.place.notes[-1] == both
+    await _with_keys(house, replacing=True)
+    await house.publisher.round()
+    assert house.place.notes[-1] == both
+    await _anchor(house)
+    await house.publisher.round()
+    assert _signers(house.place.notes[-1]) == [NEW_HASH]
+
+
 async def test_no_witness_is_asked_about_the_hand_over(house: House) -> None:
     """Its note is an anchor as it stands; the next checkpoint covers as much."""
     await _with_keys(house, replacing=True)
