@@ -15,8 +15,13 @@ from datetime import datetime, timedelta
 import structlog
 
 from bridge import keys
-from bridge.canonical import AnchorLeaf, Leaf, read_anchor, written_at
-from bridge.errors import AnchorError, MunimentError, ObjectConflictError
+from bridge.canonical import AnchorLeaf, Leaf, read_anchor, rfc3339, written_at
+from bridge.errors import (
+    AnchorError,
+    AnchorRejectedError,
+    MunimentError,
+    ObjectConflictError,
+)
 from bridge.model import Digest
 from bridge.protocols import (
     Anchor,
@@ -38,6 +43,9 @@ ASK_SECONDS = 600.0
 """Between two rounds in which somebody outside is asked."""
 
 STAMP_SECONDS = 3600.0
+CLOCKS_APART = timedelta(minutes=5)
+"""A proof whose time is further from ours than that says that one of two clocks is wrong."""
+
 ROUND_SECONDS = 5.0
 PLACED_AT_ONCE = 50
 LEAVES_AT_ONCE = 1000
@@ -211,7 +219,7 @@ class Anchoring:
         except AnchorError as error:
             self._vouchers[witness.name] = _in_trouble(voucher, error)
             return b""
-        self._vouchers[witness.name] = replace(voucher, at=cosignature.at, trouble="")
+        self._vouchers[witness.name] = self._answered(voucher, cosignature.at)
         log.info("witnessed", witness=witness.name, size=head.size)
         return cosignature.line
 
@@ -224,9 +232,16 @@ class Anchoring:
         except AnchorError as error:
             self._stamping = _in_trouble(self._stamping, error)
             return b""
-        self._stamping = replace(self._stamping, at=stamp.at, trouble="")
+        self._stamping = self._answered(self._stamping, stamp.at)
         log.info("timestamped", authority=authority.name, size=head.size, checked=stamp.trusted)
         return stamp.token
+
+    def _answered(self, voucher: Voucher, at: datetime) -> Voucher:
+        """After a proof with this time. One of another time than ours is kept too, and told."""
+        vouched = replace(voucher, at=at, trouble="")
+        if abs(at - self._clock.now()) <= CLOCKS_APART:
+            return vouched
+        return _in_trouble(replace(vouched, trouble=voucher.trouble), _clocks_apart(vouched, at))
 
     async def _queue(self, kind: str, head: Head, body: bytes) -> None:
         key, now = self._key(head.size, kind), self._clock.now()
@@ -297,6 +312,13 @@ class Anchoring:
 
 def _later(one: datetime | None, other: datetime) -> datetime:
     return other if one is None else max(one, other)
+
+
+def _clocks_apart(voucher: Voucher, at: datetime) -> AnchorError:
+    return AnchorRejectedError(
+        f"The {voucher.kind} {voucher.name} says {rfc3339(at)}, which is not the time here.",
+        hint="Set this machine's clock; if it is right, tell who runs the other one.",
+    )
 
 
 def _in_trouble(voucher: Voucher, error: AnchorError) -> Voucher:

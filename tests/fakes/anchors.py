@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from bridge.errors import AnchorError, AnchorRejectedError
@@ -74,7 +75,10 @@ class FakeWitness:
 
 
 class FakeAuthority:
-    """Dates digests by the clock. ``before``, ``down`` and ``gate`` as with the witness."""
+    """Dates digests by the clock. ``before``, ``down`` and ``gate`` as with the witness.
+
+    ``ahead``: how far its clock is before ours.
+    """
 
     def __init__(self, clock: Clock, *, name: str = "tsa.example.org") -> None:
         self.name = name
@@ -83,6 +87,7 @@ class FakeAuthority:
         self.down: AnchorError | None = None
         self.gate: asyncio.Event | None = None
         self.closed = False
+        self.ahead = timedelta(0)
         self._clock = clock
 
     async def stamp(self, note: bytes) -> Stamp:
@@ -94,7 +99,7 @@ class FakeAuthority:
             raise self.before.pop(0)
         if self.down is not None:
             raise self.down
-        now = self._clock.now()
+        now = self._clock.now() + self.ahead
         label = f"token {len(self.asked)} of {now.isoformat()} over ".encode()
         return Stamp(token=label + Digest.of(note).value, at=now, trusted=True)
 

@@ -125,6 +125,19 @@ async def test_a_dead_authority_is_reported_and_asked_again(scene: Scene) -> Non
     assert scene.witness.asked == [7]
 
 
+async def test_a_token_of_another_time_is_kept_and_told(scene: Scene) -> None:
+    """One of two clocks is wrong: an operator must know, and the proof is no worse for it."""
+    scene.stamper.ahead = -timedelta(hours=3)
+    await scene.write(7)
+    await scene.round()
+    assert "is not the time here" in scene.anchoring.stamping
+    assert scene.kept() == ["7.note", "7.tsr"]
+    scene.stamper.ahead = timedelta(seconds=200)
+    await scene.write(2)
+    await scene.round(later=STAMP_SECONDS)
+    assert scene.anchoring.stamping == ""
+
+
 async def test_the_quorum_says_when_it_is_an_alarm() -> None:
     """Two of three must answer well; the third's silence is seen and is no alarm."""
     scene = Scene(witnesses=3, quorum=2, authority=False)
