@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from bridge.app.adapters import (
@@ -27,7 +27,7 @@ from bridge.app.policies import classifier_of
 from bridge.app.probes import open_probe, watch_of
 from bridge.app.recorder import Bridge
 from bridge.clock import SystemClock
-from bridge.protocols import Classifier, Clock, Entry
+from bridge.protocols import Classifier, Clock, Connector, Entry
 from config.settings import Settings
 from storage.objects import LocalObjectStore
 from storage.office.holds import SqliteHolds
@@ -42,10 +42,12 @@ async def running(
     say: Callable[[str], None] = lambda _: None,
     clock: Clock | None = None,
     classifier: Classifier | None = None,
+    instead: Mapping[str, Connector] | None = None,
 ) -> AsyncIterator[Bridge]:
     """A started bridge; on leaving it is drained, stopped and closed, in that order.
 
     ``tell`` is given each new alarm once, ``say`` what an operator must know once.
+    ``instead``: the connectors, where they are not those of the settings.
 
     Raises:
         ConfigError: what waiting cannot mend.
@@ -58,7 +60,7 @@ async def running(
         lock = lock_data_dir(settings)
         stack.callback(lock.close)
         await asyncio.to_thread(refuse_unfinished, settings.service.data_dir)
-        connectors = connectors_of(settings, clock, say=say)
+        connectors = dict(instead or {}) or connectors_of(settings, clock, say=say)
         for connector in connectors.values():
             stack.push_async_callback(connector.aclose)
         journal = await open_journal(settings, clock)
