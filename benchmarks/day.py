@@ -44,6 +44,9 @@ from tests.simulation.ports import START
 NAME = "telegram"
 HOUR = 3600.0
 SAMPLES = 144
+LEAST_STEP = 60.0
+"""Looking collects garbage first, which takes a moment."""
+
 SCRAPE_SECONDS = 60.0
 SETTLE_SECONDS = 300.0
 """How long, in virtual time, everything may take to be at rest when nobody says any more."""
@@ -149,7 +152,7 @@ class Day:
     async def _watch(self) -> None:
         """Until all was said, or time is up."""
         began, spent, done = time.monotonic(), 0.0, 0
-        step = max(self._pace.seconds / SAMPLES, 1.0)
+        step = max(self._pace.seconds / SAMPLES, min(self._pace.seconds / 10, LEAST_STEP))
         start = self._loop.time()
         next_hour = HOUR
         hour_began, cpu_began = began, time.process_time()

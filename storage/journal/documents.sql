@@ -57,10 +57,12 @@ ORDER BY received_at LIMIT ?
 -- The next place after each is looked up in the index: rows that wait are not read for it.
 
 -- name: entry_manifest_places
+-- Left to itself the planner steps through entry_filed, and so through all that was ever filed.
 WITH RECURSIVE waiting (place) AS (
-    SELECT (SELECT MIN(place) FROM entry WHERE manifest_due = 1)
+    SELECT (SELECT MIN(place) FROM entry INDEXED BY entry_manifest WHERE manifest_due = 1)
     UNION ALL
-    SELECT (SELECT MIN(place) FROM entry WHERE manifest_due = 1 AND place > waiting.place)
+    SELECT (SELECT MIN(place) FROM entry INDEXED BY entry_manifest
+            WHERE manifest_due = 1 AND place > waiting.place)
     FROM waiting WHERE waiting.place IS NOT NULL
 )
 SELECT place FROM waiting WHERE place IS NOT NULL

@@ -143,3 +143,13 @@ def test_frequent_questions_have_an_index(name: str, index: str) -> None:
         plan = [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {sql}", _parameters(sql))]
     assert any(f"INDEX {index}" in step for step in plan)
     assert not [step for step in plan if "TEMP B-TREE" in step]
+
+
+def test_places_with_rows_that_wait_are_found_among_these_rows_alone() -> None:
+    """However much was ever filed, looking for the next place passes over none of it."""
+    with closing(_fresh()) as db:
+        sql = f"EXPLAIN QUERY PLAN {STATEMENTS['entry_manifest_places']}"
+        plan = [row[3] for row in db.execute(sql)]
+    looked_up = [step for step in plan if "entry" in step]
+    assert len(looked_up) == 2
+    assert all("INDEX entry_manifest" in step for step in looked_up)
