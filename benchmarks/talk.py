@@ -161,7 +161,9 @@ class Talk(BotApi):
             chat.last += 1
             sender = {"id": BOT, "is_bot": True, "first_name": "Recorder"}
             text = str(given["text"])
-            return _encoded(_message(chat, chat.last, sender, self._date()) | {"text": text}).encode()
+            return _encoded(
+                _message(chat, chat.last, sender, self._date()) | {"text": text}
+            ).encode()
         return b"true"
 
     async def aclose(self) -> None:

@@ -97,9 +97,7 @@ class VirtualClock:
 class _Asked(SimpleQueue[tuple[asyncio.Future[object] | None, Callable[[], object]]]):
     """What a database's thread is asked for; time stands still until its answer is here."""
 
-    def put_nowait(
-        self, item: tuple[asyncio.Future[object] | None, Callable[[], object]]
-    ) -> None:
+    def put_nowait(self, item: tuple[asyncio.Future[object] | None, Callable[[], object]]) -> None:
         """Ask."""
         answer = item[0]
         loop = None if answer is None else answer.get_loop()

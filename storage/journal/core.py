@@ -13,7 +13,6 @@ import msgspec
 
 from bridge.errors import JournalError, JournalKeyError, JournalSchemaError, JournalUnavailableError
 from bridge.lifecycle import EntryState
-from bridge.model import Stream
 from bridge.protocols import Clock, Entry
 from storage.journal.arrivals import Arrivals
 from storage.journal.cipher import JournalCipher
@@ -85,21 +84,16 @@ class JournalCore:
         if not seqs:
             return ()
         rows = await self._rows("entry_some", EntryRow, as_json(sorted(seqs)))
-        streams = await self._streams_of({row.sid for row in rows})
-        found = [self._opened(row, streams[row.sid]) for row in rows]
+        found = [self._opened(row) for row in rows]
         return tuple(entry for entry in found if entry is not None)
 
-    def _opened(self, row: EntryRow, stream: Stream) -> Entry | None:
+    def _opened(self, row: EntryRow) -> Entry | None:
         """A row as a value; one that is damaged is left out, and costs its neighbours nothing."""
         try:
-            return row.entry(stream, self._cipher)
+            return row.entry(self._cipher)
         except JournalKeyError:
             self._damaged.add(row.seq)
             return None
-
-    async def _streams_of(self, sids: set[int]) -> dict[int, Stream]:
-        rows = await self._rows("stream_some", StreamRow, as_json(sorted(sids)))
-        return {row.sid: row.stream() for row in rows}
 
     async def _sid(self, stream: str) -> int | None:
         for row in self._streams.values():

@@ -17,17 +17,13 @@ from bridge.protocols.journal import VERSIONS
 from storage.journal.committer import Transaction
 from storage.journal.core import JournalCore, as_json
 from storage.journal.counting import RESTRICTED, count_storing
-from storage.journal.rows import EntryPlace, FileRow, VerdictRow, filed, sayable, to_ms
+from storage.journal.rows import FileRow, VerdictRow, filed, sayable, to_ms
 
 
 def _from(trigger: Trigger) -> str:
     """The one state a trigger leaves, where there is only one."""
     (state,) = (s for s, t in TRANSITIONS if t is trigger)
     return state.value
-
-
-STORE_LANES = ("entry_store_pressing", "entry_store_feasible", "entry_store_hopeless")
-DUE_LANES = ("entry_due_feasible", "entry_due_hopeless")
 
 
 def _after(trigger: Trigger) -> str:
@@ -70,17 +66,15 @@ class EntryVerbs(JournalCore):
     async def _choose(
         self, chosen: list[int], state: EntryState, moments: Mapping[str, datetime], *, limit: int
     ) -> None:
-        """Add leased entries to ``chosen``, lane by lane."""
+        """Add leased entries to ``chosen``, in the order of their lanes."""
         times = {name: to_ms(moment) for name, moment in moments.items()}
-        for lane in STORE_LANES if state is EntryState.SEALED else DUE_LANES:
-            async with self._leased.choosing() as taken:
-                asked = {"state": state.value, "limit": limit + len(taken), **times}
-                found = await self._read(lane, int, asked)
-                free = [seq for seq in found if seq not in taken][: limit - len(chosen)]
-                self._leased.take(free)
-            chosen += free
-            if len(chosen) >= limit:
-                return
+        name = "entry_due_to_store" if state is EntryState.SEALED else "entry_due"
+        async with self._leased.choosing() as taken:
+            asked = {"state": state.value, "limit": limit + len(taken), **times}
+            found = await self._read(name, int, asked)
+            free = [seq for seq in found if seq not in taken][:limit]
+            self._leased.take(free)
+        chosen += free
 
     def release(self, seqs: Sequence[int]) -> None:
         """Give leases back untouched."""
@@ -128,36 +122,42 @@ class EntryVerbs(JournalCore):
             next_state(EntryState.JUDGED, sealing.trigger)  # misuse is refused, not passed over
 
         async def work(transaction: Transaction) -> None:
-            for sealing in sealings:
-                await self._seal_one(transaction, sealing)
+            await self._seal_all(transaction, sealings)
 
         await self._committer.run(work)
         self.release([sealing.seq for sealing in sealings])
         self._signal(EntryState.SEALED, EntryState.DISCARDED)
 
-    async def _seal_one(self, transaction: Transaction, sealing: Sealing) -> None:
-        places = await transaction.rows("entry_place", EntryPlace, sealing.seq)
-        if not places or places[0].state != EntryState.JUDGED:
-            return
-        (place,) = places
-        after = next_state(EntryState.JUDGED, sealing.trigger)
-        (spooled,) = await transaction.rows("download_spooled_count", int, sealing.seq)
-        if spooled != sealing.media:
-            return
-        (index,) = await transaction.add_leaves([sealing.leaf])
-        await transaction.run(
+    async def _seal_all(self, transaction: Transaction, sealings: Sequence[Sealing]) -> None:
+        """Those that are still judged, and have the media that they were sealed with."""
+        asked = as_json([sealing.seq for sealing in sealings])
+        before = _from(Trigger.KEEP)
+        rows = await transaction.rows("entry_sealable", tuple[int, bytes, int], before, asked)
+        idents = {(seq, media): ident for seq, ident, media in rows}
+        fit = {each.seq: each for each in sealings if (each.seq, each.media) in idents}.values()
+        indices = await transaction.add_leaves([sealing.leaf for sealing in fit])
+        after = [next_state(EntryState.JUDGED, sealing.trigger) for sealing in fit]
+        await transaction.many(
             "entry_seal",
-            after.value,
-            self._cipher.seal_bytes(sealing.record.body, column="record", row=place.ident),
-            sealing.record.digest.value,
-            sealing.record.key,
-            filed(sealing.record.key),
-            index,
-            sealing.seq,
-            place.state,
+            [
+                (
+                    state.value,
+                    self._sealed(sealing, idents[sealing.seq, sealing.media]),
+                    sealing.record.digest.value,
+                    sealing.record.key,
+                    filed(sealing.record.key),
+                    index,
+                    sealing.seq,
+                    before,
+                )
+                for sealing, index, state in zip(fit, indices, after, strict=True)
+            ],
         )
-        if after is EntryState.RESTRICTED:
-            await transaction.run("meta_add", RESTRICTED, 1)
+        if restricted := after.count(EntryState.RESTRICTED):
+            await transaction.run("meta_add", RESTRICTED, restricted)
+
+    def _sealed(self, sealing: Sealing, ident: bytes) -> bytes:
+        return self._cipher.seal_bytes(sealing.record.body, column="record", row=ident)
 
     async def store(self, proofs: Sequence[StoredProof]) -> None:
         """Write the receipts. Crash before: the PUT is repeated and answers 412 with our bytes."""

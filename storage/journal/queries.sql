@@ -111,50 +111,60 @@ SELECT ?1 + key, json_extract(value, '$[0]'), json_extract(value, '$[1]'),
        substr(?4, json_extract(value, '$[7]'), json_extract(value, '$[8]'))
 FROM json_each(?2)
 
--- name: entry_due_feasible
--- The index of work is partial: its own condition must stand in a statement that is to use it. The
--- plus before expires_at keeps the planner from the index of expiries, which would have to be sorted.
--- A next try more than 15 minutes (900000 ms) ahead is due: no pause is as long, so the wall clock was
--- set back since it was written.
-SELECT seq FROM entry
-WHERE state = :state AND state IN ('received', 'judged', 'sealed')
-  AND (next_try <= :now OR next_try > :now + 900000)
-  AND (+expires_at IS NULL OR +expires_at >= :feasible)
-ORDER BY safe_by LIMIT :limit
+-- What may be claimed, lane after lane; a lane is read only where those before it have too little. The
+-- index of work is partial: its own condition must stand in a statement that is to use it. The plus
+-- before expires_at keeps the planner from the index of expiries, which would have to be sorted. A next
+-- try more than 15 minutes (900000 ms) ahead is due: no pause is as long, so the wall clock was set back
+-- since it was written.
 
--- name: entry_due_hopeless
-SELECT seq FROM entry
-WHERE state = :state AND state IN ('received', 'judged', 'sealed')
-  AND (next_try <= :now OR next_try > :now + 900000)
-  AND +expires_at < :feasible
-ORDER BY safe_by LIMIT :limit
+-- name: entry_due
+SELECT seq FROM (
+    SELECT seq FROM (
+        SELECT seq FROM entry
+        WHERE state = :state AND state IN ('received', 'judged', 'sealed')
+          AND (next_try <= :now OR next_try > :now + 900000)
+          AND (+expires_at IS NULL OR +expires_at >= :feasible)
+        ORDER BY safe_by LIMIT :limit)
+    UNION ALL
+    SELECT seq FROM (
+        SELECT seq FROM entry
+        WHERE state = :state AND state IN ('received', 'judged', 'sealed')
+          AND (next_try <= :now OR next_try > :now + 900000)
+          AND +expires_at < :feasible
+        ORDER BY safe_by LIMIT :limit)
+) LIMIT :limit
 
--- name: entry_store_pressing
-SELECT e.seq FROM entry e JOIN stream s USING (sid) JOIN register r USING (connector, group_id)
-WHERE e.state = :state AND e.state IN ('received', 'judged', 'sealed')
-  AND (e.next_try <= :now OR e.next_try > :now + 900000)
-  AND r.notice != 'due' AND e.expires_at >= :feasible AND e.expires_at < :pressing
-ORDER BY e.expires_at, e.safe_by LIMIT :limit
-
--- name: entry_store_feasible
-SELECT e.seq FROM entry e JOIN stream s USING (sid) JOIN register r USING (connector, group_id)
-WHERE e.state = :state AND e.state IN ('received', 'judged', 'sealed')
-  AND (e.next_try <= :now OR e.next_try > :now + 900000)
-  AND r.notice != 'due'
-  AND (+e.expires_at IS NULL OR (+e.expires_at >= :feasible AND +e.expires_at >= :pressing))
-ORDER BY e.safe_by LIMIT :limit
-
--- name: entry_store_hopeless
-SELECT e.seq FROM entry e JOIN stream s USING (sid) JOIN register r USING (connector, group_id)
-WHERE e.state = :state AND e.state IN ('received', 'judged', 'sealed')
-  AND (e.next_try <= :now OR e.next_try > :now + 900000)
-  AND r.notice != 'due' AND +e.expires_at < :feasible
-ORDER BY e.safe_by LIMIT :limit
+-- name: entry_due_to_store
+SELECT seq FROM (
+    SELECT seq FROM (
+        SELECT e.seq FROM entry e JOIN stream s USING (sid) JOIN register r USING (connector, group_id)
+        WHERE e.state = :state AND e.state IN ('received', 'judged', 'sealed')
+          AND (e.next_try <= :now OR e.next_try > :now + 900000)
+          AND r.notice != 'due' AND e.expires_at >= :feasible AND e.expires_at < :pressing
+        ORDER BY e.expires_at, e.safe_by LIMIT :limit)
+    UNION ALL
+    SELECT seq FROM (
+        SELECT e.seq FROM entry e JOIN stream s USING (sid) JOIN register r USING (connector, group_id)
+        WHERE e.state = :state AND e.state IN ('received', 'judged', 'sealed')
+          AND (e.next_try <= :now OR e.next_try > :now + 900000)
+          AND r.notice != 'due'
+          AND (+e.expires_at IS NULL OR (+e.expires_at >= :feasible AND +e.expires_at >= :pressing))
+        ORDER BY e.safe_by LIMIT :limit)
+    UNION ALL
+    SELECT seq FROM (
+        SELECT e.seq FROM entry e JOIN stream s USING (sid) JOIN register r USING (connector, group_id)
+        WHERE e.state = :state AND e.state IN ('received', 'judged', 'sealed')
+          AND (e.next_try <= :now OR e.next_try > :now + 900000)
+          AND r.notice != 'due' AND +e.expires_at < :feasible
+        ORDER BY e.safe_by LIMIT :limit)
+) LIMIT :limit
 
 -- name: entry_some
-SELECT seq, sid, n, state, safe_by, expires_at, payload_sealed, verdict_sealed, record_sealed,
-       digest, key, seen_leaf, attempts, ident, stored_at, opened_at
-FROM entry WHERE seq IN (SELECT value FROM json_each(?)) ORDER BY safe_by, seq
+SELECT e.seq, e.sid, e.n, e.state, e.safe_by, e.expires_at, e.payload_sealed, e.verdict_sealed, e.record_sealed,
+       e.digest, e.key, e.seen_leaf, e.attempts, e.ident, e.stored_at, e.opened_at,
+       s.id, s.gid, s.connector, r.platform, s.group_id, r.name, r.capture_all, r.retention
+FROM entry e JOIN stream s USING (sid) JOIN register r USING (connector, group_id)
+WHERE e.seq IN (SELECT value FROM json_each(?)) ORDER BY e.safe_by, e.seq
 
 -- name: entry_by_ident
 SELECT ident, seq FROM entry
@@ -177,6 +187,12 @@ WHERE seq = ?4 AND state = ?5 AND ident = ?6 AND (?7 IS NULL OR kind = ?7)
 UPDATE entry SET state = ?, record_sealed = ?, digest = ?, key = ?, place = ?, seen_leaf = ?, manifest_due = 1,
     attempts = 0, next_try = 0, error = NULL
 WHERE seq = ? AND state = ?
+
+-- name: entry_sealable
+-- Those that still wait for their seal, each with how many of its media have come.
+SELECT seq, ident,
+       (SELECT COUNT(*) FROM download d WHERE d.seq = entry.seq AND d.state IN ('spooled', 'stored'))
+FROM entry WHERE state = ?1 AND seq IN (SELECT value FROM json_each(?2))
 
 -- name: entry_place
 SELECT e.seq, e.sid, e.n, e.state, e.payload_sealed, e.ident, s.closed_at IS NOT NULL
@@ -277,9 +293,6 @@ ORDER BY d.due LIMIT ?2
 -- name: download_of
 SELECT d.id, d.i, d.state, d.attachment_sealed, d.file_sealed, e.ident
 FROM download d JOIN entry e USING (seq) WHERE d.seq = ? ORDER BY d.i
-
--- name: download_spooled_count
-SELECT COUNT(*) FROM download WHERE seq = ? AND state IN ('spooled', 'stored')
 
 -- name: download_done
 UPDATE download SET state = 'spooled', file_sealed = ?, error = NULL WHERE id = ? AND state = 'waiting'

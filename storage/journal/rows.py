@@ -73,7 +73,7 @@ class StreamRow(msgspec.Struct, array_like=True, frozen=True):
 
 
 class EntryRow(msgspec.Struct, array_like=True, frozen=True):
-    """A row of ``entry`` as ``entry_some`` gives it."""
+    """A row of ``entry``, with its stream, as ``entry_some`` gives it."""
 
     seq: int
     sid: int
@@ -91,15 +91,23 @@ class EntryRow(msgspec.Struct, array_like=True, frozen=True):
     ident: bytes
     stored_at: int | None
     opened_at: int | None
+    stream_id: str
+    gid: str
+    connector: str
+    platform: str
+    group_id: str
+    group_name: str | None
+    capture_all: int
+    retention: str | None
 
-    def entry(self, stream: Stream, cipher: JournalCipher) -> Entry | None:
+    def entry(self, cipher: JournalCipher) -> Entry | None:
         """The row as a value, or None once its content was destroyed."""
         if self.payload is None:
             return None
         return Entry(
             seq=self.seq,
             n=self.n,
-            stream=stream,
+            stream=self._stream(),
             event=cipher.open(self.payload, Event, column="payload", row=self.ident),
             state=EntryState(self.state),
             safe_by=from_ms(self.safe_by),
@@ -110,6 +118,18 @@ class EntryRow(msgspec.Struct, array_like=True, frozen=True):
             attempts=self.attempts,
             stored_at=None if self.stored_at is None else from_ms(self.stored_at),
             opened_at=None if self.opened_at is None else from_ms(self.opened_at),
+        )
+
+    def _stream(self) -> Stream:
+        return Stream(
+            id=self.stream_id,
+            gid=self.gid,
+            connector=self.connector,
+            platform=self.platform,
+            group_id=self.group_id,
+            group_name=self.group_name,
+            capture_all=bool(self.capture_all),
+            retention=self.retention,
         )
 
     def _verdict(self, cipher: JournalCipher) -> Verdict | None:
