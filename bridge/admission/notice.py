@@ -109,8 +109,12 @@ class Notices:
         same key. Gives whether the group was told now.
         """
         connector, notice = self._connectors.get(group.connector), self._text(group)
+        # Asked twice a second of each group, and hardly ever so.
+        if connector is None or not self._is_outdated(group, notice):
+            self._changed.pop((group.connector, group.group_id), None)
+            return False
         key = _notice_key(group, notice)
-        if connector is None or not self._is_due_again(group, notice, key):
+        if not self._is_due_again(group, notice, key):
             return False
         try:
             answer = await self._post(connector, group, notice.text, key=key)
@@ -127,9 +131,6 @@ class Notices:
 
     def _is_due_again(self, group: Group, notice: Notice, key: str) -> bool:
         where, now = (group.connector, group.group_id), self._clock.monotonic()
-        if not self._is_outdated(group, notice):
-            self._changed.pop(where, None)
-            return False
         version, since = self._changed.get(where, ("", now))
         if version != notice.version:
             self._changed[where] = (notice.version, now)

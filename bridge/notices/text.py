@@ -8,6 +8,7 @@ import string
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from bridge.errors import ConfigError
 from bridge.notices import english, welsh
@@ -32,6 +33,9 @@ LONGEST = 4000
 """Characters of a whole notice: Telegram takes 4096 in one message."""
 
 LONGEST_NAME = 100
+
+VERSIONS = 4096
+"""Of so many notices the version is kept: it is compared twice a second for each group."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,15 +73,20 @@ class Notice:
     @property
     def version(self) -> str:
         """Changes with the text, the language, the policy, the name and the timer of the group."""
-        said = [
-            self.text,
-            self.language,
-            self.policy,
-            self.capture_all,
-            shown_name(self.group),
-            self.timer,
-        ]
-        return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]
+        return _version(self)
+
+
+@lru_cache(maxsize=VERSIONS)
+def _version(notice: Notice) -> str:
+    said = [
+        notice.text,
+        notice.language,
+        notice.policy,
+        notice.capture_all,
+        shown_name(notice.group),
+        notice.timer,
+    ]
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 
 from bridge.groups import settled_group
 from bridge.lifecycle import EntryState
@@ -17,12 +18,21 @@ from storage.journal.rows import TallyRow, UnopenedTallyRow, from_ms, to_ms
 from storage.journal.stream_acts import close_act
 
 
+_GROUPS = 4096
+"""Groups kept as values: several loops ask for all of them each second, and few ever move."""
+
+
+@lru_cache(maxsize=_GROUPS)
+def _group(row: GroupRow) -> Group:
+    return row.group()
+
+
 class RegisterVerbs(PlacementVerbs):
     """See :class:`bridge.protocols.Journal`."""
 
     async def groups(self) -> tuple[Group, ...]:
         """The register."""
-        return tuple(row.group() for row in await self._rows("register_all", GroupRow))
+        return tuple(map(_group, await self._rows("register_all", GroupRow)))
 
     async def set_group(
         self,
