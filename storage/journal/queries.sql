@@ -1,4 +1,7 @@
 -- Every statement of the journal, by name. A reviewer needs no Python to read it.
+--
+-- A parameter that stands beside the state of an entry has a plus: the planner would else look at its
+-- value, for an index that holds one state only, and prepare the statement anew each time it is run.
 
 -- name: meta_get
 SELECT value FROM meta WHERE name = ?
@@ -121,14 +124,14 @@ FROM json_each(?2)
 SELECT seq FROM (
     SELECT seq FROM (
         SELECT seq FROM entry
-        WHERE state = :state AND state IN ('received', 'judged', 'sealed')
+        WHERE state = +:state AND state IN ('received', 'judged', 'sealed')
           AND (next_try <= :now OR next_try > :now + 900000)
           AND (+expires_at IS NULL OR +expires_at >= :feasible)
         ORDER BY safe_by LIMIT :limit)
     UNION ALL
     SELECT seq FROM (
         SELECT seq FROM entry
-        WHERE state = :state AND state IN ('received', 'judged', 'sealed')
+        WHERE state = +:state AND state IN ('received', 'judged', 'sealed')
           AND (next_try <= :now OR next_try > :now + 900000)
           AND +expires_at < :feasible
         ORDER BY safe_by LIMIT :limit)
@@ -138,14 +141,14 @@ SELECT seq FROM (
 SELECT seq FROM (
     SELECT seq FROM (
         SELECT e.seq FROM entry e JOIN stream s USING (sid) JOIN register r USING (connector, group_id)
-        WHERE e.state = :state AND e.state IN ('received', 'judged', 'sealed')
+        WHERE e.state = +:state AND e.state IN ('received', 'judged', 'sealed')
           AND (e.next_try <= :now OR e.next_try > :now + 900000)
           AND r.notice != 'due' AND e.expires_at >= :feasible AND e.expires_at < :pressing
         ORDER BY e.expires_at, e.safe_by LIMIT :limit)
     UNION ALL
     SELECT seq FROM (
         SELECT e.seq FROM entry e JOIN stream s USING (sid) JOIN register r USING (connector, group_id)
-        WHERE e.state = :state AND e.state IN ('received', 'judged', 'sealed')
+        WHERE e.state = +:state AND e.state IN ('received', 'judged', 'sealed')
           AND (e.next_try <= :now OR e.next_try > :now + 900000)
           AND r.notice != 'due'
           AND (+e.expires_at IS NULL OR (+e.expires_at >= :feasible AND +e.expires_at >= :pressing))
@@ -153,7 +156,7 @@ SELECT seq FROM (
     UNION ALL
     SELECT seq FROM (
         SELECT e.seq FROM entry e JOIN stream s USING (sid) JOIN register r USING (connector, group_id)
-        WHERE e.state = :state AND e.state IN ('received', 'judged', 'sealed')
+        WHERE e.state = +:state AND e.state IN ('received', 'judged', 'sealed')
           AND (e.next_try <= :now OR e.next_try > :now + 900000)
           AND r.notice != 'due' AND +e.expires_at < :feasible
         ORDER BY e.safe_by LIMIT :limit)
@@ -181,18 +184,18 @@ SELECT MAX(n) FROM entry WHERE sid = ? AND n <= ? AND kind IN ('roster', 'member
 UPDATE entry SET state = ?1, outcome = ?2, verdict_sealed = ?3, attempts = 0, error = NULL,
     next_try = CASE WHEN EXISTS (SELECT 1 FROM download d WHERE d.seq = entry.seq AND d.state = 'waiting')
                     THEN received_at + MAX(safe_by - received_at, 0) / 2 ELSE 0 END
-WHERE seq = ?4 AND state = ?5 AND ident = ?6 AND (?7 IS NULL OR kind = ?7)
+WHERE seq = ?4 AND state = +?5 AND ident = ?6 AND (?7 IS NULL OR kind = ?7)
 
 -- name: entry_seal
 UPDATE entry SET state = ?, record_sealed = ?, digest = ?, key = ?, place = ?, seen_leaf = ?, manifest_due = 1,
     attempts = 0, next_try = 0, error = NULL
-WHERE seq = ? AND state = ?
+WHERE seq = ? AND state = +?
 
 -- name: entry_sealable
 -- Those that still wait for their seal, each with how many of its media have come.
 SELECT seq, ident,
        (SELECT COUNT(*) FROM download d WHERE d.seq = entry.seq AND d.state IN ('spooled', 'stored'))
-FROM entry WHERE state = ?1 AND seq IN (SELECT value FROM json_each(?2))
+FROM entry WHERE state = +?1 AND seq IN (SELECT value FROM json_each(?2))
 
 -- name: entry_place
 SELECT e.seq, e.sid, e.n, e.state, e.payload_sealed, e.ident, s.closed_at IS NOT NULL
@@ -203,7 +206,7 @@ SELECT seq, ident FROM entry WHERE seq IN (SELECT value FROM json_each(?))
 
 -- name: entry_store
 UPDATE entry SET state = ?, stored_at = COALESCE(stored_at, ?), late_ms = COALESCE(late_ms, ?), attempts = 0, next_try = 0, error = NULL
-WHERE seq = ? AND state = ?
+WHERE seq = ? AND state = +?
 
 -- name: entry_promote
 UPDATE entry SET state = ?, outcome = ?, verdict_sealed = ?, key = ?, place = ?, safe_by = ?,
@@ -217,7 +220,7 @@ WHERE seq = ? AND state IN ('received', 'judged', 'sealed')
 
 -- name: entry_retry
 UPDATE entry SET next_try = 0
-WHERE state = ? AND state IN ('received', 'judged', 'sealed') AND error = ? AND next_try > 0
+WHERE state = +? AND state IN ('received', 'judged', 'sealed') AND error = ? AND next_try > 0
 
 -- name: entry_wake
 UPDATE entry SET next_try = 0
@@ -257,7 +260,7 @@ WHERE seq = ?1 AND state = 'waiting' AND due != ?2
 SELECT seq FROM entry WHERE manifest_due = 1 AND place = ? ORDER BY seq LIMIT ?
 
 -- name: entry_manifest_done
-UPDATE entry SET manifest_due = 0 WHERE seq = ? AND outcome = ?
+UPDATE entry SET manifest_due = 0 WHERE seq = ? AND outcome = +?
 
 -- name: entry_forgettable
 SELECT seq FROM entry WHERE state = 'discarded' AND received_at < ?

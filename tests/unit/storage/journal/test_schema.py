@@ -139,6 +139,13 @@ def test_frequent_questions_have_an_index(name: str, index: str) -> None:
     assert not [step for step in plan if "TEMP B-TREE" in step]
 
 
+@pytest.mark.parametrize("name", [name for name in STATEMENTS if not name.startswith("register")])
+def test_no_statement_is_prepared_anew_each_time(name: str) -> None:
+    """A bare parameter beside a column of a partial index would be looked at by the planner."""
+    conditions = re.findall(r"\b(?:WHERE|AND|OR) (?:\w+\.)?(\w+) = [?:]", STATEMENTS[name])
+    assert not {"state", "outcome", "manifest_due", "done", "gave_up", "said"} & set(conditions)
+
+
 def test_places_with_rows_that_wait_are_found_among_these_rows_alone() -> None:
     """However much was ever filed, looking for the next place passes over none of it."""
     with closing(_fresh()) as db:
