@@ -43,7 +43,7 @@ from tests.simulation.ports import START
 
 NAME = "telegram"
 HOUR = 3600.0
-SAMPLES = 144
+SAMPLES = 288
 LEAST_STEP = 60.0
 """Looking collects garbage first, which takes a moment."""
 

@@ -61,8 +61,9 @@ def balance(folder: Path, *, sent: int) -> Ledger:
         (unsettled,) = _one(database, f"SELECT COUNT(*) FROM entry WHERE state NOT IN {settled}")  # noqa: S608
         (skipped,) = _one(
             database,
-            "SELECT SUM(ABS(s.next_n - (SELECT COUNT(*) FROM entry e WHERE e.sid = s.sid))"
-            " + ABS(s.next_n - 1 - (SELECT MAX(n) FROM entry e WHERE e.sid = s.sid))) FROM stream s",
+            "SELECT SUM(ABS(s.next_n - found.entries) + ABS(s.next_n - 1 - found.last))"
+            " FROM stream s JOIN (SELECT sid, COUNT(*) AS entries, MAX(n) AS last"
+            " FROM entry GROUP BY sid) found USING (sid)",
         )
         (late,) = _one(database, "SELECT COUNT(*) FROM entry WHERE late_ms IS NOT NULL")
         (gaps,) = _one(database, "SELECT COUNT(*) FROM gap")

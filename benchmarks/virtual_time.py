@@ -14,9 +14,8 @@ from concurrent.futures import Executor
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from queue import SimpleQueue
-from typing import TypeVar, TypeVarTuple, Unpack
-
-import aiosqlite
+from typing import TypeVar, TypeVarTuple
+from unittest.mock import patch
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -30,9 +29,7 @@ class _Selector(selectors.DefaultSelector):
         self.now = 0.0
         self.working = 0
 
-    def select(
-        self, timeout: float | None = None
-    ) -> list[tuple[selectors.SelectorKey, selectors._EventMask]]:
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """What is ready."""
         found = super().select(0)
         if found or (timeout is not None and timeout <= 0):
@@ -57,8 +54,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """Virtual seconds since the loop was made."""
         return self._virtual.now
 
-    def run_in_executor(  # type: ignore[override]
-        self, executor: Executor | None, func: Callable[[Unpack[Ts]], T], *args: Unpack[Ts]
+    def run_in_executor(
+        self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts
     ) -> asyncio.Future[T]:
         """As ever; time stands still until its result is here."""
         result = super().run_in_executor(executor, func, *args)
@@ -109,9 +106,5 @@ class _Asked(SimpleQueue[tuple[asyncio.Future[object] | None, Callable[[], objec
 @contextmanager
 def databases_counted() -> Iterator[None]:
     """What the threads of ``aiosqlite`` do counts as work, of connections made in here."""
-    before = aiosqlite.core.SimpleQueue
-    aiosqlite.core.SimpleQueue = _Asked  # type: ignore[misc, assignment]
-    try:
+    with patch("aiosqlite.core.SimpleQueue", _Asked):
         yield
-    finally:
-        aiosqlite.core.SimpleQueue = before  # type: ignore[misc]

@@ -17,7 +17,6 @@ from storage.journal.register_rows import GroupRow, group_values
 from storage.journal.rows import TallyRow, UnopenedTallyRow, from_ms, to_ms
 from storage.journal.stream_acts import close_act
 
-
 _GROUPS = 4096
 """Groups kept as values: several loops ask for all of them each second, and few ever move."""
 
