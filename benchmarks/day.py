@@ -60,6 +60,7 @@ class Progress:
     seconds: float = 0.0
     alarms: set[str] = field(default_factory=set)
     page: bytes = b""
+    journal: int = 0
     stopped_in: float = 0.0
 
     @property
@@ -174,14 +175,14 @@ class Day:
     def _look(self) -> None:
         gc.collect()
         self.progress.samples.take(os.getpid())
+        self.progress.journal = (self._settings.service.data_dir / "journal.db").stat().st_size
 
     def _tell(self, said: int, seconds: float, cpu: float) -> None:
         samples = self.progress.samples
-        journal = (self._settings.service.data_dir / "journal.db").stat().st_size
         print(
             f"{self.progress.seconds / HOUR:5.2f} h: {self.talk.made} said, {said / seconds:.0f}/s,"
             f" {cpu / max(said, 1) * 1000:.2f} ms CPU each, resident {samples.resident[-1]:.0f} MB,"
-            f" {samples.files[-1]} files, journal {journal / 1e6:.0f} MB,"
+            f" {samples.files[-1]} files, journal {self.progress.journal / 1e6:.0f} MB,"
             f" {self.progress.queued} on their way",
             flush=True,
         )

@@ -93,6 +93,10 @@ TOLD = (
         title="An hour at twenty messages a second in fifty groups",
         command=("benchmarks.soak",),
     ),
+    Part(
+        title="Hours of the same in virtual time, as many as go into an hour",
+        command=("benchmarks.day", "--minutes", "60"),
+    ),
 )
 
 
