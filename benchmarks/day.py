@@ -1,6 +1,7 @@
 """A whole day of the real recorder in virtual time: what is lost or late, and what grows.
 
-    python -m benchmarks.day [--hours 24] [--rate 20] [--groups 50] [--folder DIR] [--minutes M]
+    python -m benchmarks.day [--hours 24] [--rate 20] [--groups 50] [--slice 1]
+        [--folder DIR] [--minutes M]
 
 The parts are those of `muniment run`, wired by `bridge.app`, with a journal, a spool, a log and a
 `file:` store on disk and the Telegram connector; its Bot API is in memory (``benchmarks/talk.py``),
@@ -273,10 +274,16 @@ def main() -> None:
     parser.add_argument("--hours", type=float, default=24.0)
     parser.add_argument("--rate", type=float, default=20.0)
     parser.add_argument("--groups", type=int, default=50)
+    parser.add_argument("--slice", type=float, default=1.0, help="seconds that come together")
     parser.add_argument("--folder", type=Path, help="where to work; it must be empty")
     parser.add_argument("--minutes", type=float, help="of real time, at most")
     chosen = parser.parse_args()
-    pace = Pace(seconds=chosen.hours * HOUR, rate=chosen.rate, groups=chosen.groups)
+    pace = Pace(
+        seconds=chosen.hours * HOUR,
+        rate=chosen.rate,
+        groups=chosen.groups,
+        slice_seconds=chosen.slice,
+    )
     with tempfile.TemporaryDirectory(prefix="muniment-day-") as made:
         folder: Path = chosen.folder or Path(made)
         progress, ledger = run(pace, folder, minutes=chosen.minutes)
