@@ -104,7 +104,7 @@ def test_every_option_is_in_the_manual() -> None:
 
 def test_the_messages_of_the_quick_start_turn_out_as_it_says() -> None:
     """Of the two messages to try in a room, the first is captured and the second discarded."""
-    text = section("README.md", "Record your own Matrix room")
+    text = " ".join(section("README.md", "Record your own Matrix room").split())
     messages = re.findall(r'Write "([^"]+)" and "([^"]+)" into the room', text)
     outcomes = [_outcome(message) for pair in messages for message in pair]
     assert outcomes == [Outcome.CAPTURE, Outcome.DISCARD]

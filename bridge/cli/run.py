@@ -77,7 +77,8 @@ async def _run(settings: Settings, *, with_console: bool) -> int:
         starting = stack.enter_async_context(running(settings, tell=alarm, say=say))
         bridge = await _started(starting, stop)
         if bridge is not None:
-            print(f"muniment: recording; {len(settings.groups)} groups listed.", file=sys.stderr)
+            groups = "1 group" if len(settings.groups) == 1 else f"{len(settings.groups)} groups"
+            print(f"muniment: recording; {groups} listed.", file=sys.stderr)
             if with_console:
                 beside = app.serve_beside(settings, stop=stop, trouble=bridge.console_trouble)
                 pages = asyncio.create_task(beside)

@@ -1,0 +1,97 @@
+"""What stands on a page and cannot be run by a test: why, and what is checked in its place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unrunnable:
+    """A command of a section, or of a sentence where ``section`` is empty.
+
+    ``instead`` MUST name a test that there is.
+    """
+
+    section: str = ""
+    text: str
+    reason: str
+    instead: str
+
+
+_MAKE = "tests/documented/test_make.py::test_make_knows_what_to_do"
+_UNITS = "tests/test_deploy.py::test_systemd_takes_the_unit_as_it_is"
+_CONTAINER = "tests/test_deploy.py::test_the_container_is_built_from_what_a_clone_has"
+_INSTALL = "docs/operations.md#Install"
+_SERVICE = "docs/operations.md#As a service"
+_POD = "docs/operations.md#In a container"
+
+UNRUNNABLE = (
+    Unrunnable(
+        section="README.md#Two commands",
+        text="make demo",
+        reason="goes on until Ctrl-C, and asks for a terminal",
+        instead="tests/acceptance/test_whole_path.py"
+        "::test_the_demonstration_keeps_and_discards_what_it_should",
+    ),
+    Unrunnable(
+        text="make demo ARGS=--once",
+        reason="the test of the demonstration runs its one command",
+        instead="tests/acceptance/test_whole_path.py"
+        "::test_the_demonstration_keeps_and_discards_what_it_should",
+    ),
+    Unrunnable(
+        section="README.md#Two commands",
+        text="make test",
+        reason="it is what runs this test",
+        instead=_MAKE,
+    ),
+    Unrunnable(
+        section="CONTRIBUTING.md#The loop",
+        text="make test",
+        reason="it is what runs this test",
+        instead=_MAKE,
+    ),
+    Unrunnable(text="make lint", reason="`make test` runs it before this test", instead=_MAKE),
+    Unrunnable(text="make types", reason="`make test` runs it beside this test", instead=_MAKE),
+    Unrunnable(text="make unit", reason="it is what runs this test", instead=_MAKE),
+    Unrunnable(
+        text="make unit ARGS='-k triage'", reason="it is what runs this test", instead=_MAKE
+    ),
+    Unrunnable(text="make show", reason="takes hours", instead=_MAKE),
+    Unrunnable(text="make lock", reason="asks a package registry", instead=_MAKE),
+    Unrunnable(
+        text="make train DATA=DIR",
+        reason="takes minutes",
+        instead="tests/documented/test_model.py::test_the_model_is_scored_and_trained",
+    ),
+    Unrunnable(
+        section=_INSTALL,
+        text="useradd --system --home-dir /srv/muniment muniment",
+        reason="makes an account on this machine",
+        instead="tests/documented/test_install.py::test_the_account_is_the_one_of_the_units",
+    ),
+    Unrunnable(
+        section=_SERVICE,
+        text="systemctl daemon-reload",
+        reason="needs a running systemd",
+        instead=_UNITS,
+    ),
+    Unrunnable(
+        section=_SERVICE,
+        text="journalctl -u muniment -f",
+        reason="needs a running systemd",
+        instead=_UNITS,
+    ),
+    Unrunnable(
+        section=_POD,
+        text="podman build -f docs/deploy/Containerfile -t muniment .",
+        reason="the base image comes from a registry",
+        instead=_CONTAINER,
+    ),
+    Unrunnable(
+        section=_POD,
+        text="podman volume create records",
+        reason="needs podman and its storage; the runs below are walked without their container",
+        instead=_CONTAINER,
+    ),
+)
