@@ -17,10 +17,11 @@ from typing import TypeVar
 
 import pytest
 
-from tests.acceptance.program import PATIENCE, Said
+from tests.acceptance.program import PATIENCE, Said, override
 from tests.documented.commands import commands, mentions
 from tests.documented.unrunnable import UNRUNNABLE
 from tests.pages import ROOT
+from tests.servers.ports import free_ports
 
 STOP_SECONDS = 15.0
 
@@ -92,6 +93,25 @@ class Walk:
         tool.write_text(text)
         tool.chmod(0o755)
 
+    def init(self, name: str, *, tenant: str = "mydept") -> Path:
+        """A folder made by ``init``, on ports of its own, where the shell goes; its settings."""
+        folder = self.home / name
+        self.shell(f"muniment init {folder} --tenant {tenant} --log-origin records.example.org")
+        health, pages = free_ports(2)
+        config = folder / "muniment.toml"
+        override(config, "127.0.0.1:9464", f"127.0.0.1:{health}")
+        override(config, "127.0.0.1:8080", f"127.0.0.1:{pages}")
+        override(config, "checkpoint_seconds = 10", "checkpoint_seconds = 0.5")
+        self.go(folder)
+        return config
+
+    def secret(self, name: str, text: str) -> Path:
+        """A file in the working folder that is closed to others."""
+        file = self.here / name
+        file.touch(mode=0o600)
+        file.write_text(text + "\n")
+        return file
+
     def put(self, old: str, new: str | Path) -> None:
         """Declare that ``old`` on the pages is ``new`` here. It MUST be needed."""
         self._put[old] = str(new)
@@ -115,7 +135,10 @@ class Walk:
 
     def run(self, start: str, *, codes: tuple[int, ...] = (0,)) -> Said:
         """Run the first waiting command that begins so; its exit code MUST be one of ``codes``."""
-        command = self._taken(start)
+        return self.shell(self._taken(start), codes=codes)
+
+    def shell(self, command: str, *, codes: tuple[int, ...] = (0,)) -> Said:
+        """Run what stands on no page, to look at what came of it."""
         script = self._script(_BEFORE + _AFTER + "set -a\n") + command
         # Not a terminal: nothing asks, and nothing is coloured.
         done = subprocess.run(
@@ -134,7 +157,17 @@ class Walk:
     @contextmanager
     def started(self, start: str, *, ends: int = 0) -> Iterator[Background]:
         """Run it beside what follows; SIGTERM MUST end it, with this exit code."""
-        command = self._taken(start)
+        with self._beside(self._taken(start), ends) as background:
+            yield background
+
+    @contextmanager
+    def running(self) -> Iterator[Background]:
+        """``muniment run``, where no section of this walk has it."""
+        with self._beside("muniment run", 0) as background:
+            yield background
+
+    @contextmanager
+    def _beside(self, command: str, ends: int) -> Iterator[Background]:
         script = self._script(_BEFORE) + f"exec {command}"
         said = self.folder / f"said-{len(list(self.folder.glob('said-*')))}"
         with (
