@@ -20,6 +20,7 @@ from bridge.classify.lines import Lines
 from bridge.classify.model import Model
 from bridge.classify.scene import ASSIGNS
 from bridge.classify.trees import Forest
+from bridge.errors import ConfigError
 from bridge.evaluate.boosting import Growth, grow
 from bridge.evaluate.corpus import Conversation, fold_of
 from bridge.evaluate.finishing import Tried, finished
@@ -40,6 +41,7 @@ R = TypeVar("R")
 Progress = Callable[[str, int, int], None]
 _HOUR = timedelta(hours=1)
 NO_FOLD = -1
+LEAST_FOLDS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,11 @@ def train(
     """One model per fold, trained on the other folds, and perhaps one on all of ``corpus``.
 
     The curve and the thresholds of each come from scores of messages it was not trained on.
+
+    Raises:
+        ConfigError: ``corpus`` is too small for it.
     """
+    _check_enough(corpus)
     _learn_from(corpus, classes)
     _Share.growth = growth
     wanted = [frozenset(pair) for pair in combinations(range(FOLDS), 2)]
@@ -100,6 +106,23 @@ def train(
     tried = _each(_tried, list(range(FOLDS)), processes, "curve", progress)
     made = [_model(fold, [t for other, t in enumerate(tried) if other != fold]) for fold in folds]
     return Trained(by_fold=tuple(made[:FOLDS]), whole=made[FOLDS] if whole else None)
+
+
+def _check_enough(corpus: Sequence[Conversation]) -> None:
+    """Both kinds of trees MUST have something to learn from, whichever two folds are left out."""
+    for kind, weight in (("mail", weight_as_official), ("meetings", weight_as_meeting)):
+        taught = {
+            fold_of(message, FOLDS)
+            for conversation in corpus
+            for message in conversation
+            if is_lesson(message) and (weight(message, alone=False) or weight(message, alone=True))
+        }
+        if len(taught) < LEAST_FOLDS:
+            raise ConfigError(
+                f"The data have too few labelled conversations of {kind} to train a model.",
+                hint="docs/model-card.md names the files; to score the shipped model give neither"
+                " --cross-validate nor --train.",
+            )
 
 
 def _model(fold: int, tried: Sequence[Sequence[Tried]]) -> Model:

@@ -96,3 +96,12 @@ def test_a_line_of_another_format_is_named(tmp_path: Path, data: Path) -> None:
     said = muniment("evaluate", str(data), folder=tmp_path)
     assert said.code == 2
     assert "sms_personal.jsonl, line 5" in said.err
+
+
+def test_data_that_cannot_train_a_model_are_refused(tmp_path: Path, data: Path) -> None:
+    """Without meetings there is nothing to learn them from: one sentence, no traceback."""
+    for option in (["--cross-validate"], ["--train", "made.bin"]):
+        said = muniment("evaluate", str(data), *option, folder=tmp_path)
+        assert said.code == 2
+        assert "too few labelled conversations of meetings" in said.err
+        assert "Traceback" not in said.err

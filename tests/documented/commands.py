@@ -63,7 +63,9 @@ def blocks(of: Page) -> Iterator[tuple[str, str, str]]:
 def block(section: str, kind: str, number: int = 0) -> str:
     """One block of a section that is not for the shell, such as a table of settings."""
     name, _, wanted = section.partition("#")
-    found = [body for heading, info, body in blocks(page(name)) if (heading, info) == (wanted, kind)]
+    found = [
+        body for heading, info, body in blocks(page(name)) if (heading, info) == (wanted, kind)
+    ]
     return found[number]
 
 

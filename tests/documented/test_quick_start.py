@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
-import site
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,11 +13,10 @@ import pytest
 
 from bridge.demo.homeserver import Account, Homeserver
 from bridge.demo.official import Official
-from tests.acceptance.program import override
 from tests.documented.commands import block
+from tests.documented.test_install import lend
 from tests.documented.walk import Background, Walk, asked, documented, until
 from tests.pages import ROOT, section
-from tests.servers.ports import free_ports
 from tests.servers.synapse import MARKS
 
 pytestmark = [*MARKS, pytest.mark.timeout(240)]
@@ -90,7 +88,7 @@ def _story(walk: Walk, place: Place) -> None:
     with walk.started("muniment run") as run:
         _record(walk, place, records, run)
         _prove(walk)
-        _look(walk, records)
+        _look(walk)
         said = walk.run("echo ")
         assert "capture" in said.out + said.err
     assert "recovery key" in run.text
@@ -103,11 +101,7 @@ def _install(walk: Walk) -> None:
     """The three lines, with the packages lent by the environment of this test."""
     walk.go(ROOT)
     walk.run("python3 -m venv")
-    lent = walk.home / "muniment/lib"
-    (packages,) = lent.glob("python3*/site-packages")
-    (packages / "lent.pth").write_text("\n".join(site.getsitepackages()) + "\n")
-    # With every pin satisfied nothing is fetched; a pin that is not would be, and fails here.
-    walk.environment["PIP_NO_INDEX"] = "1"
+    lend(walk, walk.home / "muniment")
     walk.run("~/muniment/bin/pip install --require-hashes")
     walk.run("~/muniment/bin/pip install --no-deps")
     (walk.folder / "tools" / "muniment").unlink()
@@ -127,10 +121,7 @@ def _settle(walk: Walk, place: Place) -> Path:
     records = walk.home / "records"
     config = records / "muniment.toml"
     config.write_text(config.read_text() + walk.filled(block(f"{PAGE}#{HEADING}", "toml")))
-    health, pages = free_ports(2)
-    override(config, "127.0.0.1:9464", f"127.0.0.1:{health}")
-    override(config, "127.0.0.1:8080", f"127.0.0.1:{pages}")
-    override(config, "checkpoint_seconds = 10", "checkpoint_seconds = 0.5")
+    walk.own_ports(config)
     return records
 
 
@@ -163,7 +154,7 @@ def _prove(walk: Walk) -> None:
     assert "INTACT" in said.err
 
 
-def _look(walk: Walk, records: Path) -> None:
+def _look(walk: Walk) -> None:
     """The pages, beside the recorder."""
     walk.run("install -m 600 /dev/null jo.password")
     walk.run("nano jo.password")
@@ -177,4 +168,6 @@ def _look(walk: Walk, records: Path) -> None:
 
 def test_the_messages_are_those_of_the_page() -> None:
     """What is written into the room above stands on the page."""
-    assert f'Write "{FIRST}" and "{SECOND}" into the room' in " ".join(section(PAGE, HEADING).split())
+    assert f'Write "{FIRST}" and "{SECOND}" into the room' in " ".join(
+        section(PAGE, HEADING).split()
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,7 +64,7 @@ def tables(walk: Walk, town: Town) -> tuple[str, str]:
 
 @documented(
     f"{MANUAL}#Asking, or being brought updates",
-    spans=("openssl rand -hex 32",),
+    spans=("openssl rand -hex 32", "head -c 32 /dev/urandom | base64"),
 )
 def test_a_telegram_group_as_the_readme_says(walk: Walk, town: Town) -> None:
     """A bot's webhook is removed; the bot is added, shown with its number, and approved."""
@@ -74,6 +75,7 @@ def test_a_telegram_group_as_the_readme_says(walk: Walk, town: Town) -> None:
     assert json.loads(walk.run("printf").out)["ok"]
     assert town.methods() == ["deletewebhook"]
     assert re.fullmatch(r"[0-9a-f]{64}\n", walk.run("openssl rand").out)
+    assert len(b64decode(walk.run("head -c 32").out)) == 32
     config.write_text(f"{config.read_text()}\n{bot}")
     with walk.running() as run:
         until(lambda: "recording" in run.text, run)
@@ -119,6 +121,7 @@ def test_a_recorder_is_looked_after(walk: Walk, town: Town) -> None:
         until(lambda: SAID in _records(config.parent), run)
         _look_after(walk)
         _back_up(walk)
+    assert "muniment run is not running" in walk.shell("muniment status").err
     _look_at_pages(walk)
     _restore(walk, config)
 

@@ -18,6 +18,9 @@ class Unrunnable:
     instead: str
 
 
+_DEMO = (
+    "tests/acceptance/test_whole_path.py::test_the_demonstration_keeps_and_discards_what_it_should"
+)
 _MAKE = "tests/documented/test_make.py::test_make_knows_what_to_do"
 _UNITS = "tests/test_deploy.py::test_systemd_takes_the_unit_as_it_is"
 _CONTAINER = "tests/test_deploy.py::test_the_container_is_built_from_what_a_clone_has"
@@ -30,15 +33,14 @@ UNRUNNABLE = (
         section="README.md#Two commands",
         text="make demo",
         reason="goes on until Ctrl-C, and asks for a terminal",
-        instead="tests/acceptance/test_whole_path.py"
-        "::test_the_demonstration_keeps_and_discards_what_it_should",
+        instead=_DEMO,
     ),
     Unrunnable(
         text="make demo ARGS=--once",
-        reason="the test of the demonstration runs its one command",
-        instead="tests/acceptance/test_whole_path.py"
-        "::test_the_demonstration_keeps_and_discards_what_it_should",
+        reason="another test runs its one command",
+        instead=_DEMO,
     ),
+    Unrunnable(text="muniment demo", reason="another test runs it with --once", instead=_DEMO),
     Unrunnable(
         section="README.md#Two commands",
         text="make test",
@@ -50,6 +52,11 @@ UNRUNNABLE = (
         text="make test",
         reason="it is what runs this test",
         instead=_MAKE,
+    ),
+    Unrunnable(
+        text="muniment run is not running",
+        reason="an alarm's words, and no command",
+        instead="tests/documented/test_telegram_office.py::test_a_recorder_is_looked_after",
     ),
     Unrunnable(text="make lint", reason="`make test` runs it before this test", instead=_MAKE),
     Unrunnable(text="make types", reason="`make test` runs it beside this test", instead=_MAKE),

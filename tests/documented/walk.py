@@ -32,7 +32,9 @@ _BEFORE = """\
 [ -e {state}/names ] && . {state}/names
 cd "$(cat {state}/folder)" || exit 99
 """
-_AFTER = "trap 'code=$?; set +a; export -p > {state}/names; pwd > {state}/folder; exit $code' EXIT\n"
+_AFTER = (
+    "trap 'code=$?; set +a; export -p > {state}/names; pwd > {state}/folder; exit $code' EXIT\n"
+)
 _SHIM = '#!/bin/sh\nPYTHONPATH={root} exec {python} -m bridge "$@"\n'
 
 
@@ -97,13 +99,17 @@ class Walk:
         """A folder made by ``init``, on ports of its own, where the shell goes; its settings."""
         folder = self.home / name
         self.shell(f"muniment init {folder} --tenant {tenant} --log-origin records.example.org")
-        health, pages = free_ports(2)
+        self.go(folder)
         config = folder / "muniment.toml"
+        self.own_ports(config)
+        return config
+
+    def own_ports(self, config: Path) -> None:
+        """Ports that nobody uses, in place of those of the pages; and a checkpoint at once."""
+        health, pages = free_ports(2)
         override(config, "127.0.0.1:9464", f"127.0.0.1:{health}")
         override(config, "127.0.0.1:8080", f"127.0.0.1:{pages}")
         override(config, "checkpoint_seconds = 10", "checkpoint_seconds = 0.5")
-        self.go(folder)
-        return config
 
     def secret(self, name: str, text: str) -> Path:
         """A file in the working folder that is closed to others."""

@@ -1,0 +1,56 @@
+"""What stands on pages for those who change the program."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.documented.commands import commands, mentions
+from tests.documented.walk import Walk, documented
+from tests.pages import ROOT, page
+
+TARGETS = sorted({each.text for each in (*commands(), *mentions()) if each.text[:5] == "make "})
+
+
+@pytest.mark.parametrize("command", TARGETS)
+def test_make_knows_what_to_do(command: str) -> None:
+    """It says what it would run."""
+    done = subprocess.run(
+        ["bash", "-c", f"{command} --dry-run"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.strip()
+
+
+@documented(
+    "CONTRIBUTING.md#The loop",
+    spans=("python -m pytest tests/contracts/connector -k <platform>",),
+)
+def test_pages_are_printed_and_one_file_is_tested(walk: Walk) -> None:
+    """In a folder with a copy of the pages; what is printed is what stands there."""
+    clone = walk.home / "clone"
+    clone.mkdir()
+    for each in ROOT.iterdir():
+        if each.name not in {"docs", ".venv"}:
+            (clone / each.name).symlink_to(each)
+    (clone / "docs").mkdir()
+    for script in ROOT.glob("docs/*.py"):
+        (clone / "docs" / script.name).write_bytes(script.read_bytes())
+    walk.environment["PYTHONPATH"] = str(ROOT)
+    walk.put(".venv/bin/python", sys.executable)
+    walk.go(clone)
+    walk.run(".venv/bin/python docs/draw_lifecycle.py")
+    walk.run(".venv/bin/python docs/list_settings.py")
+    for name in ("docs/lifecycle.md", "docs/settings.md"):
+        assert (clone / name).read_text() == page(name).text
+    walk.go(ROOT)
+    assert " passed" in walk.run(".venv/bin/python -m pytest").out
+    walk.put("<platform>", "telegram --collect-only -q")
+    assert "telegram" in walk.run("python -m pytest").out
