@@ -92,6 +92,26 @@ def test_every_verb_is_in_the_manual() -> None:
             assert f"muniment {name} {step}" in text, step
 
 
+def _all_verbs(of: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    """Every verb, and every step of each."""
+    for verb in _verbs(of).values():
+        yield verb
+        yield from _all_verbs(verb)
+
+
+def test_the_help_says_what_each_verb_and_option_is_for() -> None:
+    """Each verb has a sentence, each option some words, and an example is understood."""
+    for verb in _all_verbs(parser()):
+        assert verb.description, verb.prog
+        assert verb.description.strip()[-1] == ".", verb.prog
+        for action in verb._actions:
+            assert action.help or isinstance(action, argparse._SubParsersAction), action
+        if verb.epilog:
+            _, _, example = verb.epilog.partition("muniment ")
+            line = example.rpartition("| muniment ")[2]
+            assert "command" in parser().parse_args(shlex.split(line)), verb.epilog
+
+
 def test_every_option_is_in_the_manual() -> None:
     """Each option is named on a page, but those that only developers need."""
     text = "\n".join(each.text for each in pages())

@@ -24,6 +24,8 @@ def add(verbs: argparse._SubParsersAction, everywhere: argparse.ArgumentParser) 
         "calibrate",
         parents=[everywhere],
         help="find thresholds on the messages that people reviewed, and show what they promise",
+        description="Finds the scores from which a message is captured, and below which it is"
+        " discarded, on what people decided here. Without --apply nothing changes.",
     )
     verb.add_argument(
         "--alpha",

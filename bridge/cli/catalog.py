@@ -17,10 +17,19 @@ from bridge.reconcile import Progress
 
 def add(verbs: argparse._SubParsersAction, everywhere: argparse.ArgumentParser) -> None:  # type: ignore[type-arg]
     """Declare the verb."""
-    verb = verbs.add_parser("catalog", parents=[everywhere], help="the index of the console")
+    verb = verbs.add_parser(
+        "catalog",
+        parents=[everywhere],
+        help="the index of the console",
+        description="The catalog is what the console searches; it can always be made anew.",
+    )
     inner = verb.add_subparsers(metavar="VERB", required=True)
     rebuild = inner.add_parser(
-        "rebuild", parents=[everywhere], help="make it anew from the store alone"
+        "rebuild",
+        parents=[everywhere],
+        help="make it anew from the store alone",
+        description="Makes the catalog anew from the store alone. `muniment run` may go on"
+        " meanwhile. Exit code 1: a record is not as its manifest names it.",
     )
     rebuild.set_defaults(command=command)
 

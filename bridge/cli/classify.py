@@ -58,7 +58,12 @@ class VerdictOut(msgspec.Struct, frozen=True):
 def add(verbs: argparse._SubParsersAction, everywhere: argparse.ArgumentParser) -> None:  # type: ignore[type-arg]
     """Declare the verb."""
     verb = verbs.add_parser(
-        "classify", parents=[everywhere], help="say what becomes of a text, and why"
+        "classify",
+        parents=[everywhere],
+        help="say what becomes of a text, and why",
+        description="Asks the policy about the text on standard input; nothing is sent or stored."
+        " Without a settings file the shipped policy answers.",
+        epilog="example: echo 'Agreed, go ahead with option B' | muniment classify",
     )
     verb.add_argument("--json", action="store_true", help="JSON on stdout")
     verb.add_argument(

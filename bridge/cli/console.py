@@ -17,30 +17,52 @@ from bridge.app.console import serve_console
 from bridge.cli.account import user
 from bridge.cli.run import configure_logging, no_core_dumps
 from bridge.cli.terminal import standard_error
+from bridge.console.passwords import SHORTEST
 from bridge.errors import ConfigError
+from bridge.protocols.people import Role
+
+ROLES = ", ".join(Role)
 
 
 def add(verbs: argparse._SubParsersAction, everywhere: argparse.ArgumentParser) -> None:  # type: ignore[type-arg]
     """Declare the verb and its own verbs."""
     verb = verbs.add_parser(
-        "console", parents=[everywhere], help="serve the pages for records managers"
+        "console",
+        parents=[everywhere],
+        help="serve the pages for records managers",
+        usage="muniment console [-h] [--config FILE] [VERB ...]",
+        description="Without a verb it serves the pages until it is stopped, beside a recorder or"
+        " without one. The verbs keep the accounts that sign in on this machine.",
     )
     verb.set_defaults(command=command)
-    inner = verb.add_subparsers(metavar="VERB")
+    inner = verb.add_subparsers(metavar="VERB", prog="muniment console")
     made = inner.add_parser(
-        "create-user", parents=[everywhere], help="make an account that signs in here"
+        "create-user",
+        parents=[everywhere],
+        help="make an account that signs in here",
+        description="Makes an account. The password comes from a file, and stands in no list of"
+        " processes.",
+        epilog="example: muniment console create-user jo --role records_manager --password-file F",
     )
     _describe(made, is_new=True)
     made.set_defaults(command=create)
     changed = inner.add_parser(
-        "change-user", parents=[everywhere], help="change an account, or disable it"
+        "change-user",
+        parents=[everywhere],
+        help="change an account, or disable it",
+        description="Changes what is given, and leaves the rest of the account as it is.",
     )
     _describe(changed, is_new=False)
     switch = changed.add_mutually_exclusive_group()
     switch.add_argument("--disable", action="store_true", help="nobody signs in with it any more")
     switch.add_argument("--enable", action="store_true", help="it can be used again")
     changed.set_defaults(command=change)
-    listed = inner.add_parser("users", parents=[everywhere], help="list the accounts")
+    listed = inner.add_parser(
+        "users",
+        parents=[everywhere],
+        help="list the accounts",
+        description="Lists the accounts with their roles, and the groups that they may see.",
+    )
     listed.set_defaults(command=show)
 
 
@@ -51,7 +73,8 @@ def _describe(verb: argparse.ArgumentParser, *, is_new: bool) -> None:
         action="append",
         required=is_new,
         default=[] if not is_new else None,
-        help="what the account may do; may be given several times",
+        metavar="ROLE",
+        help=f"what the account may do: {ROLES}; may be given several times",
     )
     verb.add_argument(
         "--group",
@@ -65,7 +88,7 @@ def _describe(verb: argparse.ArgumentParser, *, is_new: bool) -> None:
         required=is_new,
         type=Path,
         metavar="FILE",
-        help="holds the password",
+        help=f"holds the password, {SHORTEST} characters or more",
     )
 
 

@@ -17,7 +17,11 @@ from bridge.errors import ConfigError
 def add(verbs: argparse._SubParsersAction, everywhere: argparse.ArgumentParser) -> None:  # type: ignore[type-arg]
     """Declare the verb."""
     verb = verbs.add_parser(
-        "demo", parents=[everywhere], help="show everything on this machine (needs Synapse)"
+        "demo",
+        parents=[everywhere],
+        help="show everything on this machine (needs Synapse)",
+        description="Starts a homeserver on loopback, invented officials who talk, a recorder and"
+        " its console, and shows what is captured and why. `make demo` in a clone brings Synapse.",
     )
     verb.add_argument("--once", action="store_true", help="unattended; exit 0 only if all is right")
     verb.add_argument(

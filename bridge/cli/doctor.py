@@ -83,7 +83,12 @@ class DoctorReport(msgspec.Struct, frozen=True, kw_only=True):
 def add(verbs: argparse._SubParsersAction, everywhere: argparse.ArgumentParser) -> None:  # type: ignore[type-arg]
     """Declare the verb."""
     verb = verbs.add_parser(
-        "doctor", parents=[everywhere], help="probe platforms, store, clock and names"
+        "doctor",
+        parents=[everywhere],
+        help="probe platforms, store, clock and names",
+        description="Tries everything that the recorder depends on, and says what to do about what"
+        " fails. With --store it tries a store alone; what it writes there stands under probe/."
+        " Exit code 1: something fails.",
     )
     verb.add_argument(
         "--store",
@@ -99,11 +104,15 @@ def add(verbs: argparse._SubParsersAction, everywhere: argparse.ArgumentParser) 
         help="identity that may delete versions, for the controls; written as credentials_file",
     )
     verb.add_argument("--endpoint-url", metavar="U", help="with --store URL: the server")
-    verb.add_argument("--region", metavar="R", help="with --store URL")
+    verb.add_argument("--region", metavar="R", help="with --store URL: its region")
     verb.add_argument(
         "--credentials-file", type=Path, metavar="F", help="with --store URL: the recorder's own"
     )
-    verb.add_argument("--addressing", choices=("auto", "path", "virtual"), help="with --store URL")
+    verb.add_argument(
+        "--addressing",
+        choices=("auto", "path", "virtual"),
+        help="with --store URL: where the bucket's name stands in an address (default: auto)",
+    )
     verb.add_argument(
         "--lock-mode",
         choices=("none", "governance", "compliance"),

@@ -38,7 +38,11 @@ _PROMISES = (0.9, 0.95)
 def add(verbs: argparse._SubParsersAction, everywhere: argparse.ArgumentParser) -> None:  # type: ignore[type-arg]
     """Declare the verb."""
     verb = verbs.add_parser(
-        "evaluate", parents=[everywhere], help="score the model on labelled conversations"
+        "evaluate",
+        parents=[everywhere],
+        help="score the model on labelled conversations",
+        description="Scores the model that ships, or one trained here, on conversations that people"
+        " labelled. The model card names the files.",
     )
     verb.add_argument("folder", type=Path, metavar="DIR", help="files of the data format")
     verb.add_argument("--json", action="store_true", help="JSON on stdout")
@@ -48,7 +52,9 @@ def add(verbs: argparse._SubParsersAction, everywhere: argparse.ArgumentParser) 
         help="score models retrained without the conversations they are scored on",
     )
     verb.add_argument("--report", type=Path, metavar="DIR", help="write JSON and a page with plots")
-    verb.add_argument("--draws", type=int, default=DRAWS, help="draws for the intervals")
+    verb.add_argument(
+        "--draws", type=int, default=DRAWS, help="draws for the intervals (default: %(default)s)"
+    )
     verb.add_argument("--train", type=Path, metavar="FILE", help="train a model into FILE instead")
     verb.set_defaults(command=command)
 

@@ -17,6 +17,13 @@ from bridge.model import Group, Particulars
 from bridge.protocols import StepKind
 
 NO_REASON = "ordered on the command line"
+MEANS = {
+    StepKind.PROPOSE: "Puts a group into the register; nothing is kept before it is approved.",
+    StepKind.APPROVE: "Approves a group: the recorder joins once it is invited, and tells it so.",
+    StepKind.PAUSE: "Pauses a group: nothing of it is kept until it is resumed; a gap stands.",
+    StepKind.RESUME: "Resumes a group that was paused.",
+    StepKind.CLOSE: "Ends the recording of a group for good; it is not opened again.",
+}
 DESCRIBING = frozenset({StepKind.PROPOSE, StepKind.APPROVE})
 
 
@@ -47,16 +54,34 @@ class GroupRow(msgspec.Struct, frozen=True, kw_only=True):
 def add(verbs: argparse._SubParsersAction, everywhere: argparse.ArgumentParser) -> None:  # type: ignore[type-arg]
     """Declare the verb and its steps."""
     verb = verbs.add_parser(
-        "groups", parents=[everywhere], help="list groups, or order a step for one"
+        "groups",
+        parents=[everywhere],
+        help="list groups, or order a step for one",
+        description="A step is an order: a running `muniment run` takes it up within a second, a"
+        " stopped one at its next start.",
     )
     steps = verb.add_subparsers(title="steps", metavar="STEP", required=True)
-    listing = steps.add_parser("list", parents=[everywhere], help="show the register")
+    listing = steps.add_parser(
+        "list",
+        parents=[everywhere],
+        help="show the register",
+        description="Shows the groups with their state, their notice and who answers for them.",
+    )
     listing.add_argument("--json", action="store_true", help="one JSON document on stdout")
     listing.set_defaults(command=show)
     for kind in StepKind:
-        step = steps.add_parser(kind.value, parents=[everywhere], help=f"{kind.value} a group")
-        step.add_argument("connector", help="name of the [[matrix]] or [[telegram]] table")
-        step.add_argument("id", help="the platform's id of the group")
+        step = steps.add_parser(
+            kind.value,
+            parents=[everywhere],
+            help=f"{kind.value} a group",
+            description=MEANS[kind],
+            epilog=f"example: muniment groups {kind.value} matrix '!abcdefgh:example.org' --why"
+            " 'agreed at the board'",
+        )
+        step.add_argument(
+            "connector", metavar="CONNECTOR", help="name of the [[matrix]] or [[telegram]] table"
+        )
+        step.add_argument("id", metavar="ID", help="the platform's id of the group")
         step.add_argument("--name", help="the group's name for people")
         step.add_argument("--why", default=NO_REASON, help="the reason; it stands on the record")
         if kind in DESCRIBING:

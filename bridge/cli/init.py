@@ -13,15 +13,26 @@ from bridge.app import new_folder
 def add(verbs: argparse._SubParsersAction, everywhere: argparse.ArgumentParser) -> None:  # type: ignore[type-arg]
     """Declare the verb."""
     verb = verbs.add_parser(
-        "init", parents=[everywhere], help="make a folder with settings and keys"
+        "init",
+        parents=[everywhere],
+        help="make a folder with settings and keys",
+        description="Makes a folder with muniment.toml and new keys. Tenant and log origin cannot"
+        " be changed once something is stored.",
+        epilog="example: muniment init ~/records --tenant mydept --log-origin records.example.org",
     )
     verb.add_argument("folder", type=Path, metavar="DIR", help="a new or empty folder")
-    verb.add_argument("--tenant", default="demo", metavar="T", help="short name of the archive")
+    verb.add_argument(
+        "--tenant",
+        default="demo",
+        metavar="T",
+        help="short name of the archive; it stands in every object key (default: %(default)s)",
+    )
     verb.add_argument(
         "--log-origin",
         default="records.example.org",
         metavar="O",
-        help="host name that names the log; it is part of the signing key's name",
+        help="host name that names the log; it is part of the signing key's name (default:"
+        " %(default)s)",
     )
     verb.set_defaults(command=command)
 

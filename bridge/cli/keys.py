@@ -19,21 +19,33 @@ from bridge.cli.reconcile import Screen, log_to_stderr
 from bridge.cli.terminal import standard_error
 from bridge.protocols import KeyTransfer, RequestKind
 
+OUT = "Writes every key to a new file of mode 0600, and never over one that is there."
+IN = "Takes keys that are new or reach further back; what waits for one of them is opened."
 _STEPS = {
-    "export": (RequestKind.KEYS_EXPORT, "write all keys to a new file, under a passphrase"),
-    "import": (RequestKind.KEYS_IMPORT, "take keys that a client exported"),
+    "export": (RequestKind.KEYS_EXPORT, "write all keys to a new file, under a passphrase", OUT),
+    "import": (RequestKind.KEYS_IMPORT, "take keys that a client exported", IN),
 }
 
 
 def add(verbs: argparse._SubParsersAction, everywhere: argparse.ArgumentParser) -> None:  # type: ignore[type-arg]
     """Declare the verb and its steps."""
     verb = verbs.add_parser(
-        "keys", parents=[everywhere], help="move keys of encrypted groups; make the log's next key"
+        "keys",
+        parents=[everywhere],
+        help="move keys of encrypted groups; make the log's next key",
+        description="Keys of encrypted groups go to files, and come from files, as other clients"
+        " write them. Whoever has such a file and its passphrase reads what the keys are for.",
     )
     steps = verb.add_subparsers(title="steps", metavar="STEP", required=True)
-    for name, (kind, purpose) in _STEPS.items():
-        step = steps.add_parser(name, parents=[everywhere], help=purpose)
-        step.add_argument("connector", help="name of the [[matrix]] table")
+    for name, (kind, purpose, means) in _STEPS.items():
+        step = steps.add_parser(
+            name,
+            parents=[everywhere],
+            help=purpose,
+            description=means,
+            epilog=f"example: muniment keys {name} matrix room-keys.txt --passphrase-file F",
+        )
+        step.add_argument("connector", metavar="CONNECTOR", help="name of the [[matrix]] table")
         step.add_argument("file", type=Path, metavar="FILE", help="as other clients write it")
         step.add_argument(
             "--passphrase-file",
@@ -44,7 +56,11 @@ def add(verbs: argparse._SubParsersAction, everywhere: argparse.ArgumentParser) 
         )
         step.set_defaults(command=command, kind=kind)
     following = steps.add_parser(
-        "next", parents=[everywhere], help="make the key that is to sign the log from then on"
+        "next",
+        parents=[everywhere],
+        help="make the key that is to sign the log from then on",
+        description="Makes the log's next signing key beside the one in force, which goes on"
+        " signing until the settings name the next. It says which steps follow.",
     )
     following.set_defaults(command=make_next)
 

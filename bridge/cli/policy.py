@@ -120,10 +120,20 @@ class _Judged:
 
 def add(verbs: argparse._SubParsersAction, everywhere: argparse.ArgumentParser) -> None:  # type: ignore[type-arg]
     """Declare the verb and its one step."""
-    verb = verbs.add_parser("policy", parents=[everywhere], help="check a policy file")
+    verb = verbs.add_parser(
+        "policy",
+        parents=[everywhere],
+        help="check a policy file",
+        description="A policy says which messages are significant.",
+    )
     steps = verb.add_subparsers(title="steps", metavar="STEP", required=True)
     check = steps.add_parser(
-        "check", parents=[everywhere], help="validate a policy and show what it would change"
+        "check",
+        parents=[everywhere],
+        help="validate a policy and show what it would change",
+        description="Refuses a policy file with the field and the remedy (exit code 1), or shows"
+        " its digest, its codes, and which lines of a sample it would decide otherwise than the"
+        " policy in force.",
     )
     check.add_argument("file", type=Path, metavar="FILE", help="the policy")
     check.add_argument(

@@ -30,6 +30,9 @@ def add(verbs: argparse._SubParsersAction, everywhere: argparse.ArgumentParser) 
         "reconcile",
         parents=[everywhere],
         help="compare journal and store, and put again what is missing",
+        description="Compares the journal with the store in both directions, and puts again what is"
+        " missing; nothing is overwritten or deleted. A running `muniment run` does it, else this"
+        " command. Exit code 1: something does not fit, or the end was not reached.",
     )
     verb.add_argument(
         "--source", action="store_true", help="compare the journal with the platforms instead"

@@ -20,7 +20,14 @@ from bridge.cli.ending import Workers
 
 def add(verbs: argparse._SubParsersAction, everywhere: argparse.ArgumentParser) -> None:  # type: ignore[type-arg]
     """Declare the verb."""
-    verb = verbs.add_parser("run", parents=[everywhere], help="record, until stopped")
+    verb = verbs.add_parser(
+        "run",
+        parents=[everywhere],
+        help="record, until stopped",
+        description="Records the approved groups until Ctrl-C or SIGTERM; what is on its way is"
+        " stored before it ends. JSON lines of the logging go to stdout, sentences for people to"
+        " stderr.",
+    )
     verb.add_argument(
         "--console", action="store_true", help="serve the pages for records managers too"
     )

@@ -28,7 +28,13 @@ from bridge.lifecycle import EntryState
 
 def add(verbs: argparse._SubParsersAction, everywhere: argparse.ArgumentParser) -> None:  # type: ignore[type-arg]
     """Declare the verb."""
-    verb = verbs.add_parser("status", parents=[everywhere], help="show groups, counts and alarms")
+    verb = verbs.add_parser(
+        "status",
+        parents=[everywhere],
+        help="show groups, counts and alarms",
+        description="Shows what a recorder on this machine says of itself, running or not. Exit"
+        " code 0 whatever it says.",
+    )
     verb.add_argument("--json", action="store_true", help="one JSON document on stdout")
     verb.set_defaults(command=command)
 

@@ -13,6 +13,10 @@ from bridge.app.witness import MEMORY, PUBLIC_KEY, SIGNING_KEY, new_witness, wit
 from bridge.cli.run import configure_logging, no_core_dumps
 from bridge.errors import ConfigError
 
+MAKING = """\
+Makes a folder with a signing key, the key to give away, and the memory of what was signed. The
+memory must never be lost or put back from an old copy.
+"""
 ABOUT = """\
 A witness remembers the largest checkpoint it signed of each log it knows, and signs none that
 would contradict it. It sees sizes and hashes, never content. `muniment witness init NAME DIR` makes
@@ -49,7 +53,9 @@ def add(verbs: argparse._SubParsersAction, everywhere: argparse.ArgumentParser) 
     verb.add_argument("--state", type=Path, metavar="FILE", help=f"the {MEMORY} that init made")
     verb.set_defaults(command=command)
     steps = verb.add_subparsers(title="steps", metavar="init")
-    init = steps.add_parser("init", parents=[everywhere], help="make a key and a memory")
+    init = steps.add_parser(
+        "init", parents=[everywhere], help="make a key and a memory", description=MAKING
+    )
     init.add_argument("name", metavar="NAME", help="name of the key, as witness.example.org/w1")
     init.add_argument("folder", type=Path, metavar="DIR", help="a new folder")
     init.set_defaults(command=make)

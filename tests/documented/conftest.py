@@ -22,5 +22,7 @@ def walk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Walk]:
     folder.mkdir()
     made = Walk(waiting=wanted(marker), folder=folder)
     made.begin()
+    failed = request.session.testsfailed
     yield made
-    made.finish()
+    if request.session.testsfailed == failed:
+        made.finish()
