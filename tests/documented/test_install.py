@@ -15,7 +15,7 @@ import pytest
 from tests.documented.walk import Walk, documented, until
 from tests.pages import DOCS, ROOT
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(400)
 
 MANUAL = "docs/operations.md"
 

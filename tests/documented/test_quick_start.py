@@ -19,7 +19,7 @@ from tests.documented.walk import Background, Walk, asked, documented, until
 from tests.pages import ROOT, section
 from tests.servers.synapse import MARKS
 
-pytestmark = [*MARKS, pytest.mark.timeout(240)]
+pytestmark = [*MARKS, pytest.mark.timeout(400)]
 
 PAGE, HEADING = "README.md", "Record your own Matrix room"
 EDITOR = '#!/bin/sh\nprintf "%s\\n" {secret} > "$1"\n'

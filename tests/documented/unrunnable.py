@@ -69,7 +69,13 @@ UNRUNNABLE = (
     Unrunnable(
         text="make train DATA=DIR",
         reason="takes minutes",
-        instead="tests/documented/test_model.py::test_the_model_is_scored_and_trained",
+        instead="tests/unit/bridge/evaluate/test_training.py"
+        "::test_training_again_gives_the_same_bytes",
+    ),
+    Unrunnable(
+        text="python -m pytest tests/contracts/connector -k <platform>",
+        reason="`make test` runs these contracts",
+        instead="tests/contracts/connector/test_connector_acts.py::test_the_notice_is_posted_once",
     ),
     Unrunnable(
         section=_INSTALL,
