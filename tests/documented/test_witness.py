@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from bridge.demo.ports import free_ports
 from tests.archive import draft
 from tests.documented.walk import Walk, documented, until
-from tests.servers.ports import free_ports
 
 
 @documented(

@@ -17,11 +17,11 @@ from typing import TypeVar
 
 import pytest
 
+from bridge.demo.ports import free_ports
 from tests.acceptance.program import Said, override
 from tests.documented.commands import commands, mentions
 from tests.documented.unrunnable import UNRUNNABLE
 from tests.pages import ROOT
-from tests.servers.ports import free_ports
 
 STOP_SECONDS = 30.0
 """Twice what the manual promises, for a machine that is busy."""
