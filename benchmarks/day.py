@@ -36,7 +36,7 @@ from benchmarks.talk import Pace, Talk
 from benchmarks.virtual_time import VirtualClock, VirtualLoop, databases_counted
 from bridge.app import known_groups, new_folder, read_settings, running
 from bridge.cli.ending import Workers
-from bridge.demo.homeserver import free_port
+from bridge.demo.ports import free_ports
 from bridge.demo.tables import group_table, quoted, telegram_table
 from bridge.model import GroupState
 from connectors.telegram.client import TelegramConnector
@@ -88,7 +88,7 @@ def prepare(folder: Path, talk: Talk) -> Path:
         raise RuntimeError(f"{config} does not say once where metrics are shown")
     tables = [telegram_table(NAME, "http://127.0.0.1:9", secret.name)]
     tables += [group_table(NAME, str(chat.id), chat.title) for chat in talk.chats]
-    mine = f"metrics = {quoted(f'127.0.0.1:{free_port()}')}\n"
+    mine = f"metrics = {quoted(f'127.0.0.1:{free_ports(1)[0]}')}\n"
     config.write_text(text.replace(place, mine) + "".join(tables), encoding="utf-8")
     return config
 
