@@ -85,7 +85,9 @@ class Alerts(Table):
     """[alerts]: whom to wake. Alerts never carry content."""
 
     webhook_url_file: FilePath | None = Field(
-        None, description="File with the address to which alerts are POSTed as JSON."
+        None,
+        description="File with the address to which alerts are POSTed as JSON: https, or http of"
+        " this machine.",
     )
     email_to: Texts = Field((), description="Addresses to which alerts are sent as e-mail.")
     email_from: Text | None = Field(

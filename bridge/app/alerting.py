@@ -19,7 +19,7 @@ from bridge.reconcile import Progress, read_progress
 from bridge.undecided import BEFORE
 from config.secrets import read_secret
 from config.settings import Settings
-from config.values import is_web_address
+from config.values import is_local, is_web_address
 
 LOOK_SECONDS = 10.0
 WITHHELD = timedelta(minutes=10)
@@ -80,6 +80,12 @@ def _address(file: Path) -> str:
         raise ConfigError(
             f"[alerts] webhook_url_file {file} holds no web address.",
             hint="Write https://HOST/PATH into it, on one line, without user name or password.",
+        )
+    if not address.startswith("https:") and not is_local(address):
+        raise ConfigError(
+            f"[alerts] webhook_url_file {file} holds an address that is not https: it and the"
+            " alerts would go in the clear.",
+            hint="Write https://HOST/PATH into it; http is for a receiver on this machine alone.",
         )
     return address
 

@@ -73,6 +73,27 @@ def test_what_is_no_web_address_is_refused_unsaid(tmp_path: Path, address: str) 
     assert not address or address not in f"{raised.value} {raised.value.hint}"
 
 
+@pytest.mark.parametrize(
+    "address",
+    ["http://hooks.example.org/T0", "http://192.0.2.7/T0", "http://localhost.example.org/T0"],
+)
+def test_an_address_in_the_clear_is_refused_unsaid(tmp_path: Path, address: str) -> None:
+    """Whoever is on the way would read it, and could send in our name."""
+    _secret(tmp_path, "hook", address)
+    with pytest.raises(ConfigError, match="is not https") as raised:
+        channels_of(_settings(tmp_path, 'webhook_url_file = "hook"'))
+    assert str(tmp_path / "hook") in str(raised.value)
+    assert address not in f"{raised.value} {raised.value.hint}"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.0.1:9000", "[::1]:9000", "localhost"])
+def test_a_receiver_on_this_machine_may_be_told_in_the_clear(tmp_path: Path, host: str) -> None:
+    """Such as a relay of the operator's own."""
+    _secret(tmp_path, "hook", f"http://{host}/T0")
+    (channel,) = channels_of(_settings(tmp_path, 'webhook_url_file = "hook"'))
+    assert channel.name == "webhook"
+
+
 def test_an_address_that_others_may_read_is_refused(tmp_path: Path) -> None:
     """Whoever knows it can send in our name."""
     _secret(tmp_path, "hook", "https://hooks.example.org/secret")
