@@ -15,6 +15,7 @@ from typing import TypedDict
 import msgspec
 
 from bridge import keys
+from bridge.app.backed_up import BackupReport
 from bridge.app.report import (
     GroupReport,
     JournalReport,
@@ -297,6 +298,7 @@ STATUS = StatusReport(
     overdue=0,
     alarms=[],
     capture_delay=0.412,
+    backup=BackupReport(at="2026-03-02T02:00:04.310Z"),
     version="0.1.0",
 )
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bridge.app.adapters import open_journal, open_office, open_store
+    from bridge.app.backed_up import BackupReport
     from bridge.app.calibration import CalibrationReport, calibrate
     from bridge.app.console import check_console, serve_beside
     from bridge.app.examination import Finding, examine
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = [
     "VERSION",
     "AnchorReport",
+    "BackupReport",
     "Bridge",
     "CalibrationReport",
     "Finding",
@@ -64,6 +66,7 @@ _HOMES = {
     "open_journal": "bridge.app.adapters",
     "open_office": "bridge.app.adapters",
     "open_store": "bridge.app.adapters",
+    "BackupReport": "bridge.app.backed_up",
     "CalibrationReport": "bridge.app.calibration",
     "calibrate": "bridge.app.calibration",
     "check_console": "bridge.app.console",

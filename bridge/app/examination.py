@@ -10,6 +10,7 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 from bridge.app.adapters import check_signing_key, open_journal
+from bridge.app.backed_up import backup_report
 from bridge.app.places import place_of
 from bridge.app.platforms import connectors_of, standing_of
 from bridge.app.policies import classifier_of
@@ -60,7 +61,7 @@ async def examine(
 
 
 def _of_this_machine(settings: Settings) -> list[Finding]:
-    return [_names(), _keys(settings), _data_dir(settings), _policy(settings)]
+    return [_names(), _keys(settings), _data_dir(settings), _policy(settings), _backup(settings)]
 
 
 def _names() -> Finding:
@@ -116,6 +117,17 @@ def _policy(settings: Settings) -> Finding:
     except MunimentError as error:
         return Finding(check="policy", passed=False, fact=str(error), remedy=error.hint)
     return Finding(check="policy", passed=True, fact=f"{classifier.policy}+{classifier.model}")
+
+
+def _backup(settings: Settings) -> Finding:
+    """Only a warning: a department may save the machine by means of its own."""
+    found = backup_report(settings, SystemClock().now())
+    if found.concern:
+        remedy = "Run `muniment backup` every day."
+        if settings.backup.recipient is None:
+            remedy = "Set it to an age public key, and run `muniment backup` every day."
+        return Finding(check="back-up", passed=None, fact=found.concern, remedy=remedy, warned=True)
+    return Finding(check="back-up", passed=True, fact=f"the last one was made at {found.at}")
 
 
 async def _journal(settings: Settings) -> list[Finding]:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from bridge.app.adapters import LOG_FILE, open_journal
+from bridge.app.backed_up import BackupReport, backup_report
 from bridge.app.listed import class_names, particulars_of
 from bridge.app.probes import StoreReport, store_report
 from bridge.app.reading import VERSION
@@ -129,6 +130,7 @@ class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
     overdue: int
     alarms: list[str]
     capture_delay: float | None = None
+    backup: BackupReport = BackupReport()
     store: StoreReport | msgspec.UnsetType = msgspec.UNSET
     version: str = VERSION
 
@@ -158,7 +160,10 @@ async def status_of(settings: Settings) -> StatusReport:
     delay = health.capture_delay if health is not None else None
     concerns = _concerns(tally, clock.now()) + _lost_classes(settings, tally)
     log = _log(tally, shown, _anchors(health))
-    report = _report(tally, log, alarms + concerns, capture_delay=delay)
+    report = msgspec.structs.replace(
+        _report(tally, log, alarms + concerns, capture_delay=delay),
+        backup=await asyncio.to_thread(backup_report, settings, clock.now()),
+    )
     told = await asyncio.to_thread(store_report, settings, clock.now())
     return report if told is None else msgspec.structs.replace(report, store=told)
 

@@ -15,6 +15,7 @@ from rich.text import Text
 from bridge.app import (
     VERSION,
     AnchorReport,
+    BackupReport,
     GroupReport,
     Settings,
     StatusReport,
@@ -70,6 +71,7 @@ def _show(report: StatusReport, console: Console) -> None:
         console.print(Text(_store(report.store)))
         for warning in report.store.warnings:
             console.print(Text(f"store warning: {_plain(warning)}"))
+    console.print(Text(_backup(report.backup)))
     for alarm in report.alarms:
         console.print(Text(f"ALARM {_plain(alarm)}", style="bold red"))
 
@@ -109,6 +111,15 @@ def _anchor(anchor: AnchorReport) -> str:
         since = f"{_age(datetime.now(UTC) - datetime.fromisoformat(anchor.at))} ago"
     trouble = f": {_plain(anchor.trouble)}" if anchor.trouble else ""
     return f"{anchor.kind} {_plain(anchor.name)}: {since}{trouble}"
+
+
+def _backup(backup: BackupReport) -> str:
+    made = "none"
+    if backup.at is not None:
+        made = f"{_age(datetime.now(UTC) - datetime.fromisoformat(backup.at))} ago"
+    return (
+        f"last back-up: {made}" if not backup.concern else f"last back-up: {made}. {backup.concern}"
+    )
 
 
 def _store(store: StoreReport) -> str:

@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
+from bridge.app.backed_up import note_backup
 from bridge.app.backup.contents import (
     CALIBRATION,
     FILES,
@@ -78,6 +79,9 @@ def make_backup(
             chunks = _counted(tar_chunks([document, *members], at=at), total, show)
             age.encrypt(chunks, sink, recipient)
             size = sink.tell()
+    # It stands whatever becomes of the note: without one people are reminded too often, no more.
+    with suppress(OSError):
+        note_backup(settings.service.data_dir, at)
     return Made(file=target, size=size, missing=missing)
 
 

@@ -12,13 +12,14 @@ import msgspec
 import pytest
 
 from bridge.app import examine, new_folder, open_journal, read_settings
+from bridge.app.backed_up import note_backup
 from bridge.app.examination import WITHHELD, Finding
 from bridge.app.platforms import connectors_of
 from bridge.clock import SystemClock
 from bridge.health_file import FILE, Health
 from bridge.model import GroupState
 from bridge.protocols import Connector
-from config.settings import Settings
+from config.settings import Settings, parse
 from connectors.matrix.crypto.upkeep import Upkeep
 from tests.fakes import samples
 from tests.fakes.homeserver import PASSWORD, RECORDER, FakeHomeserver
@@ -57,6 +58,25 @@ def _settings(folder: Path, server: FakeHomeserver, name: str, secret: str) -> S
 
 async def _found(settings: Settings) -> dict[str, Finding]:
     return {each.check: each for each in await examine(settings)}
+
+
+async def test_missing_back_ups_are_a_warning(settings: Settings) -> None:
+    """And no fault: a department may have means of its own."""
+    found = (await _found(settings))["back-up"]
+    assert (found.passed, found.warned) == (None, True)
+    assert "[backup] recipient" in found.fact
+    assert "muniment backup" in found.remedy
+
+
+async def test_a_back_up_of_today_is_in_order(settings: Settings) -> None:
+    """By the note that `backup` leaves."""
+    now = SystemClock().now()
+    await asyncio.to_thread(settings.service.data_dir.mkdir, mode=0o700)
+    await asyncio.to_thread(note_backup, settings.service.data_dir, now)
+    config = settings.service.data_dir.parent / "muniment.toml"
+    text = (await asyncio.to_thread(config.read_text)).replace("#recipient =", "recipient =")
+    given = await asyncio.to_thread(parse, text, config, {})
+    assert (await _found(given))["back-up"].passed
 
 
 async def _run_once(settings: Settings) -> Connector:

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from bridge.app import new_folder, open_journal, read_settings, status_of
+from bridge.app.backed_up import note_backup
 from bridge.app.report import KEYS_TRAVEL, LogReport, UnopenedReport
 from bridge.canonical import rfc3339
 from bridge.cli import status
@@ -106,6 +107,24 @@ async def test_the_log_is_what_is_published(
     options = argparse.Namespace(config=tmp_path / "m" / "muniment.toml", json=False)
     assert await asyncio.to_thread(status.command, options) == 0
     assert "log: 3 leaves, 2 not published yet" in capsys.readouterr().err
+
+
+async def test_the_last_back_up_is_a_line_and_no_alarm(
+    settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With what is missing, while something is."""
+    options = argparse.Namespace(config=tmp_path / "m" / "muniment.toml", json=False)
+    assert await asyncio.to_thread(status.command, options) == 0
+    assert "\nlast back-up: none. [backup] recipient is not set" in capsys.readouterr().err
+    assert not [each for each in (await status_of(settings)).alarms if "back" in each]
+    await asyncio.to_thread(settings.service.data_dir.mkdir, mode=0o700)
+    made_at = SystemClock().now() - timedelta(days=2, hours=1)
+    await asyncio.to_thread(note_backup, settings.service.data_dir, made_at)
+    config = tmp_path / "m" / "muniment.toml"
+    text = config.read_text().replace("#recipient =", "recipient =")
+    config.write_text(text)
+    assert await asyncio.to_thread(status.command, options) == 0
+    assert "\nlast back-up: 2 d ago\n" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,16 @@ import resource
 import shutil
 import tarfile
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from io import BytesIO
 from pathlib import Path
 
 import pytest
 
+from bridge.app.backed_up import FILE, backup_report
 from bridge.app.backup.making import make_backup
 from bridge.app.backup.progress import Step
+from bridge.clock import SystemClock
 from bridge.errors import ConfigError
 from storage.backups import age
 from tests.unit.bridge.backup.machine import IDENTITY, Machine
@@ -81,6 +84,18 @@ def test_it_has_what_is_needed_and_says_so(machine: Machine) -> None:
         name: hashlib.sha256(content).hexdigest() for name, content in files.items()
     }
     assert files["muniment.toml"] == machine.config.read_bytes()
+
+
+def test_when_it_was_made_is_noted(machine: Machine) -> None:
+    """Beside the databases, for its owner alone, and not before it is on disk."""
+    before = SystemClock().now() - timedelta(seconds=1)
+    assert backup_report(machine.settings, before).concern
+    machine.backup()
+    report = backup_report(machine.settings, before)
+    assert report.concern == ""
+    assert report.at is not None
+    assert datetime.fromisoformat(report.at) > before
+    assert (machine.data / FILE).stat().st_mode & 0o777 == 0o600
 
 
 def test_what_must_never_be_put_back_is_not_in_it(machine: Machine) -> None:
