@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import re
 import sys
 import tempfile
 import time
@@ -18,11 +19,13 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
+from urllib.request import urlopen
 
 from benchmarks.memory import resident_mb
 from benchmarks.scene import use_free_port
 from benchmarks.telegram_loss import Town
 from bridge.demo.recorder import ApprovedGroup, Recorder
+from tests.acceptance.program import metrics_of
 from tests.servers.bot_api import bot_api_process
 
 _SAMPLE_SECONDS = 5.0
@@ -45,10 +48,17 @@ class Samples:
     resident: list[float] = field(default_factory=list)
     files: list[int] = field(default_factory=list)
 
-    def take(self, pid: int) -> None:
-        """Look once. Blocks."""
+    def take(self, pid: int, page: str) -> None:
+        """Look once. Blocks.
+
+        ``page`` is the recorder's own word on its files: ``/proc`` shows them to root alone.
+        """
         self.resident.append(resident_mb(pid))
-        self.files.append(sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir()))
+        with urlopen(page, timeout=10) as answer:  # noqa: S310 - the page of our own recorder
+            found = re.search(rb"^process_open_fds (\S+)$", answer.read(), re.MULTILINE)
+        if found is None:
+            raise RuntimeError("the recorder does not say how many files it has open")
+        self.files.append(int(float(found[1])))
 
     def growth(self, values: list[float]) -> tuple[float, float]:
         """The median of the tenth after the first tenth, and of the last tenth."""
@@ -101,11 +111,12 @@ async def send(town: Town, people: list[str], groups: list[ApprovedGroup], soak:
 
 
 async def _watch(recorder: Recorder, samples: Samples) -> None:
+    page = f"http://{metrics_of(recorder.config)}/metrics"
     while True:
         pid = recorder.pid
         if pid is None or not recorder.alive:
             raise RuntimeError("the recorder has ended")
-        await asyncio.to_thread(samples.take, pid)
+        await asyncio.to_thread(samples.take, pid, page)
         await asyncio.sleep(_SAMPLE_SECONDS)
 
 

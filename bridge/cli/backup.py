@@ -11,8 +11,8 @@ from rich.progress import Progress as Bars
 from bridge.app import read_settings
 from bridge.app.backup.making import make_backup
 from bridge.app.backup.progress import Step
-from bridge.cli.run import no_core_dumps
 from bridge.cli.terminal import standard_error
+from bridge.secrecy import no_core_dumps
 
 ABOUT = """\
 Writes the databases, the keys and the settings into one new file, encrypted to [backup] recipient.

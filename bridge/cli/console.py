@@ -15,11 +15,12 @@ from bridge.app import read_settings
 from bridge.app.accounts import change_user, create_user, users
 from bridge.app.console import serve_console
 from bridge.cli.account import user
-from bridge.cli.run import configure_logging, no_core_dumps
+from bridge.cli.run import configure_logging
 from bridge.cli.terminal import standard_error
 from bridge.console.passwords import SHORTEST
 from bridge.errors import ConfigError
 from bridge.protocols.people import Role
+from bridge.secrecy import no_core_dumps
 
 ROLES = ", ".join(Role)
 

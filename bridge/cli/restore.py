@@ -10,8 +10,8 @@ from rich.progress import Progress as Bars
 from bridge.app.backup.restoring import restore
 from bridge.cli.backup import Screen, columns
 from bridge.cli.reconcile import log_to_stderr
-from bridge.cli.run import no_core_dumps
 from bridge.cli.terminal import standard_error
+from bridge.secrecy import no_core_dumps
 
 ABOUT = """\
 Puts a back-up into a data directory without a journal, and replaces nothing. With no settings file

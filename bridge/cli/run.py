@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
-import resource
 import signal
 import sys
 from collections.abc import Coroutine
@@ -16,6 +15,7 @@ import structlog
 from bridge import app
 from bridge.app import Bridge, Settings, read_settings, running
 from bridge.cli.ending import Workers
+from bridge.secrecy import no_core_dumps
 
 
 def add(verbs: argparse._SubParsersAction, everywhere: argparse.ArgumentParser) -> None:  # type: ignore[type-arg]
@@ -56,11 +56,6 @@ def configure_logging() -> None:
         logger_factory=structlog.WriteLoggerFactory(file=sys.stdout),
     )
     logging.basicConfig(level=logging.ERROR, stream=sys.stderr, format="%(name)s %(levelname)s")
-
-
-def no_core_dumps() -> None:
-    """What is in memory must not end up in a file."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def alarm(what: str) -> None:

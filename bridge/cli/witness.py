@@ -10,8 +10,9 @@ import sys
 from pathlib import Path
 
 from bridge.app.witness import MEMORY, PUBLIC_KEY, SIGNING_KEY, new_witness, witnessing
-from bridge.cli.run import configure_logging, no_core_dumps
+from bridge.cli.run import configure_logging
 from bridge.errors import ConfigError
+from bridge.secrecy import no_core_dumps
 
 MAKING = """\
 Makes a folder with a signing key, the key to give away, and the memory of what was signed. The

@@ -6,6 +6,7 @@ The process holds the classifier and nothing of the program around it.
 from __future__ import annotations
 
 import base64
+import os
 import subprocess
 import sys
 import time
@@ -18,6 +19,7 @@ from bridge.classify import RuleClassifier, parse_policy
 from bridge.classify.model import read_model
 from bridge.evaluate.corpus import Conversation, Message
 from bridge.evaluate.results import utterances, verdicts
+from bridge.secrecy import handed_on
 
 MESSAGES = 10_000
 _SECONDS = 300
@@ -59,11 +61,13 @@ def cost_of(
         sha256=model[1],
         conversations=[[(m.speaker, m.text) for m in conversation] for conversation in taken],
     )
+    paths = os.pathsep.join(path for path in sys.path if path)
     try:
         done = subprocess.run(
             [sys.executable, "-m", "bridge.evaluate.footprint"],
             input=msgspec.json.encode(job),
             stdout=subprocess.PIPE,
+            env=handed_on(os.environ) | {"PYTHONPATH": paths},
             check=True,
             timeout=_SECONDS,
         )

@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from queue import SimpleQueue
 from typing import IO
 
@@ -22,6 +23,7 @@ from bridge.errors import CatalogError, ObjectStoreError, ObjectStoreUnavailable
 from bridge.keys import MANIFESTS
 from bridge.listings import act_of, listings_of
 from bridge.protocols.evidence import Evidence
+from bridge.secrecy import handed_on, no_core_dumps
 from storage.catalog.lines import Lines, lines_of
 
 _HEAD = 4
@@ -92,7 +94,7 @@ def _started() -> subprocess.Popen[bytes]:
         [sys.executable, "-P", "-m", "storage.catalog.worker"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": paths},
+        env={**handed_on(os.environ), "PYTHONPATH": paths},
         bufsize=0,
     )
 
@@ -138,7 +140,9 @@ def serve(incoming: IO[bytes], outgoing: IO[bytes]) -> None:
 def main() -> None:
     """The process. An interrupt ends the one that started it, which ends this one."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.nice(_NICE)
+    no_core_dumps()
+    with suppress(OSError):  # a sandbox may forbid it, as our own units for systemd do
+        os.nice(_NICE)
     try:
         with (
             os.fdopen(os.dup(0), "rb", buffering=0) as incoming,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 import subprocess
 import sys
@@ -179,6 +180,23 @@ def test_a_process_that_ends_is_a_store_that_does_not_answer(built: Archive) -> 
             workers.submit(key).result(60)
     finally:
         workers.close()
+
+
+def test_a_process_is_told_no_secret(built: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What reads a folder for us needs nothing of what opens a bucket."""
+    for name in ("AWS_SECRET_ACCESS_KEY", "MUNIMENT_NOTICE__CONTACT", "SOME_PASSWORD"):
+        monkeypatch.setenv(name, "unsaid")
+    evidence = LocalEvidence(built.root, built.tenant)
+    key = next(each.key for each in built.objects if each.key.startswith("manifests/"))
+    workers = Processes(evidence, 1)
+    try:
+        assert workers.submit(key).result(60) == understand(evidence, key)
+        told = [Path(f"/proc/{each.pid}/environ").read_bytes() for each in workers.processes]
+        limits = [Path(f"/proc/{each.pid}/limits").read_text() for each in workers.processes]
+    finally:
+        workers.close()
+    assert [each for each in told if b"unsaid" in each or b"PYTHONPATH" not in each] == []
+    assert all(re.search(r"^Max core file size +0 +0 ", each, re.MULTILINE) for each in limits)
 
 
 def test_a_worker_imports_little() -> None:
