@@ -50,6 +50,10 @@ class _StatefulSet(msgspec.Struct):
     spec: _SetSpec
 
 
+class _Workflow(msgspec.Struct):
+    jobs: dict[str, dict[str, object]]
+
+
 def _read(name: str) -> str:
     return (DEPLOY / name).read_text(encoding="utf-8")
 
@@ -137,6 +141,24 @@ def test_the_manifest_starts_one_recorder_that_is_not_root() -> None:
     pod = manifest.spec.template.spec
     assert pod.context.is_not_root
     assert _is_command(pod.containers[0].args)
+
+
+def test_the_ci_example_takes_nothing_that_can_be_moved() -> None:
+    """Actions by full commit, images by digest; and what it runs is there."""
+    example = _read("ci-example.yml")
+    assert "permissions:\n  contents: read\n" in example
+    taken = re.findall(r"uses: (\S+) # v\d", example)
+    assert taken
+    assert len(taken) == example.count("uses:")
+    assert all(re.fullmatch(r"[a-z-]+/[a-z-]+@[0-9a-f]{40}", each) for each in taken)
+    images = re.findall(r"container: (\S+)", example)
+    assert all(re.fullmatch(r"[a-z]+:[a-z]+@sha256:[0-9a-f]{64}", each) for each in images)
+    jobs = msgspec.yaml.decode(example, type=_Workflow).jobs
+    assert all("container" in job for job in jobs.values())
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for target in re.findall(r"run: make (\w+)", example):
+        assert f"\n{target}:" in makefile
+    assert (ROOT / ".ci" / "run").exists()
 
 
 def test_each_file_is_named_in_the_operators_manual() -> None:
