@@ -60,7 +60,7 @@ def _make_targets() -> set[str]:
 @pytest.mark.parametrize("command", sorted(set(_commands())), ids=str)
 def test_commands_in_blocks_are_understood(command: Command) -> None:
     """The program's own parser takes each command of a code block, with all its options."""
-    arguments = shlex.split(command[1].partition(" < ")[0])[1:]
+    arguments = shlex.split(re.split(r" [<>] ", command[1])[0])[1:]
     # Refused, it exits; taken, it has found what to do.
     assert "command" in parser().parse_args(arguments)
 

@@ -29,6 +29,7 @@ VERBS = (
     "witness",
     "console",
     "catalog",
+    "completion",
 )
 """Each is a module here, in the order in which the help shows them."""
 
