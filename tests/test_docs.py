@@ -83,11 +83,17 @@ def printed(script: str) -> str:
 
 @pytest.mark.parametrize(
     ("script", "name"),
-    [("draw_lifecycle.py", "docs/lifecycle.md"), ("list_settings.py", "docs/settings.md")],
+    [
+        ("draw_lifecycle.py", "docs/lifecycle.md"),
+        ("list_settings.py", "docs/settings.md"),
+        ("draw_dashboard.py", "docs/deploy/muniment.grafana.json"),
+    ],
 )
 def test_generated_pages_are_what_their_script_prints(script: str, name: str) -> None:
     """After a change of a table or a setting the page is printed again."""
-    assert page(name).text == printed(script), f"run: python docs/{script} > {name}"
+    assert (ROOT / name).read_text("utf-8") == printed(script), (
+        f"run: python docs/{script} > {name}"
+    )
 
 
 def test_the_readme_has_the_promise_word_for_word() -> None:

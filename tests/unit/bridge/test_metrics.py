@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 
+import msgspec
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -16,12 +17,41 @@ from bridge.app.metrics import FRESH_SECONDS, Metrics, Numbers, families
 from bridge.delays import Distribution
 from bridge.health import Alarm
 from bridge.protocols import Counts, Head, Voucher
+from bridge.writer import MARGINS
 from tests.fakes.clock import START, FakeClock
 from tests.pages import ROOT, section, table_cells
 
 RULES = ROOT / "docs" / "deploy" / "muniment.rules.yml"
 OURS = re.compile(r"\bmuniment_[a-z_]+")
 SUFFIX = re.compile(r"_(?:bucket|sum|count)$")
+SHOWN = re.compile(r"\b((?:muniment|process)_[a-z_]+)({[^}]*})?")
+
+
+class _Target(msgspec.Struct):
+    expr: str
+    legend: str = msgspec.field(name="legendFormat")
+
+
+class _Place(msgspec.Struct):
+    x: int
+    y: int
+    w: int
+    h: int
+
+
+class _Panel(msgspec.Struct):
+    id: int
+    type: str
+    place: _Place = msgspec.field(name="gridPos")
+    description: str = ""
+    targets: list[_Target] = []
+
+
+class _Board(msgspec.Struct):
+    panels: list[_Panel]
+
+
+BOARD = msgspec.json.decode((RULES.parent / "muniment.grafana.json").read_bytes(), type=_Board)
 
 COUNTS = Counts(
     seen=7,
@@ -197,6 +227,62 @@ async def test_the_rules_use_names_that_exist() -> None:
     used = {SUFFIX.sub("", name) for name in OURS.findall(RULES.read_text("utf-8"))}
     assert used
     assert used <= _names(await _page(NUMBERS))
+
+
+def _targets() -> list[_Target]:
+    return [target for panel in BOARD.panels for target in panel.targets]
+
+
+async def test_the_dashboard_shows_every_number_and_no_other() -> None:
+    """Each of the page is on a panel; what the client tells of the process beside them."""
+    page = await _page(NUMBERS)
+    shown = {SUFFIX.sub("", name) for each in _targets() for name, _ in SHOWN.findall(each.expr)}
+    assert {name for name in shown if OURS.match(name)} == _names(page)
+    others = {name for name in shown if not OURS.match(name)}
+    assert others <= {sample.partition("{")[0] for sample in _samples(page)}
+
+
+async def test_the_dashboard_names_labels_that_exist() -> None:
+    """In selectors, sums and legends: of the metric, or what Prometheus adds itself."""
+    labels: dict[str, set[str]] = {}
+    for sample in _samples(await _page(NUMBERS)):
+        name, *pairs = sample.split("{")
+        labels.setdefault(name, {"instance", "job"}).update(each.split("=")[0] for each in pairs)
+    for target in _targets():
+        given: set[str] = set()
+        for name, selector in SHOWN.findall(target.expr):
+            assert set(re.findall(r"(\w+)=", selector)) <= labels[name], target.expr
+            given |= labels[name]
+        kept = {
+            each for by in re.findall(r"by \(([^)]*)\)", target.expr) for each in by.split(", ")
+        }
+        assert kept <= given, target.expr
+        assert set(re.findall(r"{{(\w+)}}", target.legend)) <= kept, target.expr
+
+
+def test_the_dashboard_takes_rates_of_what_only_grows() -> None:
+    """And of nothing else; a bucket that it names is one that is counted."""
+    bounds = {f"{bound:g}" for bound in MARGINS}
+    for target in _targets():
+        grown = set(re.findall(r"(?:rate|increase)\((\w+)", target.expr))
+        grows = {n for n, _ in SHOWN.findall(target.expr) if re.search(r"_(total|bucket)$", n)}
+        assert grown == grows, target.expr
+        assert set(re.findall(r'le=~"(\d+)\|', target.expr)) <= bounds
+    assert set(re.findall(r'le=~"(\d+)\|', RULES.read_text("utf-8"))) <= bounds
+
+
+def test_the_panels_lie_beside_each_other() -> None:
+    """None covers another, each has a number of its own and says what it shows."""
+    taken = [
+        (x, y)
+        for panel in BOARD.panels
+        for x in range(panel.place.x, panel.place.x + panel.place.w)
+        for y in range(panel.place.y, panel.place.y + panel.place.h)
+    ]
+    assert len(taken) == len(set(taken))
+    assert max(x for x, _ in taken) < 24
+    assert len({panel.id for panel in BOARD.panels}) == len(BOARD.panels)
+    assert all(panel.type == "row" or panel.description.endswith(".") for panel in BOARD.panels)
 
 
 def test_promtool_takes_the_rules_where_it_is_installed() -> None:
