@@ -43,6 +43,7 @@ from connectors.telegram.client import TelegramConnector
 from tests.simulation.ports import START
 
 NAME = "telegram"
+FILES = Path("/proc/self/fd")
 HOUR = 3600.0
 SAMPLES = 288
 LEAST_STEP = 60.0
@@ -175,7 +176,7 @@ class Day:
 
     def _look(self) -> None:
         gc.collect()
-        self.progress.samples.take(os.getpid())
+        self.progress.samples.take(os.getpid(), sum(1 for _ in FILES.iterdir()))
         self.progress.journal = (self._settings.service.data_dir / "journal.db").stat().st_size
 
     def _tell(self, said: int, seconds: float, cpu: float) -> None:

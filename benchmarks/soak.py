@@ -48,17 +48,10 @@ class Samples:
     resident: list[float] = field(default_factory=list)
     files: list[int] = field(default_factory=list)
 
-    def take(self, pid: int, page: str) -> None:
-        """Look once. Blocks.
-
-        ``page`` is the recorder's own word on its files: ``/proc`` shows them to root alone.
-        """
+    def take(self, pid: int, files: int) -> None:
+        """Look once. Blocks."""
         self.resident.append(resident_mb(pid))
-        with urlopen(page, timeout=10) as answer:  # noqa: S310 - the page of our own recorder
-            found = re.search(rb"^process_open_fds (\S+)$", answer.read(), re.MULTILINE)
-        if found is None:
-            raise RuntimeError("the recorder does not say how many files it has open")
-        self.files.append(int(float(found[1])))
+        self.files.append(files)
 
     def growth(self, values: list[float]) -> tuple[float, float]:
         """The median of the tenth after the first tenth, and of the last tenth."""
@@ -110,13 +103,23 @@ async def send(town: Town, people: list[str], groups: list[ApprovedGroup], soak:
     return sent
 
 
+def open_files(page: str) -> int:
+    """How many files a recorder says it has open: ``/proc`` shows them to root alone. Blocks."""
+    with urlopen(page, timeout=10) as answer:  # noqa: S310 - the page of our own recorder
+        found = re.search(rb"^process_open_fds (\S+)$", answer.read(), re.MULTILINE)
+    if found is None:
+        raise RuntimeError("the recorder does not say how many files it has open")
+    return int(float(found[1]))
+
+
 async def _watch(recorder: Recorder, samples: Samples) -> None:
     page = f"http://{metrics_of(recorder.config)}/metrics"
     while True:
         pid = recorder.pid
         if pid is None or not recorder.alive:
             raise RuntimeError("the recorder has ended")
-        await asyncio.to_thread(samples.take, pid, page)
+        files = await asyncio.to_thread(open_files, page)
+        await asyncio.to_thread(samples.take, pid, files)
         await asyncio.sleep(_SAMPLE_SECONDS)
 
 

@@ -10,9 +10,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from bridge.demo.ports import free_ports
 from bridge.health_file import FILE
 from tests.acceptance.program import PATIENCE, override, stderr_of
-from tests.servers.ports import free_ports
 from tests.servers.scripted import Scripted, scripted_server
 
 BY_ENVIRONMENT = {
