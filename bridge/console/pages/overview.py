@@ -14,6 +14,7 @@ from bridge.console.pages.groups import GroupView, every_group
 from bridge.console.rights import Right
 from bridge.console.site import Page, Visit
 from bridge.console.standing import Standing
+from bridge.delays import LATELY
 from bridge.errors import CatalogError, JournalError, LogError
 from bridge.model import GroupState, Loss
 from bridge.protocols.catalog import DayCount, ListedGroup
@@ -85,6 +86,7 @@ async def show(visit: Visit) -> Response:
         coverage=coverage,
         coverage_plot=_coverage_plot(coverage, since, visit.now),
         period=DAYS,
+        lately=round(LATELY / 60),
     )
 
 

@@ -101,6 +101,20 @@ async def test_the_overview_says_what_is_wrong_and_how_the_log_stands(desk: Desk
     assert "does not run" not in answer.text
 
 
+@pytest.mark.parametrize(
+    ("runs", "said"),
+    [
+        (True, "in the last 10 minutes, it stored no new message that had nothing to wait for"),
+        (False, "No delay is known while the recorder does not run."),
+    ],
+)
+async def test_a_delay_that_is_not_known_says_why(desk: Desk, *, runs: bool, said: str) -> None:
+    """Not that nothing was stored: what waited for something tells nothing of the delay."""
+    browser = await opened(desk, Standing(runs=runs), Role.AUDITOR)
+    answer = await browser.get("/overview")
+    assert said in " ".join(answer.text.split())
+
+
 async def test_the_overview_has_no_content_and_counts_what_is_decided_now(desk: Desk) -> None:
     """An operator, who may not read, sees numbers."""
     browser = await opened(desk, Standing(runs=False), Role.OPERATOR)
