@@ -19,7 +19,7 @@ from bridge.protocols.evidence import (
     StoredVersion,
 )
 from storage.objects.checked import READ_SIZE
-from storage.objects.folder import as_store_error
+from storage.objects.folder import as_store_error, require_store
 from storage.objects.names import TenantNames
 
 NO_FILE = -1
@@ -71,6 +71,7 @@ class LocalEvidence:
         try:
             handle = os.open(path, OPENING)
         except FileNotFoundError:
+            require_store(self._root)
             return None
         except OSError as error:
             raise as_store_error(error, f"reading {path}") from error
@@ -104,6 +105,7 @@ class LocalEvidence:
             try:
                 status = os.stat(self._base + key, follow_symlinks=False)  # noqa: PTH116
             except (FileNotFoundError, NotADirectoryError):
+                require_store(self._root)
                 continue
             except OSError as error:
                 raise as_store_error(error, f"reading {self._base}{key}") from error
@@ -115,6 +117,7 @@ class LocalEvidence:
         try:
             folder = os.open(here, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
         except (FileNotFoundError, NotADirectoryError):
+            require_store(self._root)
             return
         except OSError as error:
             raise as_store_error(error, f"reading {here}") from error
@@ -129,7 +132,7 @@ class LocalEvidence:
 
     def _shares(self, folder: str, most: int) -> Iterator[Share]:
         names: list[str] = []
-        for name, entry in _in_order(self._base + folder):
+        for name, entry in self._in_order(folder):
             is_plain = entry.is_file(follow_symlinks=False) and _as_text(name) == name
             if names and (len(names) >= most or not is_plain):
                 yield Share(folder, tuple(names))
@@ -163,17 +166,19 @@ class LocalEvidence:
     def _entries(self, folder: str) -> list[tuple[str, os.DirEntry[str]]]:
         """What lies in a folder, in order, by keys; those of folders end with a slash."""
         base = f"{folder}/" if folder else ""
-        return [(base + name, entry) for name, entry in _in_order(self._base + folder)]
+        return [(base + name, entry) for name, entry in self._in_order(folder)]
 
-
-def _in_order(path: str) -> list[tuple[str, os.DirEntry[str]]]:
-    """What lies in a folder, in the order of keys: the names of folders end with a slash."""
-    try:
-        with os.scandir(path) as scan:
-            found = [(f"{e.name}/" if e.is_dir(follow_symlinks=False) else e.name, e) for e in scan]
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    return sorted(found, key=_name)
+    def _in_order(self, folder: str) -> list[tuple[str, os.DirEntry[str]]]:
+        """What lies in a folder, in the order of keys: the names of folders end with a slash."""
+        try:
+            with os.scandir(self._base + folder) as scan:
+                found = [
+                    (f"{e.name}/" if e.is_dir(follow_symlinks=False) else e.name, e) for e in scan
+                ]
+        except (FileNotFoundError, NotADirectoryError):
+            require_store(self._root)
+            return []
+        return sorted(found, key=_name)
 
 
 _name = itemgetter(0)

@@ -13,6 +13,7 @@ from bridge.errors import (
 from bridge.whole_file import sync_folder
 
 FILE_MODE = 0o640
+INCOMING = ".incoming"
 FOLDER_MODE = 0o750
 _REFUSED = frozenset(
     {
@@ -28,6 +29,7 @@ _REFUSED = frozenset(
     }
 )
 _ROOM = "Free disk space under [store] url; the recorder tries again by itself."
+_AWAY = "Mount its disk, or correct [store] url."
 _RIGHTS = (
     "Check [store] url: it must name a folder that is ours to write, on a disk with hard links."
 )
@@ -44,6 +46,26 @@ def as_store_error(error: OSError, doing: str) -> ObjectStoreError:
     return ObjectStoreUnavailableError(message)
 
 
+def require_store(root: Path) -> None:
+    """Refuse a root that holds no store: what lies elsewhere now would look lost.
+
+    A store has a folder for what is being written from its start on, and ``v1/`` from its first
+    object on. The folder on which a disk was mounted has neither.
+
+    Raises:
+        ObjectStoreError: it is a file, it is not there, or no store lies in it.
+    """
+    _require_folder(root)
+    if not any((root / name).is_dir() for name in (INCOMING, "v1")):
+        what = "holds no store" if root.is_dir() else "is not there"
+        raise ObjectStoreUnavailableError(f"The folder {root} {what}.", hint=_AWAY)
+
+
+def _require_folder(root: Path) -> None:
+    if root.exists() and not root.is_dir():
+        raise ObjectStoreRejectedError(f"{root} is a file, not a folder.", hint=_RIGHTS)
+
+
 class DurableFolders:
     """Makes folders below ``root``, and knows which of them would survive a power cut.
 
@@ -54,26 +76,25 @@ class DurableFolders:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._stood = False
         self._settled: set[Path] = set()
 
     def _chain(self, folder: Path) -> list[Path]:
         below = folder.relative_to(self._root).parts
         return [self._root.joinpath(*below[: i + 1]) for i in range(len(below))]
 
-    def require(self) -> None:
-        """Refuse a root that is something else: what it holds would look like nothing.
+    def make(self, folder: Path) -> None:
+        """Make ``folder`` and what is missing above it, down from the root; the root only once.
 
         Raises:
-            NotADirectoryError: it is a file.
+            ObjectStoreError: the root is a file, or the store that stood there has gone.
         """
-        if self._root.exists() and not self._root.is_dir():
-            raise NotADirectoryError(errno.ENOTDIR, f"{self._root} is a file, not a folder")
-
-    def make(self, folder: Path) -> None:
-        """Make ``folder`` and what is missing above it, down from the root."""
         if folder in self._settled and folder.is_dir():
             return
-        self.require()
+        _require_folder(self._root)
+        if self._stood:
+            # Not made again: what went to the disk below nobody would find.
+            require_store(self._root)
         if not self._root.is_dir():
             self._root.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
             sync_folder(self._root.parent)
@@ -83,6 +104,7 @@ class DurableFolders:
             except FileExistsError:
                 continue
             self._settled.discard(each)
+        self._stood = True
 
     def settle(self, folder: Path) -> None:
         """Make the names in ``folder`` durable, and its own name, and those above it."""

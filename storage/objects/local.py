@@ -25,13 +25,14 @@ from bridge.whole_file import sync_folder
 from storage.objects.checked import copy_checked, hex_of
 from storage.objects.folder import (
     FILE_MODE,
+    INCOMING,
     DurableFolders,
     as_store_error,
+    require_store,
 )
 from storage.objects.local_checkpoint import LocalCheckpointPlace
 from storage.objects.names import TenantNames
 
-INCOMING = ".incoming"
 PROBE = "probe"
 PAGE = 500
 _T = TypeVar("_T")
@@ -84,7 +85,7 @@ class LocalObjectStore:
     async def get(self, key: str) -> bytes | None:
         """The bytes under ``key``, or None."""
         path = self._path(key)
-        return await self._run(lambda: _read(path), f"reading {path}")
+        return await self._run(lambda: self._read(path), f"reading {path}")
 
     async def body(self, key: str) -> ObjectBody | None:
         """The file as a body, with the digest of its bytes as they are now, or None."""
@@ -115,6 +116,7 @@ class LocalObjectStore:
     def checkpoint_place(self, shard: str = "0") -> CheckpointPlace:
         """Where the log's checkpoint stands in this store."""
         return LocalCheckpointPlace(
+            self._root,
             self._path(log_key(shard, "checkpoint")),
             incoming=self._incoming,
             folders=self._folders,
@@ -189,17 +191,18 @@ class LocalObjectStore:
                 status = os.fstat(file.fileno())
                 found, size = hex_of(file)
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+            require_store(self._root)
             return None
         digest = Digest(value=bytes.fromhex(found))
         return ObjectInfo(key=key, size=size, modified_at=_time(status), digest=digest)
 
     def _walk(self, folder: Path, prefix: str) -> Iterator[ObjectInfo]:
         base = self._root / self._names.base
-        self._folders.require()
         try:
             with os.scandir(folder) as scan:
                 entries = list(scan)
         except (FileNotFoundError, NotADirectoryError):
+            require_store(self._root)
             return
         # A folder sorts with its slash, so that depth first is the order of whole keys.
         named = sorted(
@@ -215,21 +218,21 @@ class LocalObjectStore:
                     status = entry.stat(follow_symlinks=False)
                     yield ObjectInfo(key=key, size=status.st_size, modified_at=_time(status))
 
+    def _read(self, path: Path) -> bytes | None:
+        try:
+            return path.read_bytes()
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+            require_store(self._root)
+            return None
+
     def _probe(self, path: Path) -> None:
         body = ObjectBody.of(os.urandom(32))
         self._put(path, body)
         try:
-            if Digest.of(_read(path) or b"") != body.digest:
+            if Digest.of(self._read(path) or b"") != body.digest:
                 raise ObjectStoreUnavailableError(f"{path} does not hold what was written to it")
         finally:
             path.unlink()
-
-
-def _read(path: Path) -> bytes | None:
-    try:
-        return path.read_bytes()
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
-        return None
 
 
 def _time(status: os.stat_result) -> datetime:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from bridge.errors import ObjectConflictError
 from bridge.model import Digest
 from bridge.protocols import LARGEST_CHECKPOINT, CheckpointPlace
-from storage.objects.folder import FILE_MODE, DurableFolders
+from storage.objects.folder import FILE_MODE, DurableFolders, require_store
 
 Running: TypeAlias = Callable[[Callable[[], bytes | None], str], Awaitable[bytes | None]]
 """Does file work in one of the store's threads, and turns its errors into the store's."""
@@ -25,9 +25,16 @@ class LocalCheckpointPlace:
     """
 
     def __init__(
-        self, path: Path, *, incoming: Path, folders: DurableFolders, run: Running
+        self,
+        root: Path,
+        path: Path,
+        *,
+        incoming: Path,
+        folders: DurableFolders,
+        run: Running,
     ) -> None:
-        """``incoming``: where a file stands that is still being written."""
+        """``path`` is below ``root``. ``incoming``: where a file stands while written."""
+        self._root = root
         self._path = path
         self._incoming = incoming
         self._folders = folders
@@ -72,11 +79,11 @@ class LocalCheckpointPlace:
         self._folders.settle(self._path.parent)
 
     def _read(self) -> bytes | None:
-        self._folders.require()
         try:
             with self._path.open("rb") as file:
                 return file.read(LARGEST_CHECKPOINT + 1)
         except (FileNotFoundError, NotADirectoryError):
+            require_store(self._root)
             return None
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.errors import ObjectStoreError
+from bridge.errors import ObjectStoreError, ObjectStoreUnavailableError
 from bridge.model import Digest
 from bridge.protocols import ObjectBody
 from bridge.protocols.evidence import Evidence, StoredVersion
@@ -76,6 +76,8 @@ def _memory() -> Subject:
 
 
 def _folder(root: Path) -> Subject:
+    (root / ".incoming").mkdir(parents=True)  # as the recorder's start leaves it
+
     def put(key: str, body: bytes) -> None:
         async def go() -> None:
             store = LocalObjectStore(root, "t")
@@ -264,3 +266,32 @@ def test_links_and_pipes_are_shown_and_not_followed(tmp_path: Path) -> None:
     assert found["records/2.json"].size == -1
     with pytest.raises(ObjectStoreError):
         subject.evidence.open(found["records/2.json"])
+
+
+@pytest.mark.parametrize("leaves_folder", [False, True], ids=["gone", "empty"])
+def test_a_folder_that_went_away_does_not_look_empty(
+    tmp_path: Path, *, leaves_folder: bool
+) -> None:
+    """Whoever asks is told so, and not that there is nothing."""
+    subject = _folder(tmp_path / "store")
+    assert isinstance(subject.evidence, LocalEvidence)
+    for key, body in BODIES.items():
+        subject.put(key, body)
+    (*_, share) = subject.evidence.shares(9)
+    (tmp_path / "store").rename(tmp_path / "away")
+    if leaves_folder:
+        (tmp_path / "store").mkdir()
+    for ask in (
+        lambda: subject.evidence.read("log/0/tile/0/000"),
+        lambda: list(subject.evidence.walk("log/")),
+        lambda: list(_sharing(subject).shares(9)),
+        lambda: list(_sharing(subject).listed(share)),
+        lambda: list(_sharing(subject).read_share(share)),
+    ):
+        with pytest.raises(ObjectStoreUnavailableError, match=r"holds no store|is not there"):
+            ask()
+
+
+def _sharing(subject: Subject) -> LocalEvidence:
+    assert isinstance(subject.evidence, LocalEvidence)
+    return subject.evidence

@@ -171,6 +171,52 @@ async def test_a_folder_that_comes_later_is_prepared_then(tmp_path: Path) -> Non
     await store.aclose()
 
 
+def _unmount(root: Path, *, leaves_folder: bool) -> Path:
+    """Take the disk of a store away; gives where it is now."""
+    away = root.rename(root.with_name("away"))
+    if leaves_folder:
+        root.mkdir()
+    return away
+
+
+def _mount(root: Path, away: Path) -> None:
+    """Bring it back, over the folder that may be there."""
+    if root.exists():
+        root.rmdir()
+    away.rename(root)
+
+
+@pytest.mark.parametrize("leaves_folder", [False, True], ids=["gone", "empty"])
+async def test_a_store_that_went_away_does_not_look_empty(
+    root: Path, store: LocalObjectStore, *, leaves_folder: bool
+) -> None:
+    """Nothing is said to be missing, nothing is written where it was; once back it goes on."""
+    place = store.checkpoint_place()
+    await store.put(KEY, BODY, retain_until=None)
+    away = _unmount(root, leaves_folder=leaves_folder)
+    for asking in (
+        store.get(KEY),
+        store.head(KEY),
+        store.body(KEY),
+        anext(store.list("")),
+        place.read(),
+        store.put("records/matrix/2.json", BODY, retain_until=None),
+        store.put(KEY, BODY, retain_until=None),
+        place.publish(b"note", instead_of=None),
+        store.probe(),
+    ):
+        with pytest.raises(
+            ObjectStoreUnavailableError, match=r"holds no store|is not there"
+        ) as refusal:
+            await asking
+        assert "Mount" in refusal.value.hint
+    assert not leaves_folder or _names(root) == []
+    assert leaves_folder or not _exists(root)
+    await asyncio.to_thread(_mount, root, away)
+    assert await store.get(KEY) == b'{"v":1}'
+    assert await store.get("records/matrix/2.json") is None
+
+
 async def test_a_probe_leaves_nothing(root: Path, store: LocalObjectStore) -> None:
     """A probe removes its file."""
     await store.probe()

@@ -50,6 +50,7 @@ class Machine:
         """A new one, whose back-ups go to the identity."""
         new_folder(folder, tenant=tenant, log_origin="records.example.org", random_bytes=os.urandom)
         machine = cls(folder=folder)
+        (machine.data / "store" / ".incoming").mkdir(parents=True)  # as a start leaves it
         machine.secret("keys/recorder.password", "right")
         machine.secret("identity.txt", str(IDENTITY))
         text = machine.config.read_text().replace(

@@ -349,6 +349,7 @@ def test_settings_that_are_there_stay(machine: Machine) -> None:
     """They may name another machine's places."""
     machine.lose("var/journal.db", "var/office.db")
     machine.config.write_text(machine.config.read_text().replace("var/store", "var/objects"))
+    (machine.data / "store").rename(machine.data / "objects")
     (said,) = machine.restore().sentences
     assert "muniment.toml is not as it was" in said
     assert "var/objects" in machine.config.read_text()

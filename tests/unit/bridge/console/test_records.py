@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -126,6 +127,26 @@ async def test_a_store_that_is_down_is_said_and_the_index_still_shown(desk: Desk
     for ending in ("object", "raw/source", "media/0"):
         assert (await browser.get(f"{path_of(listing)}/{ending}")).status_code == 503
     await store.aclose()
+
+
+def _unmount(root: Path) -> None:
+    root.rename(root.with_name("away"))
+    root.mkdir()
+
+
+async def test_a_folder_that_went_away_is_said_and_nothing_called_missing(desk: Desk) -> None:
+    """A disk that is not mounted: no record is called changed, and no alarm is raised."""
+    listing = with_media(desk)
+    browser = await desk.browser(Role.READER)
+    assert "The stored object was verified" in (await browser.get(path_of(listing))).text
+    await asyncio.to_thread(_unmount, desk.root)
+    answer = await browser.get(path_of(listing))
+    assert "The store is not to be had now" in answer.text
+    assert "Mount its disk" in answer.text
+    assert "Not proved" not in answer.text
+    for ending in ("object", "raw/source", "media/0", "proof"):
+        assert (await browser.get(f"{path_of(listing)}/{ending}")).status_code == 503
+    assert "record unproved" not in {line.what for line in await desk.trail()}
 
 
 async def test_a_console_without_a_usable_key_says_so(desk: Desk) -> None:
