@@ -3,45 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import aiohttp
 import pytest
 from aiohttp import web
 
-from bridge.app.adapters import open_store
+from bridge.app.adapters import open_legal_holds, open_store
 from bridge.app.platforms import connectors_of
 from bridge.clock import SystemClock
+from bridge.demo.ports import free_ports
 from bridge.errors import ConnectorRejectedError, ObjectStoreError
-from config.settings import Settings, parse
+from bridge.model import Cursor
+from bridge.protocols import Connector, ObjectBody
+from config.settings import Settings
 from tests.fakes.homeserver import PASSWORD, RECORDER, FakeHomeserver
-from tests.servers.bot_api import bot_api
+from tests.fakes.intake import PATIENCE
+from tests.integration.replacing import put, settings_of, start
+from tests.servers.bot_api import SECRET_HEADER, Chat, bot_api
+from tests.servers.fault_s3 import Fault, FaultKind, fault_s3
 
+PAIR = 'access_key_id = "{}"\nsecret_access_key = "s"'
 DENIED = b"<Error><Code>InvalidAccessKeyId</Code><Message>no</Message></Error>"
-
-
-def _put(file: Path, secret: str) -> None:
-    """As the operations page says: a new file, moved over the old one."""
-    new = file.with_name("new")
-    new.touch(mode=0o600)
-    new.write_text(f"{secret}\n")
-    new.rename(file)
-
-
-async def _start(settings: Settings) -> None:
-    """What a start does with its one connector, which is closed again."""
-    clock = SystemClock()
-    (connector,) = (await asyncio.to_thread(connectors_of, settings, clock, say=print)).values()
-    try:
-        await connector.start()
-    finally:
-        await connector.aclose()
-
-
-def _settings(folder: Path, text: str) -> Settings:
-    return parse(text, folder / "muniment.toml", {})
 
 
 async def test_a_token_that_was_revoked(tmp_path: Path) -> None:
@@ -49,37 +35,139 @@ async def test_a_token_that_was_revoked(tmp_path: Path) -> None:
     async with bot_api() as api:
         bot = api.bot("Recorder", "recorder_bot")
         table = f'[[telegram]]\nname = "t"\ntoken_file = "token"\napi_base = "{api.url}"\n'
-        settings = _settings(tmp_path, table)
-        _put(tmp_path / "token", bot.token)
-        await _start(settings)
+        settings = settings_of(tmp_path, table)
+        put(tmp_path / "token", bot.token)
+        await start(settings)
         new = api.world.revoke(bot)
         with pytest.raises(ConnectorRejectedError, match="does not know the bot's token"):
-            await _start(settings)
-        _put(tmp_path / "token", new)
-        await _start(settings)
+            await start(settings)
+        put(tmp_path / "token", new)
+        await start(settings)
 
 
 async def test_a_password_that_was_changed(tmp_path: Path) -> None:
     """The session outlives the password; once it has ended, the new password makes another."""
     async with FakeHomeserver() as server:
-        settings = _settings(
+        settings = settings_of(
             tmp_path,
             f'[[matrix]]\nname = "m"\nhomeserver = "{server.url}"\n'
             f'user_id = "{RECORDER}"\npassword_file = "password"\n',
         )
-        for folder in (settings.service.data_dir, tmp_path / "keys"):
-            folder.mkdir(parents=True)
-        _put(settings.keys.journal_key_file, b64encode(bytes(32)).decode())
-        _put(tmp_path / "password", PASSWORD)
-        await _start(settings)
-        _put(tmp_path / "password", "the one before")
-        await _start(settings)
+        put(tmp_path / "password", PASSWORD)
+        await start(settings)
+        put(tmp_path / "password", "the one before")
+        await start(settings)
         server.tokens.clear()
         with pytest.raises(ConnectorRejectedError, match="refuses the sign-in"):
-            await _start(settings)
-        _put(tmp_path / "password", PASSWORD)
-        await _start(settings)
+            await start(settings)
+        put(tmp_path / "password", PASSWORD)
+        await start(settings)
         assert len(server.asked("/login")) == 3
+
+
+async def test_a_new_access_token_of_the_same_device(tmp_path: Path) -> None:
+    """It goes on as that device with its keys; one of another device reads no encrypted group."""
+    async with FakeHomeserver() as server:
+        settings = settings_of(
+            tmp_path,
+            f'[[matrix]]\nname = "m"\nhomeserver = "{server.url}"\n'
+            f'user_id = "{RECORDER}"\naccess_token_file = "token"\n',
+        )
+        put(tmp_path / "token", server.issue("DEVICE"))
+        await start(settings)
+        server.tokens.clear()
+        with pytest.raises(ConnectorRejectedError, match="no longer knows the access token"):
+            await start(settings)
+        assert await _troubles(settings, tmp_path, server.issue("DEVICE")) == ()
+        assert set(server.keys.devices) == {"DEVICE"}
+        (trouble,) = await _troubles(settings, tmp_path, server.issue("ANOTHER"))
+        assert "is that of device DEVICE" in trouble
+        data = settings.service.data_dir
+        for file in (*data.glob("matrix-m.crypto.db*"), *data.glob("matrix-m.session")):
+            file.rename(tmp_path / file.name)
+        assert await _troubles(settings, tmp_path, server.issue("ANOTHER")) == ()
+        assert set(server.keys.devices) == {"DEVICE", "ANOTHER"}
+
+
+async def _troubles(settings: Settings, folder: Path, token: str) -> tuple[str, ...]:
+    """What stands in the way of its keys, once it has started with this token."""
+    put(folder / "token", token)
+    (connector,) = (await _connectors(settings)).values()
+    try:
+        await connector.start()
+        keys = connector.decrypter
+        assert keys is not None
+        async with asyncio.timeout(PATIENCE):
+            while not (keys.ready or keys.troubles):  # noqa: ASYNC110 - it tells nobody
+                await asyncio.sleep(0.01)
+        return keys.troubles
+    finally:
+        await connector.aclose()
+
+
+async def _connectors(settings: Settings) -> dict[str, Connector]:
+    return await asyncio.to_thread(connectors_of, settings, SystemClock(), say=print)
+
+
+OLD, NEW = "the-secret-before-0123", "the-secret-after-45678"
+
+
+async def test_a_webhook_secret_that_was_replaced(tmp_path: Path) -> None:
+    """What waited comes with the new one; a post with the old one is refused from the start on."""
+    (port,) = free_ports(1)
+    async with bot_api() as api:
+        anna, bot = api.person("Anna"), api.bot("Recorder", "recorder_bot", privacy=False)
+        room = api.supergroup("Room", anna)
+        anna.add(room, bot)
+        settings = settings_of(
+            tmp_path,
+            f'[[telegram]]\nname = "t"\ntoken_file = "token"\napi_base = "{api.url}"\n'
+            f'webhook_url = "http://127.0.0.1:{port}/hook"\n'
+            f'webhook_listen = "127.0.0.1:{port}"\nwebhook_secret_file = "secret"\n',
+        )
+        put(tmp_path / "token", bot.token)
+        put(tmp_path / "secret", OLD)
+        put(tmp_path / "secret", OLD)
+        first = await _only(settings)
+        anna.say(room, "one")
+        cursor = await _heard(first, room, "one", None)
+        assert await _posted(port, NEW) == 403
+        await first.aclose()
+        anna.say(room, "two")
+        put(tmp_path / "secret", NEW)
+        second = await _only(settings)
+        await _heard(second, room, "two", cursor)
+        assert bot.webhook is not None
+        assert bot.webhook.secret_token == NEW
+        assert await _posted(port, OLD) == 403
+        await second.aclose()
+
+
+async def _only(settings: Settings) -> Connector:
+    (connector,) = (await _connectors(settings)).values()
+    return connector
+
+
+async def _heard(
+    connector: Connector, room: Chat, body: str, cursor: Cursor | None
+) -> Cursor | None:
+    """Start, and take until this was heard in the room; gives how far that was."""
+    connector.approve(frozenset({str(room.id)}))
+    await connector.start()
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            batch = await connector.receive(cursor)
+            cursor = batch.cursor
+            if any(each.body == body for each in batch.events):
+                return cursor
+
+
+async def _posted(port: int, secret: str) -> int:
+    async with (
+        aiohttp.ClientSession(headers={SECRET_HEADER: secret}) as session,
+        session.post(f"http://127.0.0.1:{port}/hook", data=b"{}") as answer,
+    ):
+        return answer.status
 
 
 @asynccontextmanager
@@ -117,20 +205,58 @@ async def _get(settings: Settings) -> bytes | None:
 async def test_an_access_key_that_was_ended(tmp_path: Path) -> None:
     """Of two keys at the store one is ended; the file's new content is that of the next start."""
     valid = {"first"}
-    pair = 'access_key_id = "{}"\nsecret_access_key = "s"'
     async with _bucket(valid) as url:
-        settings = _settings(
+        settings = settings_of(
             tmp_path,
             f'[store]\nurl = "s3://bucket"\nendpoint_url = "{url}"\nretention_days = 30\n'
             'region = "eu-west-2"\naddressing = "path"\ncredentials_file = "store.toml"\n',
         )
-        _put(tmp_path / "store.toml", pair.format("first"))
+        put(tmp_path / "store.toml", PAIR.format("first"))
         assert await _get(settings) is None
         valid.add("second")
-        _put(tmp_path / "store.toml", pair.format("second"))
+        put(tmp_path / "store.toml", PAIR.format("second"))
         assert await _get(settings) is None
         valid.remove("first")
         assert await _get(settings) is None
-        _put(tmp_path / "store.toml", pair.format("first"))
+        put(tmp_path / "store.toml", PAIR.format("first"))
         with pytest.raises(ObjectStoreError):
             await _get(settings)
+
+
+async def test_who_sets_legal_holds_was_replaced(tmp_path: Path) -> None:
+    """A hold that stands stays; the next ones are set by the new identity, and not by the old."""
+    with fault_s3() as server:
+        settings = settings_of(
+            tmp_path,
+            f'[store]\nurl = "s3://bucket"\nendpoint_url = "{server.url}"\nretention_days = 30\n'
+            'region = "eu-west-2"\naddressing = "path"\nlock_mode = "governance"\n'
+            'credentials_file = "store.toml"\nhold_credentials_file = "holds.toml"\n',
+        )
+        put(tmp_path / "store.toml", PAIR.format("writer"))
+        store = await asyncio.to_thread(open_store, settings, SystemClock())
+        until = datetime.now(UTC) + timedelta(days=30)
+        for key in ("records/a", "records/b"):
+            await store.put(key, ObjectBody.of(b"x"), retain_until=until)
+        await store.aclose()
+        put(tmp_path / "holds.toml", PAIR.format("first"))
+        assert await _held(settings, "records/a")
+        server.set(
+            Fault(kind=FaultKind.STATUS, access_key="first", status=403, code="InvalidAccessKeyId")
+        )
+        with pytest.raises(ObjectStoreError):
+            await _held(settings, "records/b")
+        put(tmp_path / "holds.toml", PAIR.format("second"))
+        assert await _held(settings, "records/b")
+        for key in ("records/a", "records/b"):
+            assert server.bucket.versions(f"v1/{settings.service.tenant}/{key}")[0].held
+        by = {each.access_key for each in server.asked if each.operation == "PutObjectLegalHold"}
+        assert by == {"first", "second"}
+
+
+async def _held(settings: Settings, key: str) -> bool:
+    holds = await asyncio.to_thread(open_legal_holds, settings, SystemClock())
+    assert holds is not None
+    try:
+        return await holds.set(key, held=True)
+    finally:
+        await holds.aclose()
