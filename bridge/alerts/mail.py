@@ -91,6 +91,11 @@ class Mail:
             )
         except (aiosmtplib.SMTPException, OSError, ssl.SSLError, ValueError) as error:
             raise AlertError(_why(error)) from None
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            # Until Python 3.12 `wait_for`, on which the library waits, returns an answer that comes
+            # together with a cancellation, and forgets the latter.
+            raise asyncio.CancelledError
         if refused:
             raise AlertError(f"the server refuses {len(refused)} of the recipients.")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from bridge.errors import AlertError
 from tests.servers.certificate import loopback_certificate
 from tests.servers.mailbox import Mailbox, mailbox
 from tests.servers.scripted import Scripted, ScriptedServer, scripted_server
+from tests.unit.bridge.house import stopped, until
 
 AT = "2026-03-01T09:00:00.000Z"
 SECRET = "hooks-4711-secret"
@@ -209,3 +211,13 @@ async def test_a_mail_server_that_is_away_is_said() -> None:
     """Nothing listens there."""
     with pytest.raises(AlertError, match="does not answer"):
         await _mail(Mailbox(port=free_ports(1)[0])).send(ALERT)
+
+
+async def test_a_stop_in_the_moment_of_an_answer_is_a_stop() -> None:
+    """Whoever cancels is not left waiting for a mail that was taken just then."""
+    async with mailbox() as box:
+        server = MailServer(host="127.0.0.1", port=box.port, security=Security.NONE)
+        mail = Mail(server, sender="m@example.org", recipients=("a@example.org",), tenant="dept")
+        sending = asyncio.create_task(mail.send(ALERT))
+        await until(lambda: len(box.mails) == 1)
+        await stopped(sending)
