@@ -25,7 +25,8 @@ class OidcServer:
     """What it says of whoever signs in, and how it errs.
 
     ``person``: claims of the next sign-in. ``lies``: claims that replace those of the token;
-    a None takes one out. ``metadata`` replaces what it says of itself.
+    a None takes one out. ``metadata`` replaces what it says of itself; ``secrets`` are the
+    client's.
     """
 
     url: str = ""
@@ -40,6 +41,7 @@ class OidcServer:
     token_body: bytes | None = None
     status: int = 200
     asked: list[str] = field(default_factory=list)
+    secrets: set[str] = field(default_factory=lambda: {CLIENT_SECRET})
     _codes: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def authorize(self, url: str) -> str:
@@ -98,10 +100,9 @@ class OidcServer:
         """The same client and address, with its secret and the verifier of the challenge."""
         digest = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
         challenge = base64.urlsafe_b64encode(digest).decode().rstrip("=")
-        basic = base64.b64encode(f"{CLIENT_ID}:{quote_plus(CLIENT_SECRET)}".encode()).decode()
         is_known = (
-            headers.get("Authorization") == f"Basic {basic}"
-            or form.get("client_secret") == CLIENT_SECRET
+            headers.get("Authorization") in {_basic(secret) for secret in self.secrets}
+            or form.get("client_secret") in self.secrets
         )
         return (
             is_known
@@ -128,6 +129,11 @@ class OidcServer:
             secret = OctKey.import_key(self.key.as_pem(private=False))
             return jwt.encode({"alg": "HS256", "kid": "a"}, said, secret, algorithms=["HS256"])
         return jwt.encode({"alg": self.algorithm, "kid": "a"}, said, self.key)
+
+
+def _basic(secret: str) -> str:
+    both = f"{CLIENT_ID}:{quote_plus(secret)}"
+    return f"Basic {base64.b64encode(both.encode()).decode()}"
 
 
 @asynccontextmanager
