@@ -223,7 +223,7 @@ async def test_an_access_key_that_was_ended(tmp_path: Path) -> None:
             await _get(settings)
 
 
-async def test_who_sets_legal_holds_was_replaced(tmp_path: Path) -> None:
+async def test_the_identity_that_sets_legal_holds(tmp_path: Path) -> None:
     """A hold that stands stays; the next ones are set by the new identity, and not by the old."""
     with fault_s3() as server:
         settings = settings_of(
