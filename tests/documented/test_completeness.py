@@ -89,7 +89,7 @@ def test_the_table_is_short_and_says_what_is_on_the_pages() -> None:
         file, _, name = each.instead.partition("::")
         assert f"def {name}(" in (ROOT / file).read_text(), each
         assert each.reason, each
-    assert len(UNRUNNABLE) <= 19
+    assert len(UNRUNNABLE) <= 21
 
 
 def test_each_block_says_what_it_is() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.documented.commands import commands, mentions
 from tests.documented.walk import Walk, documented
-from tests.pages import ROOT, page
+from tests.pages import ROOT
 
 TARGETS = sorted({each.text for each in (*commands(), *mentions()) if each.text[:5] == "make "})
 
@@ -37,7 +37,7 @@ def test_pages_are_printed_and_one_file_is_tested(walk: Walk) -> None:
     for each in ROOT.iterdir():
         if each.name not in {"docs", ".venv"}:
             (clone / each.name).symlink_to(each)
-    (clone / "docs").mkdir()
+    (clone / "docs/deploy").mkdir(parents=True)
     for script in ROOT.glob("docs/*.py"):
         (clone / "docs" / script.name).write_bytes(script.read_bytes())
     walk.environment["PYTHONPATH"] = str(ROOT)
@@ -45,7 +45,9 @@ def test_pages_are_printed_and_one_file_is_tested(walk: Walk) -> None:
     walk.go(clone)
     walk.run(".venv/bin/python docs/draw_lifecycle.py")
     walk.run(".venv/bin/python docs/list_settings.py")
-    for name in ("docs/lifecycle.md", "docs/settings.md"):
-        assert (clone / name).read_text() == page(name).text
+    walk.run(".venv/bin/python docs/draw_dashboard.py")
+    walk.run(".venv/bin/python -m supply.listing")
+    for name in ("lifecycle.md", "settings.md", "deploy/muniment.grafana.json", "dependencies.md"):
+        assert (clone / "docs" / name).read_text() == (ROOT / "docs" / name).read_text()
     walk.go(ROOT)
     assert " passed" in walk.run(".venv/bin/python -m pytest").out

@@ -19,6 +19,16 @@ outcome = "review"
 LINES = (("a", "Shall we go ahead with option B?"), ("b", "Agreed"))
 
 
+@documented(f"{MANUAL}#Completion")
+def test_a_shell_is_told_what_to_complete(walk: Walk) -> None:
+    """Each script stands where its shell looks for it, and bash takes its own."""
+    walk.run("mkdir -p")
+    for shell in ("bash", "zsh", "fish"):
+        walk.run(f"muniment completion {shell}")
+    script = "~/.local/share/bash-completion/completions/muniment"
+    assert "muniment" in walk.shell(f". {script} && complete -p muniment").out
+
+
 @documented(f"{MANUAL}#What a text would give", f"{MANUAL}#Policies")
 def test_texts_and_a_policy_are_tried(walk: Walk) -> None:
     """In a folder without settings, as anybody may."""

@@ -24,6 +24,7 @@ _DEMO = (
 _MAKE = "tests/documented/test_make.py::test_make_knows_what_to_do"
 _UNITS = "tests/test_deploy.py::test_systemd_takes_the_unit_as_it_is"
 _CONTAINER = "tests/test_deploy.py::test_the_container_is_built_from_what_a_clone_has"
+_SUPPLY = "docs/operations.md#Supply chain"
 _INSTALL = "docs/operations.md#Install"
 _SERVICE = "docs/operations.md#As a service"
 _POD = "docs/operations.md#In a container"
@@ -76,6 +77,18 @@ UNRUNNABLE = (
         text="python -m pytest tests/contracts/connector -k <platform>",
         reason="`make test` runs these contracts",
         instead="tests/contracts/connector/test_connector_acts.py::test_the_notice_is_posted_once",
+    ),
+    Unrunnable(
+        section=_SUPPLY,
+        text="make sbom",
+        reason="needs the folder of packages that make itself made in this clone",
+        instead="tests/test_supply.py::test_the_same_locks_give_the_same_bytes",
+    ),
+    Unrunnable(
+        section=_SUPPLY,
+        text="make audit",
+        reason="asks a public service",
+        instead="tests/test_supply.py::test_a_service_that_is_away_ends_with_two",
     ),
     Unrunnable(
         section=_INSTALL,
