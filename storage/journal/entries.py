@@ -121,14 +121,16 @@ class EntryVerbs(JournalCore):
         for sealing in sealings:
             next_state(EntryState.JUDGED, sealing.trigger)  # misuse is refused, not passed over
 
-        async def work(transaction: Transaction) -> None:
-            await self._seal_all(transaction, sealings)
+        async def work(transaction: Transaction) -> frozenset[EntryState]:
+            return await self._seal_all(transaction, sealings)
 
-        await self._committer.run(work)
+        reached = await self._committer.run(work)
         self.release([sealing.seq for sealing in sealings])
-        self._signal(EntryState.SEALED, EntryState.DISCARDED)
+        self._signal(*reached)
 
-    async def _seal_all(self, transaction: Transaction, sealings: Sequence[Sealing]) -> None:
+    async def _seal_all(
+        self, transaction: Transaction, sealings: Sequence[Sealing]
+    ) -> frozenset[EntryState]:
         """Those that are still judged, and have the media that they were sealed with."""
         asked = as_json([sealing.seq for sealing in sealings])
         before = _from(Trigger.KEEP)
@@ -155,6 +157,7 @@ class EntryVerbs(JournalCore):
         )
         if restricted := after.count(EntryState.RESTRICTED):
             await transaction.run("meta_add", RESTRICTED, restricted)
+        return frozenset(after)
 
     def _sealed(self, sealing: Sealing, ident: bytes) -> bytes:
         return self._cipher.seal_bytes(sealing.record.body, column="record", row=ident)
