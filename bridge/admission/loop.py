@@ -105,7 +105,14 @@ class Admission:
         await self._register.tell_connectors()
         groups = await self._journal.groups()
         # Side by side: a platform that is slow for one group must not hold up the others.
-        await asyncio.gather(*(self._attend(group) for group in groups))
+        await asyncio.gather(*(self._attend(each) for each in groups if not self._at_rest(each)))
+
+    def _at_rest(self, group: Group) -> bool:
+        """Recorded and told: so are nearly all groups in nearly every round."""
+        if group.state is not GroupState.ACTIVE or group.notice is NoticeState.DUE:
+            return False
+        current = group.newcomer_at is None and self._notices.is_current(group)
+        return current or not is_told(group)
 
     async def _attend(self, group: Group) -> None:
         back = group.presence in {Presence.INVITED, Presence.JOINED}

@@ -109,9 +109,7 @@ class Notices:
         same key. Gives whether the group was told now.
         """
         connector, notice = self._connectors.get(group.connector), self._text(group)
-        # Asked twice a second of each group, and hardly ever so.
-        if connector is None or not self._is_outdated(group, notice):
-            self._changed.pop((group.connector, group.group_id), None)
+        if connector is None or self.is_current(group):
             return False
         key = _notice_key(group, notice)
         if not self._is_due_again(group, notice, key):
@@ -128,6 +126,13 @@ class Notices:
         self._next_try.pop(key, None)
         self._repeats.setdefault(where, deque()).append(self._clock.monotonic())
         return True
+
+    def is_current(self, group: Group) -> bool:
+        """Whether the group was told what holds now. It is asked twice a second of each."""
+        current = not self._is_outdated(group, self._text(group))
+        if current:
+            self._changed.pop((group.connector, group.group_id), None)
+        return current
 
     def _is_due_again(self, group: Group, notice: Notice, key: str) -> bool:
         where, now = (group.connector, group.group_id), self._clock.monotonic()
