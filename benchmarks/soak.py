@@ -23,6 +23,7 @@ from urllib.request import urlopen
 
 from benchmarks.memory import resident_mb
 from benchmarks.scene import use_free_port
+from benchmarks.talk import TEXTS
 from benchmarks.telegram_loss import Town
 from bridge.demo.recorder import ApprovedGroup, Recorder
 from tests.acceptance.program import metrics_of
@@ -31,14 +32,6 @@ from tests.servers.bot_api import bot_api_process
 _SAMPLE_SECONDS = 5.0
 _DRAIN_SECONDS = 120.0
 _PEOPLE = 8
-_TEXTS = (
-    "We agreed to move the sandbags to the northern depot, number {}.",
-    "Running late, back in {} minutes",
-    "Can the Minister approve the purchase of pump {} today?",
-    "ok see you at the station, platform {}",
-    "The contract for site {} is signed; legal advice is attached to the mail.",
-    "lol that cake was great {}",
-)
 
 
 @dataclass(slots=True)
@@ -95,7 +88,7 @@ async def send(town: Town, people: list[str], groups: list[ApprovedGroup], soak:
     while (elapsed := time.monotonic() - began) < soak.seconds:
         due = int(elapsed * soak.rate)
         for number in range(sent, due):
-            text = _TEXTS[number % len(_TEXTS)].format(number)
+            text = TEXTS[number % len(TEXTS)].format(number)
             group = groups[number % len(groups)].name
             await town.do(do="say", by=people[number % len(people)], chat=group, text=text)
         sent = max(sent, due)

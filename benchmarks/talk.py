@@ -26,7 +26,7 @@ REMEMBERED = 20
 """Of each group so many messages may be answered, changed, or reacted to."""
 
 FILES = 16
-_TEXTS = (
+TEXTS = (
     "We agreed to move the sandbags to the northern depot, number {}.",
     "Running late, back in {} minutes",
     "Can the Minister approve the purchase of pump {} today?",
@@ -196,7 +196,7 @@ class Talk(BotApi):
         message = _message(chat, chat.last, sender, self._date())
         if drawn < 11:
             return "message", message | _document(number)
-        text = _TEXTS[(turn + number) % len(_TEXTS)].format(number)
+        text = TEXTS[(turn + number) % len(TEXTS)].format(number)
         if drawn < 26:
             text = _ANSWERS[number % len(_ANSWERS)].format(number)
             answered = chat.said[number % len(chat.said)]
