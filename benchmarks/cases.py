@@ -187,7 +187,7 @@ async def _perform(
 async def _killed(subject: Subject, load: Load) -> None:
     """Let it begin, and kill it when it has finished three messages."""
     await subject.start(load, wait=False)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(300):
         # Another process: nothing here can be told of its progress.
         while await subject.finished() < _KILLED_AFTER:
             await asyncio.sleep(0.01)

@@ -1,7 +1,7 @@
 """A whole day of the real recorder in virtual time: what is lost or late, and what grows.
 
     python -m benchmarks.day [--hours 24] [--rate 20] [--groups 50] [--slice 1]
-        [--folder DIR] [--minutes M]
+        [--busy HOURS --quiet RATE] [--folder DIR] [--minutes M]
 
 The parts are those of `muniment run`, wired by `bridge.app`, with a journal, a spool, a log and a
 `file:` store on disk and the Telegram connector; its Bot API is in memory (``benchmarks/talk.py``),
@@ -246,6 +246,12 @@ def run(pace: Pace, folder: Path, *, minutes: float | None = None) -> tuple[Prog
     return day.progress, balance(day.folder, sent=day.talk.made)
 
 
+def _paces(pace: Pace) -> str:
+    if pace.busy_seconds is None:
+        return f"{pace.rate:g}/s"
+    return f"{pace.rate:g}/s for {pace.busy_seconds / HOUR:g} h, else {pace.quiet_rate:g}/s"
+
+
 def report(pace: Pace, progress: Progress, ledger: Ledger) -> str:
     """The figures as text."""
     first, last = progress.samples.growth(progress.samples.resident)
@@ -254,7 +260,7 @@ def report(pace: Pace, progress: Progress, ledger: Ledger) -> str:
     cpu = usage.ru_utime + usage.ru_stime
     return (
         f"{progress.seconds / HOUR:.2f} virtual hours, {ledger.sent} messages in {pace.groups}"
-        f" groups at {pace.rate:g}/s: {ledger.lost} lost, {ledger.late} late,"
+        f" groups at {_paces(pace)}: {ledger.lost} lost, {ledger.late} late,"
         f" {ledger.skipped} numbers left out, {ledger.gaps} gaps.\n"
         f"In the journal: {ledger.captured} captured, {ledger.review} for review,"
         f" {ledger.discarded} discarded; {ledger.unsettled} unsettled. In the store:"
@@ -274,6 +280,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--hours", type=float, default=24.0)
     parser.add_argument("--rate", type=float, default=20.0)
+    parser.add_argument("--busy", type=float, help="hours in the middle at that rate")
+    parser.add_argument("--quiet", type=float, default=0.0, help="messages a second otherwise")
     parser.add_argument("--groups", type=int, default=50)
     parser.add_argument("--slice", type=float, default=1.0, help="seconds that come together")
     parser.add_argument("--folder", type=Path, help="where to work; it must be empty")
@@ -284,6 +292,8 @@ def main() -> None:
         rate=chosen.rate,
         groups=chosen.groups,
         slice_seconds=chosen.slice,
+        busy_seconds=None if chosen.busy is None else chosen.busy * HOUR,
+        quiet_rate=chosen.quiet,
     )
     with tempfile.TemporaryDirectory(prefix="muniment-day-") as made:
         folder: Path = chosen.folder or Path(made)

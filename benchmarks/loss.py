@@ -29,7 +29,7 @@ from bridge.demo.official import Official
 
 _SENDERS = 2
 _WARM_UP = 40
-_QUIET_SECONDS = 6.0
+QUIET_SECONDS = 6.0
 
 Maker = Callable[[Homeserver, Account, Path], Subject]
 """Makes a subject for an account, with a folder of its own."""
@@ -53,9 +53,13 @@ async def loss_table(
     folder: Path,
     cases: Sequence[Case],
     makers: Sequence[Maker] = (plain_bot, muniment),
+    quiet: float = QUIET_SECONDS,
     progress: Callable[[str], None] = lambda _: None,
 ) -> list[Result]:
-    """Measure every case for every subject. ``python`` has Synapse; ``folder`` MUST be empty."""
+    """Measure every case for every subject. ``python`` has Synapse; ``folder`` MUST be empty.
+
+    ``quiet``: see :func:`benchmarks.cases.measure`.
+    """
     results: list[Result] = []
     async with (
         in_memory() as memory,
@@ -73,7 +77,7 @@ async def loss_table(
                 room, subjects = await _scene(
                     homeserver, people, folder / name, name, makers_of_row
                 )
-                results += await measure(case, subjects, people, room, quiet=_QUIET_SECONDS)
+                results += await measure(case, subjects, people, room, quiet=quiet)
     return results
 
 

@@ -165,7 +165,7 @@ class PlainBot:
         return {"callback": [Kept(body=one.body, delay=one.seen - one.sent) for one in seen]}
 
     async def _listening(self, child: Child, ready: Path) -> None:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(300):
             while not await asyncio.to_thread(ready.exists):
                 if child.exit_code is not None:
                     raise ConnectorUnavailableError(

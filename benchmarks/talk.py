@@ -1,4 +1,4 @@
-"""A Bot API in memory: groups in which people talk at an even pace, for as long as is asked.
+"""A Bot API in memory: groups in which people talk, for as long and at the pace that is asked.
 
 What was acknowledged is gone, and nothing else is: what this holds does not grow.
 """
@@ -45,22 +45,33 @@ _ANSWERS = ("Agreed.", "Yes, go ahead with {}.", "no", "I will ask legal about {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """How long people talk, how fast, in how many groups; what they say comes in slices."""
+    """How long people talk, how fast, in how many groups; what they say comes in slices.
+
+    With ``busy_seconds`` the ``rate`` is that of the middle of the time, before and after which
+    ``quiet_rate`` holds.
+    """
 
     seconds: float
     rate: float
     groups: int
     slice_seconds: float = 1.0
+    busy_seconds: float | None = None
+    quiet_rate: float = 0.0
 
     @property
     def messages(self) -> int:
         """How many there are in all."""
-        return int(self.seconds * self.rate)
+        return int(self._by(self.seconds))
 
     def due(self, elapsed: float) -> int:
         """How many were said by the last slice's end."""
         slices = int(elapsed / self.slice_seconds + 1e-6)
-        return min(int(slices * self.slice_seconds * self.rate), self.messages)
+        return min(int(self._by(slices * self.slice_seconds)), self.messages)
+
+    def _by(self, elapsed: float) -> float:
+        busy = self.seconds if self.busy_seconds is None else min(self.busy_seconds, self.seconds)
+        within = min(max(elapsed - (self.seconds - busy) / 2, 0.0), busy)
+        return within * self.rate + (elapsed - within) * self.quiet_rate
 
 
 @dataclass(slots=True, kw_only=True)

@@ -30,7 +30,7 @@ from bridge.demo.recorder import ApprovedGroup, Recorder
 from tests.servers.bot_api import RemoteBotApi, bot_api_process
 
 _PEOPLE = 40
-_QUIET_SECONDS = 8.0
+QUIET_SECONDS = 8.0
 _QUIET_AFTER_TROUBLE = 30.0
 """A client that was refused asks again later and later."""
 
@@ -128,39 +128,52 @@ class Person:
         await self._town.say(self.name, room, body)
 
 
+@dataclass(frozen=True, slots=True)
+class _Making:
+    """Who makes the subjects of a table, and where."""
+
+    makers: Sequence[Maker]
+    folder: Path
+
+
 async def telegram_table(
     *,
     folder: Path,
     rows: Sequence[Row],
     makers: Sequence[Maker] = (plain_application, muniment),
+    quiet: float = QUIET_SECONDS,
     progress: Callable[[str], None] = lambda _: None,
 ) -> list[Result]:
-    """Measure every row for every subject. ``folder`` MUST be empty."""
+    """Measure every row for every subject. ``folder`` MUST be empty.
+
+    ``quiet``: see :func:`benchmarks.cases.measure`; after trouble it is thirty at least.
+    """
     results: list[Result] = []
     with bot_api_process() as api, ThreadPoolExecutor(_PEOPLE) as pool:
         town = Town(api, pool)
         people = await town.people(_PEOPLE)
         for row in rows:
             progress(f"({row.case.key}) {row.case.sending.count} {row.case.title}")
-            results += await _measured(town, people, row, makers, folder)
+            results += await _measured(town, people, row, _Making(makers, folder), quiet)
     return results
 
 
 async def _measured(
-    town: Town, people: Sequence[Person], row: Row, makers: Sequence[Maker], folder: Path
+    town: Town, people: Sequence[Person], row: Row, making: _Making, quiet: float
 ) -> list[Result]:
     case = row.case
-    room, bots = await town.room(f"row_{case.key}", people, len(makers))
+    room, bots = await town.room(f"row_{case.key}", people, len(making.makers))
     subjects = [
-        maker(town.api.url, bot, folder / f"{case.key}-{number}")
-        for number, (maker, bot) in enumerate(zip(makers, bots, strict=True))
+        maker(town.api.url, bot, making.folder / f"{case.key}-{number}")
+        for number, (maker, bot) in enumerate(zip(making.makers, bots, strict=True))
     ]
     trouble = row.trouble
     if trouble is None:
-        return await measure(case, subjects, people, room, quiet=_QUIET_SECONDS)
+        return await measure(case, subjects, people, room, quiet=quiet)
     scene = Scene(case=case, api=town.api, subjects=subjects, bots=[bot.id for bot in bots])
+    quiet = max(quiet, _QUIET_AFTER_TROUBLE)
     return await measure(
-        case, subjects, people, room, quiet=_QUIET_AFTER_TROUBLE, meanwhile=lambda: trouble(scene)
+        case, subjects, people, room, quiet=quiet, meanwhile=lambda: trouble(scene)
     )
 
 

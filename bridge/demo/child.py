@@ -70,7 +70,7 @@ class Child:
                 await asyncio.sleep(_POLL_SECONDS)
             return code
 
-    async def end(self, patience: float = 10.0) -> int:
+    async def end(self, patience: float = 60.0) -> int:
         """SIGTERM, then SIGKILL after ``patience`` seconds or on cancellation. Repeatable."""
         if self._process.poll() is None:
             self._process.terminate()

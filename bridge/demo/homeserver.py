@@ -100,7 +100,7 @@ class Homeserver:
         """The full id of a user of this server."""
         return f"@{username}:{self.server_name}"
 
-    async def start(self, *, patience: float = 60.0) -> None:
+    async def start(self, *, patience: float = 300.0) -> None:
         """Configure on the first call, start, and wait until it answers.
 
         Raises:

@@ -24,7 +24,7 @@ _T = TypeVar("_T")
 _NOT_NOW = 503
 _LONGEST = 300
 _LOOK_SECONDS = 0.5
-_PATIENCE_SECONDS = 30.0
+_PATIENCE_SECONDS = 120.0
 
 
 class NotAsExpectedError(ValueError):

@@ -29,7 +29,7 @@ Entries = Callable[[], Awaitable[tuple[DemoEntry, ...]]]
 """Asks for the journal as it stands."""
 
 _INTERRUPTED = 130
-_SETTLING_SECONDS = 90.0
+_SETTLING_SECONDS = 300.0
 _LOG_WIDTH = 150
 
 

@@ -152,7 +152,7 @@ class Recorder:
         self._desk = desk
         return desk
 
-    async def start(self, *, patience: float = 60.0, command: Sequence[str] = ()) -> None:
+    async def start(self, *, patience: float = 300.0, command: Sequence[str] = ()) -> None:
         """`muniment run`, until it records every approved group, has told them and serves its desk.
 
         ``command`` replaces the program for this run.
@@ -181,7 +181,7 @@ class Recorder:
         )
 
     async def stop(self) -> int | None:
-        """SIGTERM, ten seconds, SIGKILL. Its exit code; None if it did not run."""
+        """SIGTERM, a minute, SIGKILL. Its exit code; None if it did not run."""
         child, self._child = self._child, None
         return await child.end() if child is not None else None
 

@@ -13,7 +13,7 @@ import aiohttp
 from bridge.demo.desk import Clerk
 from bridge.errors import ConnectorUnavailableError
 
-_SECONDS = 30
+_SECONDS = 120
 _INLINE = re.compile(r"</?(?:mark|bdi)\b[^>]*>")
 """What stands in the middle of what somebody wrote."""
 

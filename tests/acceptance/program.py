@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-PATIENCE = 60.0
+from tests.patience import PATIENCE, ended
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,4 +105,4 @@ def started(config: Path) -> Iterator[subprocess.Popen[bytes]]:
             yield child
         finally:
             child.send_signal(signal.SIGTERM)
-            child.wait(15)
+            ended(child)

@@ -6,7 +6,6 @@ import fcntl
 import json
 import socket
 import sqlite3
-import time
 import urllib.error
 import urllib.request
 from contextlib import closing
@@ -25,6 +24,7 @@ from tests.acceptance.program import (
     started,
     stderr_of,
 )
+from tests.patience import until
 from tests.servers.fault_s3 import fault_s3_process
 
 
@@ -40,14 +40,15 @@ def refused(said: Said, *words: str) -> None:
 def alarms(config: Path, *, wanted: str) -> list[str]:
     """The alarms of ``status``, once one of them says ``wanted``."""
     found: list[str] = []
-    for _ in range(60):
+
+    def is_told() -> bool:
         said = muniment("status", "--json", "--config", str(config))
         assert said.code == 0, said.err
-        found = json.loads(said.out)["alarms"]
-        if any(wanted in alarm for alarm in found):
-            return found
-        time.sleep(0.2)
-    pytest.fail(f"no alarm says {wanted!r}: {found}")
+        found[:] = json.loads(said.out)["alarms"]
+        return any(wanted in alarm for alarm in found)
+
+    until(is_told)
+    return found
 
 
 def readyz(config: Path) -> str:

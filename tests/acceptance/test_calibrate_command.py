@@ -12,7 +12,7 @@ import pytest
 from bridge.app import Settings, classifier_of, open_journal, read_settings
 from bridge.lifecycle import EntryState
 from bridge.model import Outcome
-from bridge.protocols import DecisionOrder, Entry, Journal, PlacementKind
+from bridge.protocols import DecisionOrder, Entry, Journal, Label, PlacementKind
 from tests.acceptance.program import Said, muniment, new_folder
 from tests.fakes.clock import FakeClock
 from tests.fakes.samples import NOW, batch, event, group, placement, proof, sealing, verdict
@@ -30,16 +30,28 @@ def _calibrate(config: Path, *arguments: str) -> Said:
     return muniment("calibrate", "--json", *arguments, "--config", str(config))
 
 
-def _review(config: Path, scores: list[float], *, trivial: int, model: str = "") -> None:
+def _review(
+    config: Path,
+    scores: list[float],
+    *,
+    trivial: int,
+    model: str = "",
+    label: Label | None = None,
+) -> None:
     """Reviews with these scores that a person captured, and so many that a person discarded."""
     settings = read_settings(config)
     classifier = classifier_of(settings)
     named = (classifier.policy, model or classifier.model)
-    asyncio.run(_fill(settings, scores, trivial=trivial, named=named))
+    asyncio.run(_fill(settings, scores, trivial=trivial, named=named, label=label))
 
 
 async def _fill(
-    settings: Settings, scores: list[float], *, trivial: int, named: tuple[str, str]
+    settings: Settings,
+    scores: list[float],
+    *,
+    trivial: int,
+    named: tuple[str, str],
+    label: Label | None,
 ) -> None:
     journal = await open_journal(settings, FakeClock())
     await journal.set_group(group(), expect=None)
@@ -54,7 +66,14 @@ async def _fill(
     await journal.take_orders(
         [
             DecisionOrder(
-                number=i, stream=entry.stream.id, n=entry.n, outcome=outcome, by="a", at=NOW, why=""
+                number=i,
+                stream=entry.stream.id,
+                n=entry.n,
+                outcome=outcome,
+                by="a",
+                at=NOW,
+                why="",
+                label=label if outcome is Outcome.CAPTURE else None,
             )
             for i, (entry, (_, outcome)) in enumerate(zip(entries, decided, strict=False), start=1)
         ]
@@ -101,7 +120,8 @@ def test_the_guarantee_its_n_and_the_keep_rate_are_shown(config: Path) -> None:
     assert (report["reviewed"], report["significant"]) == (22, 19)
     pooled = report["thresholds"][0]
     assert (pooled["n"], pooled["k"], pooled["value"]) == (19, 1, 0.15)
-    assert pooled["guarantee"].startswith("at most 5.0% of significant messages score below 0.15")
+    promised = "of significant messages that are reviewed as these were, at most 5.0% score below"
+    assert pooled["guarantee"].startswith(f"{promised} 0.15")
     rate = report["keep_rate"]
     assert (rate["messages"], rate["reviews_more"]) == (24, 1)
     assert rate["now"] == pytest.approx(19 / 24)
@@ -126,6 +146,16 @@ def test_it_is_put_in_force_when_asked(config: Path) -> None:
     assert after["model"] == f"{before}+{report['in_force']}"
     again = json.loads(_calibrate(config).out)
     assert (again["model"], again["in_force"]) == (before, report["in_force"])
+
+
+def test_what_was_kept_as_context_is_no_sample(config: Path) -> None:
+    """It is not significant by itself; it is counted apart."""
+    _review(config, [0.5] * 19, trivial=1, label=Label.CONTEXT)
+    said = _calibrate(config)
+    report = json.loads(said.out)
+    assert (report["reviewed"], report["significant"], report["as_context"]) == (1, 0, 19)
+    assert report["asked_in_groups"] == 0
+    assert "kept as context alone, not used: 19" in said.err
 
 
 def test_reviews_under_another_model_are_set_aside(config: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-import time
 from contextlib import closing
 from pathlib import Path
 
@@ -12,10 +11,7 @@ import pytest
 
 from tests.acceptance.program import muniment, override, started
 from tests.archive import Archive, build
-
-pytestmark = pytest.mark.timeout(240)
-
-PATIENCE = 60.0
+from tests.patience import until
 
 
 @pytest.fixture(scope="module")
@@ -94,11 +90,8 @@ def test_a_running_recorder_does_it_and_mends_what_is_unfit(config: Path) -> Non
     place = folder / "catalog.db"
     place.write_bytes(b"no database at all" * 100)
     with started(config) as child:
-        until = time.monotonic() + PATIENCE
-        while not _is_database(place):
-            assert time.monotonic() < until
-            assert child.poll() is None
-            time.sleep(0.1)
+        until(lambda: _is_database(place) or child.poll() is not None)
+        assert child.poll() is None
         inode = place.stat().st_ino
         said = muniment("catalog", "rebuild", "--config", str(config))
         assert said.code == 0, said.err

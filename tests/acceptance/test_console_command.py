@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,10 +16,9 @@ import pytest
 
 from bridge.demo.ports import free_ports
 from tests.acceptance.program import muniment, override, stderr_of
+from tests.patience import PATIENCE, ended, until
 
 PASSWORD = "a very long password"
-STOP_SECONDS = 12.0
-PATIENCE = 60.0
 
 
 @pytest.fixture
@@ -33,8 +31,9 @@ def place(config: Path) -> str:
 
 @pytest.fixture
 def secret(tmp_path: Path) -> Path:
-    """A file with a password, as an editor leaves it."""
+    """A file with a password, as an editor leaves it, for its owner alone."""
     file = tmp_path / "password"
+    file.touch(mode=0o600)
     file.write_text(PASSWORD + "\n")
     return file
 
@@ -91,21 +90,22 @@ def served(
             yield child
         finally:
             child.send_signal(signal.SIGTERM)
-            child.wait(STOP_SECONDS)
+            ended(child)
     assert "Traceback" not in stderr_of(config).read_text()
 
 
 def wait_for(place: str, child: subprocess.Popen[bytes]) -> None:
     """Until somebody answers there."""
-    until = time.monotonic() + PATIENCE
-    while time.monotonic() < until and child.poll() is None:
+
+    def answers() -> bool:
         try:
             httpx.get(f"http://{place}/sign-in", trust_env=False)
         except httpx.TransportError:
-            time.sleep(0.05)
-        else:
-            return
-    pytest.fail("the console does not answer")
+            return False
+        return True
+
+    until(lambda: child.poll() is not None or answers())
+    assert child.poll() is None, "the console does not answer"
 
 
 def given(config: Path, secret: Path) -> tuple[str, ...]:
@@ -141,13 +141,14 @@ def test_the_console_starts_before_anybody_and_anything_is_there(
         answer = visitor.ask("/groups")
         assert answer.status_code in {200, 503}
         assert "muniment run" in answer.text or "catalog" in answer.text
-        evil = httpx.get(f"http://{place}/", headers={"host": "evil.example"}, trust_env=False)
+        headers = {"host": "evil.example"}
+        evil = httpx.get(f"http://{place}/", headers=headers, trust_env=False, timeout=PATIENCE)
         assert evil.status_code == 421
         changed = muniment("console", "change-user", "jo", "--disable", "--config", str(config))
         assert changed.code == 0, changed.err
         assert visitor.ask("/groups").headers["location"] == "/sign-in"
         child.send_signal(signal.SIGTERM)
-        assert child.wait(STOP_SECONDS) == 0
+        assert ended(child) == 0
     listed = muniment("console", "users", "--config", str(config))
     assert "jo" in listed.err
     assert "disabled" in listed.err
@@ -164,13 +165,18 @@ def test_run_serves_the_console_beside_the_recording(
         assert visitor.ask("/prove").status_code == 200
         with socket.create_connection(tuple_of(place)):
             child.send_signal(signal.SIGTERM)
-            assert child.wait(STOP_SECONDS) == 0
+            assert ended(child) == 0
 
 
 def tuple_of(place: str) -> tuple[str, int]:
     """Host and port as a socket takes them."""
     host, _, port = place.rpartition(":")
     return host, int(port)
+
+
+def status_of(config: Path) -> str:
+    """What ``status`` says. ``run`` writes what it reads after it has told an alarm."""
+    return muniment("status", "--json", "--config", str(config)).out
 
 
 def test_a_busy_port_stops_the_console_and_not_the_recording(config: Path, place: str) -> None:
@@ -181,13 +187,10 @@ def test_a_busy_port_stops_the_console_and_not_the_recording(config: Path, place
         assert f"[service] console {place} cannot be listened on" in ended.err
         assert "Traceback" not in ended.err
         with served(config, place, "run", "--console", answers=False) as child:
-            until = time.monotonic() + PATIENCE
-            while "ALARM The console is not served" not in stderr_of(config).read_text():
-                assert child.poll() is None
-                assert time.monotonic() < until
-                time.sleep(0.05)
-            status = muniment("status", "--json", "--config", str(config))
-            assert "The console is not served" in status.out
+            alarm = "ALARM The console is not served"
+            until(lambda: child.poll() is not None or alarm in stderr_of(config).read_text())
+            assert child.poll() is None
+            until(lambda: "The console is not served" in status_of(config))
     with served(config, place, "run", "--console"):
         pass
 

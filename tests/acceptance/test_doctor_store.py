@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from tests.acceptance.program import (
     started,
     stderr_of,
 )
+from tests.patience import until
 from tests.servers.fault_s3 import Fault, FaultKind, RemoteFaultS3, fault_s3_process
 
 NO_DELETE = Fault(
@@ -80,22 +80,15 @@ def stamp(config: Path) -> str:
 
 def store_of(config: Path, *, since: str = "") -> dict[str, str]:
     """What ``status`` says of the store, once ``run`` has looked at it again."""
-    for _ in range(300):
-        if stamp(config) != since:
-            said = muniment("status", "--json", "--config", str(config))
-            found: dict[str, dict[str, str]] = json.loads(said.out)
-            return found["store"]
-        time.sleep(0.1)
-    pytest.fail("run does not look at the store")
+    until(lambda: stamp(config) != since)
+    said = muniment("status", "--json", "--config", str(config))
+    found: dict[str, dict[str, str]] = json.loads(said.out)
+    return found["store"]
 
 
 def alarmed(config: Path) -> None:
     """Return once an operator has been told of an alarm."""
-    for _ in range(300):
-        if "ALARM" in stderr_of(config).read_text():
-            return
-        time.sleep(0.1)
-    pytest.fail("no alarm")
+    until(lambda: "ALARM" in stderr_of(config).read_text())
 
 
 def test_a_bare_url_needs_no_settings(server: RemoteFaultS3, terminal: Terminal) -> None:

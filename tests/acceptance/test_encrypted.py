@@ -7,15 +7,13 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from benchmarks.encrypted import PICTURE, Plan, Scene, measure, on_encrypted
 from bridge.demo.recorder import CONNECTOR
 from connectors.matrix.crypto.export_file import decode
 from tests.acceptance.program import muniment
 from tests.servers.synapse import MARKS, synapse_python
 
-pytestmark = [*MARKS, pytest.mark.timeout(240)]
+pytestmark = MARKS
 
 PASSPHRASE = "a passphrase of this test"
 PLAN = Plan(down=20, kills=4, count=50, longest=3.0, rotate_every=10, patience=90.0)

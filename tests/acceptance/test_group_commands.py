@@ -8,17 +8,18 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
+from benchmarks.scene import use_free_port
 from bridge.answers import ANSWERS
 from bridge.canonical.json import Json
 from bridge.demo.homeserver import Account
 from bridge.demo.recorder import ApprovedGroup, Recorder
+from bridge.model import Outcome
 from tests.fakes.homeserver import CLERK, PASSWORD, RECORDER, FakeHomeserver, World
+from tests.servers.bot_api import Bot, Chat, How, bot_api
 
 WORDS = ANSWERS["en"]
 
-pytestmark = pytest.mark.timeout(150)
+PROGRAM = (sys.executable, "-m", "bridge")
 
 
 def _told(world: World, room: str) -> list[str]:
@@ -50,9 +51,7 @@ async def test_members_ask_and_are_answered_once(tmp_path: Path) -> None:
         world = server.world
         room = world.room("Flood")
         world.member(room, RECORDER, "invite", sender=CLERK)
-        recorder = Recorder(
-            folder=tmp_path / "dep", command=(sys.executable, "-m", "bridge"), tenant="demo"
-        )
+        recorder = Recorder(folder=tmp_path / "dep", command=PROGRAM, tenant="demo")
         account = Account(
             user_id=RECORDER,
             username="recorder",
@@ -86,3 +85,39 @@ async def test_members_ask_and_are_answered_once(tmp_path: Path) -> None:
     kept = [path.read_text() for path in (objects / "records").glob("**/*.json")]
     for body in ("see you at 3", "thanks"):
         assert any(json.loads(record).get("body") == body for record in kept)
+
+
+def _answered(room: Chat, bot: Bot) -> list[str]:
+    """What the bot said there, its notice apart."""
+    return [
+        post.text
+        for _, post in sorted(room.posts.items())
+        if post.author == bot and post.text and "is being recorded" not in post.text
+    ]
+
+
+async def test_members_of_a_telegram_group_ask_and_are_answered(tmp_path: Path) -> None:
+    """A reply keeps a message and asks why; the acts name who asked."""
+    async with bot_api() as api:
+        anna, bot = api.person("Anna"), api.bot("Recorder", "recorder_bot", privacy=False)
+        room = api.supergroup("Flood", anna)
+        anna.add(room, bot)
+        recorder = Recorder(folder=tmp_path / "dep", command=PROGRAM, tenant="demo")
+        group = ApprovedGroup(id=str(room.id), name="Flood")
+        await recorder.prepare_telegram(api_base=api.url, token=bot.token, groups=[group])
+        await asyncio.to_thread(use_free_port, recorder)
+        await recorder.start(patience=90)
+        try:
+            small_talk = anna.say(room, "see you at 3")
+            anna.say(room, "!record keep", How(reply_to=small_talk))
+            await _until(lambda: _answered(room, bot) == [WORDS.keep])
+            objects = await recorder.objects()
+            await _until(lambda: len(_decisions(objects)) == 1)
+            anna.say(room, "!record why", How(reply_to=small_talk))
+            await _until(lambda: len(_answered(room, bot)) == 2)
+        finally:
+            await recorder.stop()
+    (act,) = _decisions(objects)
+    assert (act["via"], act["by"], act["outcome"]) == ("command", str(anna.user.id), "capture")
+    assert _answered(room, bot)[1].startswith(WORDS.outcomes[Outcome.CAPTURE])
+    assert "PERSON" in _answered(room, bot)[1]

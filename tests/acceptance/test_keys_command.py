@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
-import pytest
 
 from benchmarks.scene import PROGRAM, use_free_port
 from bridge.canonical.json import Json
@@ -25,15 +24,13 @@ from connectors.matrix.crypto.export_file import decode, encode
 from connectors.matrix.crypto.values import ExportedKey
 from tests.acceptance.program import Said, metrics_of, muniment
 from tests.fakes.homeserver import CLERK, PASSWORD, RECORDER, FakeHomeserver
+from tests.patience import PATIENCE
 from tests.unit.connectors.matrix.crypto.peer import Peer
-
-pytestmark = pytest.mark.timeout(240)
 
 ENCRYPTION: dict[str, dict[str, Json]] = {
     "m.room.encryption": {"algorithm": "m.megolm.v1.aes-sha2"}
 }
 PASSPHRASE = b"correct horse battery"
-PATIENCE = 60.0
 
 
 class Unopened(msgspec.Struct):

@@ -9,7 +9,6 @@ import time
 from pathlib import Path
 
 import msgspec
-import pytest
 
 from benchmarks.encrypted import Scene, on_encrypted
 from bridge.demo.shelf import read_shelf
@@ -17,12 +16,12 @@ from connectors.matrix.account import Session
 from connectors.matrix.crypto.export_file import armoured, sealed
 from connectors.matrix.http import Endpoint, MatrixHttp, path
 from tests.acceptance.program import muniment
+from tests.patience import PATIENCE
 from tests.servers.synapse import MARKS, synapse_python
 
-pytestmark = [*MARKS, pytest.mark.timeout(240)]
+pytestmark = MARKS
 
 PASSPHRASE = b"between two ministries"
-PATIENCE = 60.0
 
 
 async def _bodies(scene: Scene) -> set[str]:

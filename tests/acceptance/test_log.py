@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import time
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -14,16 +12,7 @@ from bridge.notekeys import parse_verifier
 from storage.translog.checkpoint import open_checkpoint
 from tests.acceptance.program import matrix_table, muniment, started, stderr_of
 from tests.acceptance.test_stopping import GROUP
-
-PATIENCE = 30.0
-
-
-def until(true: Callable[[], bool]) -> None:
-    """Wait for what a program of its own does."""
-    over = time.monotonic() + PATIENCE
-    while not true():
-        assert time.monotonic() < over
-        time.sleep(0.05)
+from tests.patience import ended, until
 
 
 def test_a_run_leaves_a_checkpoint_over_all_its_leaves(config: Path, tmp_path: Path) -> None:
@@ -35,7 +24,7 @@ def test_a_run_leaves_a_checkpoint_over_all_its_leaves(config: Path, tmp_path: P
     with started(config) as child:
         until(lambda: any(acts.glob("*/acts/*/*/*/*.json")))
         child.terminate()
-        assert child.wait(15) == 0
+        assert ended(child) == 0
     assert "Traceback" not in stderr_of(config).read_text()
     with closing(sqlite3.connect(data / "journal.db")) as db:
         ((leaves,),) = db.execute("SELECT COUNT(*) FROM leaf").fetchall()

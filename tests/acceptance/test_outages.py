@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from benchmarks.store_outages import FULL, Pace, table
+from tests.patience import PATIENCE
 from tests.servers.synapse import MARKS, synapse_python
 
-pytestmark = [*MARKS, pytest.mark.timeout(240)]
+pytestmark = MARKS
 
 WORST = frozenset({"down", "500", "own-412"})
 """Nothing done, done and reported as failed, done and refused as another's."""
@@ -22,7 +21,7 @@ async def test_an_outage_of_the_store_loses_nothing_and_makes_nothing_late(tmp_p
         python=synapse_python(),
         folder=tmp_path / "recorder",
         outages=outages,
-        pace=Pace(messages=20, seconds=4.0),
+        pace=Pace(messages=20, seconds=4.0, patience=PATIENCE),
     )
     assert [row.outage.key for row in rows if not row.kept] == []
     assert [row.holding.twice for row in rows] == [0] * len(WORST)

@@ -93,6 +93,33 @@ def test_the_policy_in_force_is_what_it_is_compared_with(tmp_path: Path) -> None
     assert "[policy] name and version" in said.err
 
 
+def test_both_are_tried_under_the_same_settings(tmp_path: Path) -> None:
+    """A senior person of the settings is one under either policy, and shows as no change."""
+    ours = _ours(tmp_path, OURS.partition("[codes")[0])
+    assert muniment("init", str(tmp_path / "dep")).code == 0
+    config = tmp_path / "dep" / "muniment.toml"
+    senior = '[[capstone]]\nrole = "director"\nids = ["x"]\n'
+    config.write_text(f"{config.read_text()}\n{senior}")
+    sample = tmp_path / "sample.jsonl"
+    sample.write_text('{"conv":"a","speaker":"x","text":"see you at 3"}\n')
+    arguments = ("--json", "--sample", str(sample), "--config", str(config))
+    report = json.loads(muniment("policy", "check", ours, *arguments).out)
+    assert (report["sample"]["now"]["capture"], report["changes"]) == (1, [])
+
+
+def test_a_role_that_the_policy_does_not_name_is_refused(tmp_path: Path) -> None:
+    """As ``run`` would refuse it: the field and the roles there are."""
+    assert muniment("init", str(tmp_path / "dep")).code == 0
+    config = tmp_path / "dep" / "muniment.toml"
+    config.write_text(f'{config.read_text()}\n[[capstone]]\nrole = "boss"\nids = ["x"]\n')
+    us = str(SHIPPED / "us-grs-6.1.toml")
+    said = muniment("policy", "check", "--json", us, "--config", str(config))
+    assert said.code == 1
+    refusal = json.loads(said.out)
+    assert refusal["refused"].startswith("[[capstone]] role")
+    assert "head-of-agency" in refusal["hint"]
+
+
 @pytest.mark.parametrize("name", ["scotland-2025.1", "us-grs-6.1"])
 def test_every_shipped_policy_can_be_put_in_force(tmp_path: Path, name: str) -> None:
     """Each passes its own check, and keeps the significant lines of the sample."""

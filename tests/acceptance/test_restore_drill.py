@@ -23,11 +23,9 @@ from bridge.demo.recorder import ApprovedGroup, Recorder
 from bridge.demo.shelf import read_shelf
 from tests.acceptance.program import Said, muniment, override
 from tests.acceptance.test_keys_command import Status, _write_keys, in_an_encrypted_room
+from tests.patience import PATIENCE
 from tests.servers.bot_api import bot_api_process
 
-pytestmark = pytest.mark.timeout(240)
-
-PATIENCE = 60.0
 AGED = """
 UPDATE entry SET received_at = received_at - 2 * 86400000 WHERE state = 'discarded' RETURNING 1
 """

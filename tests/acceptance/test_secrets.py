@@ -12,7 +12,8 @@ from pathlib import Path
 
 from bridge.demo.ports import free_ports
 from bridge.health_file import FILE
-from tests.acceptance.program import PATIENCE, override, stderr_of
+from tests.acceptance.program import override, stderr_of
+from tests.patience import PATIENCE
 from tests.servers.scripted import Scripted, scripted_server
 
 BY_ENVIRONMENT = {
@@ -62,7 +63,7 @@ async def _started(config: Path, *words: str) -> AsyncIterator[asyncio.subproces
     finally:
         if child.returncode is None:
             child.terminate()
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE):
             await child.wait()
 
 
@@ -90,6 +91,15 @@ async def _wait_for(config: Path, *words: str) -> None:
             await asyncio.sleep(0.1)
 
 
+async def _health(config: Path) -> str:
+    """What it writes of itself once it has told an alarm."""
+    file = config.parent / "var" / FILE
+    async with asyncio.timeout(PATIENCE):
+        while not await asyncio.to_thread(file.exists):  # noqa: ASYNC110 - a process
+            await asyncio.sleep(0.1)
+    return await asyncio.to_thread(file.read_text)
+
+
 async def test_what_others_repeat_is_not_said(config: Path) -> None:
     """Servers that put every secret into their answers do not bring it into output or logging.
 
@@ -105,7 +115,7 @@ async def test_what_others_repeat_is_not_said(config: Path) -> None:
         async with _started(config, "run", "--console") as child:
             await _wait_for(config, "ALARM", "not_receiving")
             await asyncio.to_thread(_keeps_to_itself, child.pid)
-            health = await asyncio.to_thread((config.parent / "var" / FILE).read_text)
+            health = await _health(config)
     told = health + await asyncio.to_thread(_told, config)
     assert "Traceback" not in told
     assert [each for each in SECRETS if each in told] == []

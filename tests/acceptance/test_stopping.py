@@ -11,10 +11,8 @@ import pytest
 
 from bridge.demo.ports import free_ports
 from tests.acceptance.program import matrix_table, s3_store, started, stderr_of
+from tests.patience import PATIENCE, ended
 from tests.servers.silent import SilentServer, silent_server
-
-STOP_SECONDS = 12.0
-"""What is promised, and a little for a busy machine."""
 
 GROUP = '\n[[groups]]\nconnector = "office"\nid = "!a:localhost"\nname = "Office"\n'
 
@@ -29,7 +27,7 @@ def store() -> Iterator[SilentServer]:
 def stopped(child: subprocess.Popen[bytes], config: Path) -> None:
     """SIGTERM is enough, and no traceback is the answer."""
     child.send_signal(signal.SIGTERM)
-    assert child.wait(STOP_SECONDS) == 0
+    assert ended(child) == 0
     assert "Traceback" not in stderr_of(config).read_text()
 
 
@@ -41,7 +39,7 @@ def test_a_stop_while_the_first_sign_in_hangs(
     with silent_server() as homeserver:
         config.write_text(config.read_text() + matrix_table(tmp_path, homeserver.url) + GROUP)
         with started(config) as child:
-            assert homeserver.asked.wait(30)
+            assert homeserver.asked.wait(PATIENCE)
             stopped(child, config)
 
 
@@ -51,5 +49,5 @@ def test_a_stop_while_the_store_hangs(config: Path, tmp_path: Path, store: Silen
     table = matrix_table(tmp_path, f"http://127.0.0.1:{free_ports(1)[0]}")
     config.write_text(config.read_text() + table + GROUP)
     with started(config) as child:
-        assert store.asked.wait(30)
+        assert store.asked.wait(PATIENCE)
         stopped(child, config)

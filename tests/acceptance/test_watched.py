@@ -16,11 +16,10 @@ import aiohttp
 import pytest
 
 from tests.acceptance.program import metrics_of, muniment, override
+from tests.patience import PATIENCE
 from tests.servers.bot_api import Bot, BotApi, Chat, Person, bot_api
 from tests.servers.mailbox import Mailbox, mailbox
 from tests.servers.scripted import Scripted, ScriptedServer, scripted_server
-
-pytestmark = pytest.mark.timeout(120)
 
 TITLE = "Reservoir cell"
 NAME = "Agatha Underhill"
@@ -28,7 +27,6 @@ SAID = ("Agreed, we close the sluice at nine.", "Lunch?", "Decision: the bridge 
 SPILLED = "SECRET\nThe convoy leaves at six."
 HOOK = "hook-4711-unsaid"
 LOOK_SECONDS = 0.2
-PATIENCE = 40.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +79,7 @@ class Office:
         finally:
             if child.returncode is None:
                 child.terminate()
-            async with asyncio.timeout(15):
+            async with asyncio.timeout(PATIENCE):
                 assert await child.wait() in {0, -signal.SIGKILL}
 
 
@@ -140,7 +138,6 @@ async def _settled(office: Office, seen: float) -> None:
         return waiting == [0, 0, 0] and await office.number("muniment_events_seen_total") >= seen
 
     await _until(settled, "nothing waits")
-    await asyncio.sleep(1.1)  # the page is made anew once a second
 
 
 async def _status(office: Office) -> dict[str, int]:
@@ -149,8 +146,8 @@ async def _status(office: Office) -> dict[str, int]:
     return totals
 
 
-async def _agrees(office: Office) -> None:
-    """The page and ``status --json`` give the same totals."""
+async def _agree(office: Office) -> bool:
+    """Whether the page, which is made anew each second, has the totals of ``status --json``."""
     totals = await _status(office)
     shown = {
         key: await office.number(f"muniment_{name}_total")
@@ -161,8 +158,7 @@ async def _agrees(office: Office) -> None:
             "gaps": "gaps",
         }.items()
     }
-    assert shown == {key: totals[key] for key in shown}
-    assert shown["stored"] > 0
+    return shown == {key: totals[key] for key in shown} and shown["stored"] > 0
 
 
 async def test_what_others_see_of_a_recorder_that_runs(office: Office) -> None:
@@ -183,7 +179,7 @@ async def test_what_others_see_of_a_recorder_that_runs(office: Office) -> None:
     async with office.running():
         await _until(lambda: _told(office, ("messages", "restricted")), "what was owed is told")
         await _settled(office, 2 + len(SAID))
-        await _agrees(office)
+        await _until(lambda: _agree(office), "both give the same totals")
         office.anna.kick(office.room, office.bot)
         await _until(lambda: _told(office, ("groups", "recorder removed")), "the webhook tells it")
         await _until(lambda: _mailed(office, "groups: recorder removed"), "the mail tells it")

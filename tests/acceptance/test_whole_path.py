@@ -6,20 +6,19 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from benchmarks.cases import SHORT
 from benchmarks.loss import loss_table, lost, muniment
 from bridge.demo.script import SCRIPT
+from tests.patience import PATIENCE
 from tests.servers.synapse import MARKS, synapse_python
 
-pytestmark = [*MARKS, pytest.mark.timeout(300)]
+pytestmark = MARKS
 
 
 async def test_nothing_is_lost_in_the_short_table(tmp_path: Path) -> None:
     """Live, down, in a burst, behind a slow classifier, killed, limited: journalled and stored."""
     results = await loss_table(
-        python=synapse_python(), folder=tmp_path, cases=SHORT, makers=[muniment]
+        python=synapse_python(), folder=tmp_path, cases=SHORT, makers=[muniment], quiet=PATIENCE
     )
     assert len(results) == len(SHORT)
     assert {result.case: lost(result) for result in results} == {case.key: 0 for case in SHORT}
@@ -33,7 +32,7 @@ def test_the_demonstration_keeps_and_discards_what_it_should(tmp_path: Path) -> 
             *("--synapse", str(synapse_python()), "--folder", str(tmp_path / "demo")),
         ],
         capture_output=True,
-        timeout=280,
+        timeout=PATIENCE,
         check=False,
     )
     said = done.stderr.decode()

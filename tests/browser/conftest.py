@@ -13,7 +13,7 @@ from tests.browser.window import Kept, Window, chromium, window
 
 Opening = Callable[..., Window]
 
-MARKS = [pytest.mark.xdist_group("browser"), pytest.mark.timeout(600)]
+MARKS = [pytest.mark.xdist_group("browser")]
 """``pytestmark = MARKS`` in every module here: one worker starts recorder and browser, once."""
 
 

@@ -25,14 +25,12 @@ from bridge.health_file import FILE as HEALTH
 from bridge.protocols.people import Role
 from tests.browser.hostile import send_hostile
 from tests.browser.town import Town
+from tests.patience import PATIENCE, ended
 from tests.servers.bot_api import bot_api_process
 
 TENANT = "demo"
 DEPARTMENT = "Department for Demonstration"
 PASSWORD = "a very long password"
-PATIENCE = 120.0
-STOP_SECONDS = 20.0
-
 PEOPLE = {
     "maya": Role.RECORDS_MANAGER,
     "harriet": Role.HOLD_AUTHORITY,
@@ -129,11 +127,11 @@ class Site:
             return
         child.send_signal(signal.SIGTERM)
         try:
-            child.wait(STOP_SECONDS)
+            code = ended(child)
         finally:
             child.kill()
             child.wait()
-        assert child.returncode == 0, self.last_words()
+        assert code == 0, self.last_words()
 
     def last_words(self) -> str:
         """The end of what was said."""

@@ -65,7 +65,7 @@ def test_pages_of_a_hostile_group_are_whole(
         following = page.main.locator("a[rel=next]")
         if following.count() == 0:
             break
-        following.click()
+        page.leave_by(following)
 
 
 def test_records_of_hostile_messages_are_whole(opened: Opening, played: Scene) -> None:

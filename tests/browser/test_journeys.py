@@ -82,7 +82,7 @@ def test_what_waits_is_kept_and_becomes_a_record(opened: Opening, played: Scene)
         page = opened("maya", has_script=has_script)
         page.go("/review")
         page.says("Waiting for a decision")
-        page.main.locator("tbody a").first.click()
+        page.leave_by(page.main.locator("tbody a").first)
         page.press("Decide and go to the next")
         page.says("There is a problem", "Choose", "reason")
         reason = f"It decides where sandbags go ({has_script})"
@@ -114,7 +114,7 @@ def test_a_hold_is_placed_and_released_by_somebody_else(opened: Opening, has_scr
     matter = f"INQ/2026/{has_script}"
     page = opened("maya", has_script=has_script)
     page.go("/holds")
-    page.page.get_by_role("button", name="Place a hold").click()
+    page.leave_by(page.page.get_by_role("button", name="Place a hold"))
     page.fill("Authority", "Chair of the Thornby inquiry")
     page.fill("Matter", matter)
     page.page.get_by_label("Flood response", exact=True).check()

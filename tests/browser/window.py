@@ -25,6 +25,7 @@ from playwright.sync_api import (
 )
 
 from tests.browser.scene import PASSWORD, Site
+from tests.patience import PATIENCE
 
 CHROMIUM: Final = Path("/usr/bin/chromium")
 REMEDY: Final = "no Chromium: apt-get install --no-install-recommends chromium fonts-liberation"
@@ -110,15 +111,19 @@ class Window:
         """Type into the field of this name."""
         self.page.get_by_label(label, exact=True).fill(text)
 
+    def leave_by(self, way: Locator) -> None:
+        """Click, and wait for the page it leads to: until then the one before is still there."""
+        with self.page.expect_navigation():
+            way.click()
+
     def press(self, name: str) -> None:
-        """The button of this name, by its whole name."""
-        self.page.get_by_role("button", name=name, exact=True).click()
-        self.page.wait_for_load_state()
+        """The button of this name, by its whole name, and the page that it leads to."""
+        self.leave_by(self.page.get_by_role("button", name=name, exact=True))
 
     def follow(self, name: str) -> None:
-        """The first link of the page's own part whose name begins so."""
-        self.main.get_by_role("link", name=re.compile(rf"^\s*{re.escape(name)}")).first.click()
-        self.page.wait_for_load_state()
+        """The first link of the page's own part whose name begins so, and the page behind it."""
+        name_at_start = re.compile(rf"^\s*{re.escape(name)}")
+        self.leave_by(self.main.get_by_role("link", name=name_at_start).first)
 
     def sign_in(self, name: str, password: str = PASSWORD) -> None:
         """Fill in the form."""
@@ -179,7 +184,7 @@ def window(
         timezone_id="Europe/London",
         reduced_motion="reduce",
     )
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(PATIENCE * 1000)
     try:
         opened = Window(page=context.new_page(), site=site, has_script=has_script)
         opened.watch()

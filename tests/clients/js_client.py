@@ -15,7 +15,7 @@ import msgspec
 from bridge.canonical.json import Json
 from bridge.demo.homeserver import Account
 from bridge.demo.official import File
-from tests.clients.js_process import CALL_SECONDS, JsClientError, JsProcess
+from tests.clients.js_process import JsClientError, JsProcess
 from tests.clients.js_values import (
     Device,
     Identity,
@@ -26,9 +26,10 @@ from tests.clients.js_values import (
     Withheld,
     received,
 )
+from tests.patience import PATIENCE
 
 # The client gives up first, and says on what.
-_WAIT_SECONDS = CALL_SECONDS - 5
+_WAIT_SECONDS = PATIENCE - 5
 _MESSAGE = "m.room.message"
 T = TypeVar("T")
 
@@ -201,7 +202,7 @@ class JsClient:
     # What others say
 
     async def until(
-        self, wanted: Callable[[Received], bool], *, seconds: float = CALL_SECONDS
+        self, wanted: Callable[[Received], bool], *, seconds: float = PATIENCE
     ) -> Received:
         """The first event of others that is ``wanted``, past or to come.
 

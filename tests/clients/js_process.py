@@ -22,10 +22,9 @@ import pytest
 
 from bridge.canonical.json import Json
 from bridge.demo.child import tail
+from tests.patience import PATIENCE
 
 FOLDER = Path(__file__).parent / "js"
-CALL_SECONDS = 30.0
-_START_SECONDS = 30.0
 # The answer that nobody asked for: the client has started.
 _READY = 0
 _END_SECONDS = 5.0
@@ -116,7 +115,7 @@ class JsProcess:
         ready = self._expect(_READY)
         self._reading = asyncio.create_task(self._read(self._process))
         try:
-            await self._answer("start", _READY, ready, _START_SECONDS)
+            await self._answer("start", _READY, ready, PATIENCE)
         except BaseException:
             await self.close()
             raise
@@ -163,7 +162,7 @@ class JsProcess:
         arguments: Mapping[str, Json],
         *,
         client: int | None = None,
-        seconds: float = CALL_SECONDS,
+        seconds: float = PATIENCE,
     ) -> bytes:
         """The answer, as JSON.
 

@@ -19,8 +19,6 @@ from tests.pages import ROOT
 from tests.servers.moto import moto_server
 from tests.servers.tsa import make_authority
 
-pytestmark = pytest.mark.timeout(400)
-
 MANUAL, HOW = "docs/operations.md", "docs/verifying.md"
 LEAVES = 160
 

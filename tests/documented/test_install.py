@@ -10,12 +10,10 @@ from functools import partial
 from pathlib import Path
 
 import httpx
-import pytest
 
 from tests.documented.walk import Walk, documented, until
 from tests.pages import DOCS, ROOT
-
-pytestmark = pytest.mark.timeout(400)
+from tests.patience import PATIENCE
 
 MANUAL = "docs/operations.md"
 
@@ -86,7 +84,7 @@ def test_it_runs_as_a_service(walk: Walk) -> None:
 
 def _answers(url: str) -> bool:
     try:
-        return httpx.get(url, trust_env=False).status_code == 200
+        return httpx.get(url, trust_env=False, timeout=PATIENCE).status_code == 200
     except httpx.TransportError:
         return False
 
@@ -99,6 +97,13 @@ def test_what_the_container_runs(walk: Walk) -> None:
     flags = "--read-only --tmpfs /tmp -v records:/data"
     walk.put(f"podman run --rm {flags} muniment init /data", f"muniment init {volume}")
     walk.put(f"podman run --name recorder {flags} -w /data/records --stop-timeout 15 ", "")
+    cluster = walk.folder / "cluster"
+    (cluster / "lost+found").mkdir(parents=True)
+    walk.put(
+        "kubectl exec muniment-0 -c settings -- muniment init /data", f"muniment init {cluster}"
+    )
+    walk.run("kubectl exec")
+    assert (cluster / "records/muniment.toml").exists()
     walk.run("podman run --rm")
     walk.go(volume / "records")
     config = walk.here / "muniment.toml"

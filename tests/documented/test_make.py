@@ -11,6 +11,7 @@ import pytest
 from tests.documented.commands import commands, mentions
 from tests.documented.walk import Walk, documented
 from tests.pages import ROOT
+from tests.patience import PATIENCE
 
 _OF_MAKE = frozenset({"MAKEFLAGS", "MAKELEVEL", "MFLAGS"})
 TARGETS = sorted({each.text for each in (*commands(), *mentions()) if each.text[:5] == "make "})
@@ -28,7 +29,7 @@ def test_make_knows_what_to_do(command: str) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.strip()

@@ -8,13 +8,9 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-import pytest
-
 from bridge.canonical.json import Json
 from tests.documented.walk import Background, Walk, documented, until
 from tests.fakes.homeserver import CLERK, PASSWORD, RECORDER, FakeHomeserver
-
-pytestmark = pytest.mark.timeout(400)
 
 MANUAL = "docs/operations.md"
 TABLE = """

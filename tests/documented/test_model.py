@@ -10,8 +10,6 @@ import pytest
 from tests.documented.walk import Walk, documented
 from tests.unit.bridge.evaluate.invented import corpus
 
-pytestmark = pytest.mark.timeout(400)
-
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:

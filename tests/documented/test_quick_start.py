@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-import pytest
 
 from bridge.demo.homeserver import Account, Homeserver
 from bridge.demo.official import Official
@@ -17,9 +16,10 @@ from tests.documented.commands import block
 from tests.documented.test_install import lend
 from tests.documented.walk import Background, Walk, asked, documented, until
 from tests.pages import ROOT, section
+from tests.patience import PATIENCE
 from tests.servers.synapse import MARKS
 
-pytestmark = [*MARKS, pytest.mark.timeout(400)]
+pytestmark = MARKS
 
 PAGE, HEADING = "README.md", "Record your own Matrix room"
 EDITOR = '#!/bin/sh\nprintf "%s\\n" {secret} > "$1"\n'
@@ -163,7 +163,7 @@ def _look(walk: Walk) -> None:
     with walk.started("muniment console") as console:
         until(lambda: "console on" in console.text, console)
         (url,) = re.findall(r"console on (http://\S+/)", console.text)
-        assert httpx.get(f"{url}sign-in", trust_env=False).status_code == 200
+        assert httpx.get(f"{url}sign-in", trust_env=False, timeout=PATIENCE).status_code == 200
 
 
 def test_the_messages_are_those_of_the_page() -> None:

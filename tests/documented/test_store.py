@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.documented.commands import block
 from tests.documented.walk import Walk, documented
 from tests.servers.fault_s3 import fault_s3_process
-
-pytestmark = pytest.mark.timeout(400)
 
 MANUAL = "docs/operations.md"
 KEYS = 'access_key_id = "{name}"\nsecret_access_key = "secret"'

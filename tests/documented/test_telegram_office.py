@@ -14,9 +14,8 @@ import pytest
 
 from tests.documented.commands import block
 from tests.documented.walk import Walk, documented, until
+from tests.patience import PATIENCE
 from tests.servers.bot_api import RemoteBotApi, bot_api_process
-
-pytestmark = pytest.mark.timeout(400)
 
 MANUAL = "docs/operations.md"
 SAID = "We have decided to close the crossing tonight"
@@ -165,7 +164,7 @@ def _look_at_pages(walk: Walk) -> None:
     with walk.started("muniment console") as console:
         until(lambda: "console on" in console.text, console)
         (url,) = re.findall(r"console on (http://\S+/)", console.text)
-        assert httpx.get(f"{url}sign-in", trust_env=False).status_code == 200
+        assert httpx.get(f"{url}sign-in", trust_env=False, timeout=PATIENCE).status_code == 200
 
 
 def _restore(walk: Walk, config: Path) -> None:

@@ -22,11 +22,7 @@ from tests.acceptance.program import Said, override
 from tests.documented.commands import commands, mentions
 from tests.documented.unrunnable import UNRUNNABLE
 from tests.pages import ROOT
-
-STOP_SECONDS = 30.0
-"""Twice what the manual promises, for a machine that is busy."""
-
-PATIENCE = 150.0
+from tests.patience import PATIENCE, ended
 
 _Given = TypeVar("_Given")
 
@@ -198,7 +194,7 @@ class Walk:
                 background.check()
             finally:
                 child.send_signal(signal.SIGTERM)
-                code = _ended(child)
+                code = _code_of(child)
         assert code == ends, background.text
         assert "Traceback" not in background.text
 
@@ -218,10 +214,10 @@ class Walk:
         return self.filled(taken)
 
 
-def _ended(child: subprocess.Popen[bytes]) -> int:
+def _code_of(child: subprocess.Popen[bytes]) -> int:
     try:
-        return child.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
+        return ended(child)
+    except TimeoutError:
         child.kill()
         return child.wait()
 

@@ -11,7 +11,7 @@ import hashlib
 import multiprocessing
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
@@ -201,7 +201,12 @@ async def _work(
         media_max_bytes=MEDIA_MAX,
     )
     triage = Triage(
-        journal=journal, classifier=classifier, sealer=sealer, clock=clock, capture_all=False
+        journal=journal,
+        classifier=classifier,
+        sealer=sealer,
+        clock=clock,
+        capture_all=False,
+        window=timedelta(minutes=30),
     )
     writer = Writer(journal=journal, keeper=keeper, clock=clock, workers=1)
     scribe = Scribe(journal=journal, store=store, clock=clock, tenant=TENANT, retention_days=2555)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.foreign.published import PublishedLog, publish
+from tests.patience import PATIENCE
 
 GOCODE = Path("/usr/share/gocode")
 SUMDB = GOCODE / "src/golang.org/x/mod/sumdb/tlog"
@@ -44,7 +45,7 @@ def go_verifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
         cwd=PROGRAM,
         env={**os.environ, **settings},
         check=True,
-        timeout=100,
+        timeout=PATIENCE,
     )
     return program
 

@@ -10,6 +10,7 @@ import pytest
 from bridge.notekeys import generate
 from storage.translog.proof import SUFFIX
 from tests.foreign.published import INDICES, PublishedLog
+from tests.patience import PATIENCE
 
 pytestmark = [pytest.mark.go, pytest.mark.xdist_group("foreign")]
 
@@ -32,7 +33,7 @@ def _run(program: Path, key: str, folder: Path, more: Path) -> subprocess.Comple
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE,
     )
 
 

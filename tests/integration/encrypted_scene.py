@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 import pytest_asyncio
@@ -14,6 +14,7 @@ from bridge.canonical.json import Json
 from bridge.clock import SystemClock
 from bridge.demo.homeserver import Homeserver
 from bridge.demo.official import Official
+from bridge.errors import ConnectorUnavailableError
 from bridge.model import Event, EventKind
 from bridge.protocols import Decrypter, ToDevice
 from bridge.rawjson.fields import JsonObject, decode, table, text
@@ -24,7 +25,8 @@ from connectors.matrix.crypto.upkeep import Upkeep
 from connectors.matrix.crypto.values import MegolmRequest
 from connectors.matrix.envelope import split_sync
 from connectors.matrix.http import Endpoint, MatrixHttp, path
-from tests.fakes.intake import PATIENCE, Intake, Sign, matrix_connector
+from tests.fakes.intake import Intake, Sign, matrix_connector
+from tests.patience import PATIENCE
 
 MEGOLM = "m.megolm.v1.aes-sha2"
 KEY = bytes(range(32))
@@ -145,12 +147,19 @@ class Scene:
         self.told = told
         self.user = recorder.sign.user_id
 
+    async def enter(self, room: str) -> None:
+        """Again, as an invitation is, until the recorder's device is signed."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                with suppress(ConnectorUnavailableError):
+                    return await self.recorder.connector.join(room)
+
     async def joined(self, name: str) -> str:
         """An encrypted room that the recorder was asked into and has entered."""
         room = await self.sender.room(name)
         await self.sender.official.invite(room, self.user)
         await self.recorder.start(room)
-        await self.recorder.connector.join(room)
+        await self.enter(room)
         await self.recorder.until(lambda: bool(self.recorder.of(room, EventKind.ROSTER)))
         return room
 

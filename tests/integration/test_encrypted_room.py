@@ -21,8 +21,8 @@ from bridge.demo.official import File
 from bridge.errors import ConnectorRejectedError, ConnectorUnavailableError
 from bridge.model import DeviceTrust, EventKind, Provenance, RelationType
 from bridge.rawjson.fields import JsonObject, table, text
-from tests.fakes.intake import PATIENCE
 from tests.integration.encrypted_scene import MEGOLM, Scene, scene
+from tests.patience import PATIENCE
 from tests.servers.synapse import MARKS
 
 __all__ = ["scene"]
@@ -211,4 +211,4 @@ async def test_a_store_of_another_device(
     with pytest.raises(ConnectorUnavailableError, match="not verified"):
         await one.recorder.connector.join(other)
     plain = await one.sender.official.create_room("Plain", invite=[one.user])
-    await one.recorder.connector.join(plain)
+    await one.enter(plain)

@@ -23,6 +23,7 @@ from bridge.protocols import StepKind
 from config.settings import Settings
 from storage.translog import verify_standalone as standalone
 from tests.acceptance.program import override
+from tests.patience import PATIENCE
 
 SETTING = 'next_signing_key_file = "keys/signing.key.next"\n'
 GROUP = '\n[[groups]]\nconnector = "office"\nid = "!a:localhost"\nname = "Office"\n'
@@ -49,7 +50,7 @@ def config(tmp_path: Path) -> Path:
 
 
 async def _until(settings: Settings, fits: Callable[[LogReport], bool]) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         while not fits((await status_of(settings)).log):  # noqa: ASYNC110 - it tells nobody
             await asyncio.sleep(0.05)
 
@@ -73,7 +74,7 @@ async def _refused(config: Path) -> str:
             heard.set()
 
     async with running(settings, tell=tell):
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             await heard.wait()
     return next(each for each in said if "not signed any more" in each)
 

@@ -11,59 +11,26 @@ import pytest
 from blockbuster import BlockBuster
 from pyrage import x25519
 
-from bridge.app import open_journal, read_settings
+from bridge.app import open_journal
 from bridge.app.service import running
 from bridge.app.witness import MEMORY, PUBLIC_KEY, SIGNING_KEY, new_witness, witnessing
-from bridge.cli import main
 from bridge.clock import SystemClock
-from bridge.demo.ports import free_ports
 from bridge.errors import ConfigError, JournalKeyError
 from bridge.model import Loss
 from bridge.notekeys import Algorithm, parse_verifier
-from bridge.rawjson.fields import JsonObject, decode, table
+from bridge.rawjson.fields import table
 from config.settings import Settings
 from storage.translog.post import Outside
 from storage.translog.witness_client import HttpWitness
 from tests.acceptance.program import override
 from tests.fakes.clock import FakeClock
 from tests.fakes.heads import SampleLog
-from tests.fakes.homeserver import PASSWORD, RECORDER, FakeHomeserver
+from tests.fakes.homeserver import RECORDER, FakeHomeserver
 from tests.fakes.homeserver.rooms import CLERK
+from tests.integration.recording import objects, recorder, until_kept
 from tests.integration.replacing import put
 from tests.unit.bridge.backup.machine import IDENTITY, Machine
 from tests.unit.bridge.house import until
-
-
-def _recorder(folder: Path, homeserver: str, room: str) -> Settings:
-    """Settings that ``init`` made, with a group of which all is kept."""
-    assert main(["init", str(folder)]) == 0
-    put(folder / "password", PASSWORD)
-    config = folder / "muniment.toml"
-    override(config, "127.0.0.1:9464", f"127.0.0.1:{free_ports(1)[0]}")
-    override(config, "checkpoint_seconds = 10", "checkpoint_seconds = 0.05")
-    with config.open("a") as settings:
-        settings.write(
-            f'\n[[matrix]]\nname = "m"\nhomeserver = "{homeserver}"\n'
-            f'user_id = "{RECORDER}"\npassword_file = "password"\n'
-            f'\n[[groups]]\nconnector = "m"\nid = "{room}"\nname = "Office"\ncapture_all = true\n'
-        )
-    return read_settings(config)
-
-
-def _objects(settings: Settings, kind: str) -> list[JsonObject]:
-    """What the store has of acts or records, by time."""
-    store = settings.service.data_dir / "store"
-    return [
-        decode(file.read_bytes()) or {} for file in sorted(store.glob(f"v1/*/{kind}/**/*.json"))
-    ]
-
-
-async def _until_kept(settings: Settings, body: str) -> None:
-    async with asyncio.timeout(60):
-        while not any(  # noqa: ASYNC110 - the store tells nobody
-            each.get("body") == body for each in _objects(settings, "records")
-        ):
-            await asyncio.sleep(0.05)
 
 
 async def test_a_journal_key_that_was_replaced(tmp_path: Path, blockbuster: BlockBuster) -> None:
@@ -73,11 +40,11 @@ async def test_a_journal_key_that_was_replaced(tmp_path: Path, blockbuster: Bloc
     async with FakeHomeserver() as server:
         room = server.world.room("Office")
         server.world.member(room, RECORDER, "invite", sender=CLERK)
-        settings = _recorder(tmp_path / "bridge", server.url, room)
+        settings = recorder(tmp_path / "bridge", server.url, room)
         async with running(settings):
             await until(lambda: server.world.rooms[room].membership(RECORDER) == "join")
             server.world.say(room, "before")
-            await _until_kept(settings, "before")
+            await until_kept(settings, "before")
         put(settings.keys.journal_key_file, b64encode(os.urandom(32)).decode())
         with pytest.raises(JournalKeyError):
             async with running(settings):
@@ -87,8 +54,8 @@ async def test_a_journal_key_that_was_replaced(tmp_path: Path, blockbuster: Bloc
             path.rename(tmp_path / path.name)
         async with running(settings):
             server.world.say(room, "after")
-            await _until_kept(settings, "after")
-        first, second = [each for each in _objects(settings, "acts") if each["kind"] == "open"]
+            await until_kept(settings, "after")
+        first, second = [each for each in objects(settings, "acts") if each["kind"] == "open"]
         assert table(second, "previous")["stream"] == first["stream"]
         assert "journal_replaced" in {loss.why for loss in await _losses(settings, room)}
         assert len(server.keys.devices) == 2

@@ -22,9 +22,9 @@ from connectors.matrix.crypto.vault import Vault
 from connectors.matrix.http import Endpoint, MatrixHttp, path
 from tests.clients.js_client import JsClient
 from tests.clients.js_process import JsProcess
-from tests.fakes.intake import PATIENCE
 from tests.integration.encrypted_scene import Scene, scene
 from tests.integration.replacing import put
+from tests.patience import PATIENCE
 from tests.servers.synapse import MARKS
 
 __all__ = ["scene"]

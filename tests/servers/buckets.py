@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 REGION = "us-east-1"
-CEPH_MARKS = (pytest.mark.ceph, pytest.mark.timeout(240))
+CEPH_MARKS = pytest.mark.ceph
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import IO
 
 from bridge.demo.ports import free_ports
+from tests.patience import PATIENCE
 
 PROGRAMS = ("ceph", "ceph-mon", "ceph-mgr", "ceph-osd", "ceph-authtool", "monmaptool", "radosgw")
-READY_SECONDS = 100.0
 WRITER = "writer"
 
 CONF = """\
@@ -95,7 +95,7 @@ class _Cluster:
             cwd=self.folder,
             capture_output=True,
             check=False,
-            timeout=READY_SECONDS,
+            timeout=PATIENCE,
         )
         if done.returncode != 0:
             said = done.stderr.decode(errors="replace")[-2000:]
@@ -128,7 +128,7 @@ class _Cluster:
             output.close()
 
     def wait_for_gateway(self) -> None:
-        until = time.monotonic() + READY_SECONDS
+        until = time.monotonic() + PATIENCE
         while time.monotonic() < until:
             if self.daemons[-1].poll() is not None:
                 raise RuntimeError(f"radosgw ended at once; see {self.folder}/log")
@@ -138,9 +138,7 @@ class _Cluster:
                 time.sleep(0.2)
             else:
                 return
-        raise RuntimeError(
-            f"radosgw did not answer in {READY_SECONDS:.0f} s; see {self.folder}/log"
-        )
+        raise RuntimeError(f"radosgw did not answer in {PATIENCE:.0f} s; see {self.folder}/log")
 
 
 def _write_keyring(cluster: _Cluster) -> None:

@@ -13,12 +13,11 @@ import pytest
 
 from bridge.demo.ports import free_ports
 from tests.clients.js_process import node
+from tests.patience import PATIENCE
 
 PROGRAM = Path(__file__).parent / "js" / "node_modules" / "s3rver" / "bin" / "s3rver.js"
 KEY = "S3RVER"
 """Its only access key, and the secret of that."""
-
-READY_SECONDS = 30.0
 
 
 @contextmanager
@@ -46,7 +45,7 @@ def s3rver(folder: Path, bucket: str) -> Iterator[str]:
 
 
 def _wait(server: subprocess.Popen[bytes], port: int, output: Path) -> None:
-    until = time.monotonic() + READY_SECONDS
+    until = time.monotonic() + PATIENCE
     while time.monotonic() < until and server.poll() is None:
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()

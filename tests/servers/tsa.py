@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from tests.patience import PATIENCE
 from tests.servers.scripted import Scripted, ScriptedServer, scripted_server
 
 REPLY = "application/timestamp-reply"
@@ -60,7 +61,7 @@ class Authority:
         command += ["-signer", str(self.folder / "signer.pem")]
         command += ["-inkey", str(self.folder / "signer.key")]
         command += ["-chain", str(above)] if chain else []
-        subprocess.run(command, check=True, capture_output=True, timeout=30)
+        subprocess.run(command, check=True, capture_output=True, timeout=PATIENCE)
         return given.read_bytes()
 
 

@@ -147,11 +147,14 @@ class SimJournal(MemoryJournal):
         note: str,
         act: Placement,
         version: str | None = None,
+        said_at: datetime | None = None,
     ) -> None:
         """The notice is out or refused."""
         self._require_open()
         self.told_at.setdefault(group.group_id, self._clock.monotonic())
-        await super().settle_notice(group, notice=notice, note=note, act=act, version=version)
+        await super().settle_notice(
+            group, notice=notice, note=note, act=act, version=version, said_at=said_at
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

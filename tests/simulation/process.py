@@ -123,6 +123,7 @@ class Process:
             sealer=sealer,
             clock=clock,
             capture_all=False,
+            window=timedelta(minutes=30),
         )
         self.writer = Writer(journal=journal, keeper=keeper, clock=clock, workers=2)
         self.scribe = Scribe(

@@ -8,6 +8,7 @@ from bridge.model import EventKind, Presence
 from tests.contracts.connector.scenes import arrive, enter, has, presences, recorded
 from tests.contracts.connector.sides import Ability, Side, SynapseSide
 from tests.fakes.intake import Intake
+from tests.patience import PATIENCE
 
 
 async def test_only_approved_groups(side: Side, intake: Intake) -> None:
@@ -48,7 +49,7 @@ async def test_approval_takes_effect_at_once(side: Side, intake: Intake) -> None
     waiting = asyncio.create_task(intake.take())
     await side.polled()
     intake.approve(room)
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE):
         given_up = await waiting
         await intake.until(lambda: bool(intake.of(room, EventKind.ROSTER)))
     if not isinstance(side, SynapseSide):

@@ -14,7 +14,8 @@ from connectors.matrix.sightings import ENCRYPTED
 from tests.contracts.connector.scenes import arrive, enter, identities, recorded
 from tests.contracts.connector.sides import Ability, Side, fake_side, needs
 from tests.fakes.clock import FakeClock
-from tests.fakes.intake import PATIENCE, Intake, matrix_connector
+from tests.fakes.intake import Intake, matrix_connector
+from tests.patience import PATIENCE
 
 DAY = 86_400.0
 

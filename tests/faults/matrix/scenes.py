@@ -23,8 +23,9 @@ from tests.fakes.homeserver import (
     FakeHomeserver,
     Reply,
 )
-from tests.fakes.intake import PATIENCE, Intake
+from tests.fakes.intake import Intake
 from tests.fakes.samples import group
+from tests.patience import PATIENCE
 
 HTML = Reply(body=b"<html>Please sign in</html>")
 

@@ -16,6 +16,7 @@ from urllib.request import Request, urlopen
 import msgspec
 from aiohttp import web
 
+from tests.patience import PATIENCE
 from tests.servers.bot_api.faults import Fault, Faults
 from tests.servers.bot_api.orders import Stage
 from tests.servers.bot_api.refusals import RefusalError
@@ -96,7 +97,7 @@ class RemoteBotApi:
     def _ask(self, verb: str, path: str, body: bytes | None) -> bytes:
         headers = {"Content-Type": "application/json"}
         request = Request(f"{self.url}/-/{path}", data=body, headers=headers, method=verb)  # noqa: S310
-        with urlopen(request, timeout=30) as answer:  # noqa: S310
+        with urlopen(request, timeout=PATIENCE) as answer:  # noqa: S310
             found: bytes = answer.read()
         return found
 

@@ -12,10 +12,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from tests.patience import PATIENCE
 from tests.servers.fault_s3.faults import Fault, encode
 from tests.servers.fault_s3.state import State
-
-PATIENCE = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

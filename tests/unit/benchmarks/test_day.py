@@ -12,6 +12,7 @@ from benchmarks.day import report, run
 from benchmarks.talk import Pace, Talk
 from benchmarks.virtual_time import VirtualClock, VirtualLoop
 from bridge.rawjson.fields import decode, tables
+from tests.patience import PATIENCE
 from tests.simulation.ports import START
 
 
@@ -37,7 +38,9 @@ def test_time_waits_for_threads_and_for_nothing_else() -> None:
     async def live() -> tuple[float, float]:
         await asyncio.gather(asyncio.sleep(3600), asyncio.to_thread(time.sleep, 0.05))
         before = loop.time()
-        await asyncio.wait({asyncio.ensure_future(asyncio.to_thread(time.sleep, 0.05))}, timeout=60)
+        await asyncio.wait(
+            {asyncio.ensure_future(asyncio.to_thread(time.sleep, 0.05))}, timeout=PATIENCE
+        )
         return before, loop.time()
 
     try:
@@ -70,3 +73,10 @@ def test_what_was_not_acknowledged_is_given_again(tmp_path: Path) -> None:
         assert talk.silent
     finally:
         loop.close()
+
+
+def test_a_day_has_busy_hours_in_its_middle() -> None:
+    """Before and after them less is said."""
+    pace = Pace(seconds=100, rate=20, groups=1, busy_seconds=10, quiet_rate=1)
+    assert pace.messages == 90 + 200
+    assert [pace.due(second) for second in (0, 45, 50, 55, 100, 200)] == [0, 45, 145, 245, 290, 290]

@@ -15,6 +15,7 @@ import pytest
 from bridge.cli import main
 from bridge.cli.arguments import VERBS, parser
 from bridge.cli.completion import SHELLS
+from tests.patience import PATIENCE
 
 ASK = """
 source "$1"
@@ -52,7 +53,7 @@ def _completed(script: Path, *words: str) -> set[str]:
         capture_output=True,
         text=True,
         check=True,
-        timeout=30,
+        timeout=PATIENCE,
         cwd=script.parent,
     )
     assert done.stderr == ""

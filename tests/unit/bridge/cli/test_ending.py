@@ -8,6 +8,7 @@ import sys
 import threading
 
 from bridge.cli.ending import Workers
+from tests.patience import PATIENCE
 
 STUCK = """
 import sys, threading
@@ -28,7 +29,7 @@ leave(4)
 def test_a_stuck_thread_does_not_keep_the_process() -> None:
     """The exit code is given, what was printed is out, and nobody waits for the thread."""
     done = subprocess.run(
-        [sys.executable, "-c", STUCK], capture_output=True, timeout=60, check=False
+        [sys.executable, "-c", STUCK], capture_output=True, timeout=PATIENCE, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (3, b"said", b"")
 
@@ -36,7 +37,7 @@ def test_a_stuck_thread_does_not_keep_the_process() -> None:
 def test_without_a_stuck_thread_the_interpreter_ends_as_always() -> None:
     """What is registered for the end of the interpreter runs."""
     done = subprocess.run(
-        [sys.executable, "-c", ORDERLY], capture_output=True, timeout=60, check=False
+        [sys.executable, "-c", ORDERLY], capture_output=True, timeout=PATIENCE, check=False
     )
     assert (done.returncode, done.stdout) == (4, b"bye\n")
 

@@ -11,6 +11,7 @@ import pytest
 from bridge import app
 from bridge.app.reading import VERSION
 from bridge.cli.arguments import VERBS, parser
+from tests.patience import PATIENCE
 
 HEAVY = (
     "aiohttp",
@@ -36,7 +37,11 @@ def test_verify_loads_no_adapter_and_no_settings(tmp_path: Path) -> None:
         f"print(code, [name for name in {HEAVY!r} if name in sys.modules])\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=PATIENCE,
     )
     assert done.stdout == "2 []\n"
 

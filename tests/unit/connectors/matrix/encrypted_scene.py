@@ -15,7 +15,8 @@ from connectors.matrix.client import MatrixConnector
 from connectors.matrix.crypto.settings import CryptoSettings
 from tests.fakes.clock import FakeClock
 from tests.fakes.homeserver import CLERK, PASSWORD, RECORDER, FakeHomeserver
-from tests.fakes.intake import PATIENCE, Intake, Sign, matrix_connector
+from tests.fakes.intake import Intake, Sign, matrix_connector
+from tests.patience import PATIENCE
 
 ENCRYPTION = {"m.room.encryption": {"algorithm": "m.megolm.v1.aes-sha2"}}
 

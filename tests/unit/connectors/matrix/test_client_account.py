@@ -161,7 +161,11 @@ async def test_a_wrong_password(sign: Sign) -> None:
     assert not session_file(sign).exists()
 
 
-@pytest.mark.parametrize("body", [b"<html>portal</html>", b"", b"[]", b" " * 40_000_000])
+@pytest.mark.parametrize(
+    "body",
+    [b"<html>portal</html>", b"", b"[]", b" " * 40_000_000],
+    ids=["a page", "nothing", "a list", "40 MB of nothing"],
+)
 @pytest.mark.parametrize("path", ["/whoami", "/login"])
 async def test_something_else_answers(
     server: FakeHomeserver, sign: Sign, path: str, body: bytes

@@ -13,7 +13,7 @@ from bridge.model import EventKind, Provenance
 from bridge.protocols import ImportedKeys, ToDevice
 from connectors.matrix.crypto.safekeeping import REST
 from tests.fakes.homeserver import CLERK, RECORDER, Reply
-from tests.fakes.intake import PATIENCE
+from tests.patience import PATIENCE
 from tests.unit.connectors.matrix.crypto.peer import Peer
 from tests.unit.connectors.matrix.encrypted_scene import Scene, keys_of, scene
 

@@ -12,8 +12,8 @@ import pytest
 from bridge.capture import Capture
 from bridge.model import Group, GroupState, NoticeState
 from tests.fakes.crash import Crash, CrashingJournal
-from tests.fakes.intake import PATIENCE
 from tests.fakes.samples import BLIND_KEY, JOURNAL_KEY, group, seeded
+from tests.patience import PATIENCE
 from tests.servers.bot_api import Chat, FaultKind
 from tests.unit.connectors.telegram.scene import Office, office
 

@@ -13,6 +13,7 @@ from bridge.errors import ConnectorRejectedError, ConnectorUnavailableError, Env
 from bridge.model import EventKind
 from connectors.telegram.bot_api import BotApi, Endpoint
 from connectors.telegram.polling import ALLOWED
+from tests.patience import PATIENCE
 from tests.servers.bot_api import FaultKind
 from tests.unit.connectors.telegram.scene import Office
 
@@ -115,7 +116,7 @@ async def test_an_answer_cut_short_once(at: Office) -> None:
 async def _bodies_kept(at: Office, until: int, group: str) -> list[bytes]:
     """What is raised until the group has so many messages."""
     kept = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while len(at.intake.of(group, EventKind.MESSAGE)) < until:
             try:
                 await at.intake.take()

@@ -9,13 +9,14 @@ from urllib.request import urlopen
 
 import pytest
 
+from tests.patience import PATIENCE
 from tests.servers.bot_api import Fault, FaultKind, RemoteBotApi, bot_api_process
 from tests.servers.bot_api.wire import JsonObject
 
 
 def ask(api: RemoteBotApi, token: str, method: str) -> JsonObject:
     """Call a method without parameters."""
-    with urlopen(f"{api.base_url}{token}/{method}", timeout=30) as answer:  # noqa: S310
+    with urlopen(f"{api.base_url}{token}/{method}", timeout=PATIENCE) as answer:  # noqa: S310
         found: JsonObject = json.loads(answer.read())
     return found
 
