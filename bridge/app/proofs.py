@@ -39,6 +39,9 @@ LARGEST_READ = 4 << 20
 MOST_KEPT = 512
 """Pieces of the log that a pin keeps: those of a million leaves that lie together."""
 
+AREAS = ("records/", "review/")
+"""Where the folders of days are."""
+
 MOST_DAYS = 16
 """Folders of days whose listings a pin keeps."""
 
@@ -148,7 +151,8 @@ def _told(
     stored = next((each for each in proofs if each.kind == "stored"), None)
     fields = {} if stored is None else matched(stored.line)[1]
     standing = Standing.UNPROVED
-    if not findings:
+    gone = any(each.code == Code.ABSENT_IN_ORDER and each.key == key for each in report.listed)
+    if not findings and not gone:
         standing = Standing.UNLOGGED if stored is None else Standing.PROVED
     signers: tuple[str, ...] = ()
     if proofs:
@@ -234,12 +238,12 @@ class Focused:
             at = moment(0)
             yield StoredVersion(key=prefix, size=len(self._index), modified_at=at)
             return
-        found_there = self._evidence.walk(prefix) if self._pin is None else self._listed(prefix)
+        is_listed = self._pin is not None and prefix.startswith(AREAS)
+        found_there = self._listed(prefix) if is_listed else self._evidence.walk(prefix)
         for found in found_there:
             if found.size > LARGEST_READ and record_of_media(found.key) is not None:
                 self.unread.append(found.key)
-            else:
-                yield found
+            yield found
 
     def _listed(self, key: str) -> Iterator[StoredVersion]:
         """What stands under exactly this key; a day's folder is listed once for all of it."""
@@ -259,6 +263,8 @@ class Focused:
         """The bytes of a version."""
         if found.key.startswith("manifests/"):
             return BytesIO(self._index)
+        if found.key in self.unread:
+            return BytesIO()  # it does not fit then, which is said of no unread one
         return self._evidence.open(found)
 
     def read(self, key: str) -> bytes | None:

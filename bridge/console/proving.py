@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from bridge.console.zones import within
 from bridge.protocols.proof import Proof, Standing, Testimony
 
 _UNLOGGED = (
@@ -78,4 +79,4 @@ def _testimony(each: Testimony, zone: ZoneInfo) -> str:
 
 
 def _at(at: datetime | None, zone: ZoneInfo) -> str:
-    return at.astimezone(zone).strftime("%-d %B %Y at %H:%M:%S %Z") if at else ""
+    return within(at, zone).strftime("%-d %B %Y at %H:%M:%S %Z") if at else ""

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from storage.translog.malformed import TileError
-from storage.translog.merkle import Frontier, fold, leaf_hash, tree_hash
+from storage.translog.merkle import fold, leaf_hash, tree_hash
 from storage.translog.tiles import (
     WIDTH,
     Bundle,
@@ -64,10 +64,6 @@ class RightEdge:
     def root(self) -> bytes:
         """The root hash of the tree."""
         return fold(self._subtrees())
-
-    def frontier(self) -> Frontier:
-        """The same place as a :class:`merkle.Frontier`."""
-        return Frontier.of(self._subtrees(), self.size)
 
     def grow(self, entries: Sequence[bytes]) -> tuple[RightEdge, Pieces]:
         """The edge after ``entries``, and every tile and bundle that :func:`tiles.grown` names.

@@ -91,12 +91,6 @@ class SqliteCheckpointStore:
         async with self._using() as db:
             await db.execute(_SHOW, (self._shard, head.size, _to_ms(head.at)))
 
-    async def shown(self) -> Shown | None:
-        """What the store was last known to show."""
-        async with self._using() as db:
-            rows = list(await db.execute_fetchall(_SHOWN, (self._shard,)))
-        return _shown(*rows[0]) if rows else None
-
     async def aclose(self) -> None:
         """Close the file. MAY be repeated."""
         async with self._opening:

@@ -15,7 +15,6 @@ from storage.translog.merkle import (
     HashAt,
     consistency_proof,
     inclusion_proof,
-    root_of,
     tree_hash,
 )
 from storage.translog.tiles import TILE_HEIGHT, WIDTH, Tile, hashes_of
@@ -75,11 +74,6 @@ def inclusion_tiles(index: int, size: int) -> tuple[Tile, ...]:
 def consistency_tiles(old: int, new: int) -> tuple[Tile, ...]:
     """The tiles for :func:`merkle.consistency_proof`: of the new tree."""
     return tiles_for(partial(consistency_proof, old, new), new)
-
-
-def root_tiles(size: int) -> tuple[Tile, ...]:
-    """The tiles for :func:`merkle.root_of`."""
-    return tiles_for(partial(root_of, size), size)
 
 
 def _where(level: int, index: int, size: int) -> tuple[Tile, int, int]:

@@ -44,7 +44,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -157,7 +157,7 @@ def check_tree(store: Store, checkpoint: Checkpoint, report: Report) -> list[byt
                     what = "the leaf is not the one that was signed"
                     report.find("bundle_mismatch", what, leaf=i)
         check_tiles(store, cached, size, report)
-    elif whole or len(cached[0]) == size:
+    else:
         report.find("root_mismatch", f"the {size} leaves do not give the root that was signed")
     return None
 
@@ -254,19 +254,24 @@ def check_known(
 ) -> None:
     """The log only grew: it begins with exactly the leaves that a known checkpoint covered.
 
+    Without the leaves that were signed (no ``log``), nor do we know which later keys may sign.
+
     Raises:
         CannotTellError: a known checkpoint is not of this log and its keys, so tells nothing.
     """
     for name, note, earlier in known:
-        if earlier.origin != trusted[0].name or not note.signed_by(trusted):
+        signed = note.signed_by(trusted)
+        if earlier.origin != trusted[0].name or not (signed or log is None):
             raise CannotTellError(f"{name} is not signed by the key of {trusted[0].name}")
-        if earlier.size > checkpoint.size:
+        if signed and earlier.size > checkpoint.size:
             what = f"{name} covers {earlier.size} leaves, the log has only {checkpoint.size}"
             report.find("rolled_back", what)
-        elif log is not None and root_of(log.tree, earlier.size) != earlier.root:
+        elif log is None:
+            report.note("not_checked", f"{name}: the leaves at hand cannot tell")
+        elif root_of(log.tree, earlier.size) != earlier.root:
             what = f"the first {earlier.size} leaves are not those of {name}"
             report.find("forked", what)
-        elif log is not None:
+        else:
             report.known.append(earlier.size)
 
 
@@ -367,7 +372,7 @@ def read_acts(store: Store, log: Log) -> None:
         if sha256(data).hex() != leaf["o"]:
             continue
         with suppress(MalformedError):
-            act = read_json(data)
+            act = read_document("act", data)
             if leaf["k"] == "open":
                 log.gids[text(leaf, "s")] = text(act, "gid")
                 log.succeeded.add(text(fields(act, "previous"), "stream"))
@@ -413,7 +418,8 @@ class Objects:
         if any("ret" in leaf for _, leaf in self.log.of("stored")):
             self.report.note("retention_not_enforced", "a folder keeps no retention")
         for key in self.store.odd:
-            self.report.find("extra", "it is neither a file nor a folder", key=key)
+            what = "it is neither a file nor a folder, or its name is not UTF-8"
+            self.report.find("extra", what, key=key)
 
     def absent(self, i: int, what: str, code: str, key: str | None = None) -> None:
         """What leaf ``i`` names is not there. May it be?
@@ -450,12 +456,9 @@ class Objects:
         what = {"stored": "record", "manifest": "manifest"}.get(kind, "act")
         self.report.count(f"{what}s")
         try:
-            document = read_json(data)
+            document = read_document(what, data)
         except MalformedError as error:
-            self.report.find(f"{what}_malformed", f"not canonical JSON: {error}", key=key, leaf=i)
-            return
-        if document.get("v") != 1:
-            self.report.find(f"{what}_malformed", "it is not of version 1", key=key, leaf=i)
+            self.report.find(f"{what}_malformed", f"it is no {what}: {error}", key=key, leaf=i)
             return
         if what == "record":
             wrong = self.wrong_record(i, key, document)
@@ -682,7 +685,7 @@ class Store:
         return store
 
     def walk(self) -> None:
-        """Find every file. What is neither a file nor a folder, a link for one, is odd."""
+        """Find every file. What is no file and no folder, or has a name not in UTF-8, is odd."""
         folders = [""] if self.base.is_dir() else []
         while folders:
             prefix = folders.pop()
@@ -691,7 +694,7 @@ class Store:
                     key = prefix + entry.name
                     if entry.is_dir(follow_symlinks=False):
                         folders.append(f"{key}/")
-                    elif entry.is_file(follow_symlinks=False):
+                    elif entry.is_file(follow_symlinks=False) and is_text(key):
                         self.files[key] = entry.stat(follow_symlinks=False)
                     else:
                         self.odd.append(key)
@@ -860,6 +863,11 @@ class Report:
         yield self.verdict
 
 
+def is_text(name: str) -> bool:
+    """Whether the name of a file is UTF-8; Python stands in for other bytes with surrogates."""
+    return not any("\ud800" <= c <= "\udfff" for c in name)
+
+
 def printable(line: str) -> str:
     """The line without what would do something to a terminal, as names of files may."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
@@ -900,6 +908,14 @@ def is_time(value: object) -> bool:
     except ValueError:
         return False
     return True
+
+
+def is_moment(value: object) -> bool:
+    """A check: a time with its offset from UTC."""
+    try:
+        return isinstance(value, str) and moment(value).tzinfo is not None
+    except ValueError:
+        return False
 
 
 def is_key(value: object) -> bool:
@@ -947,6 +963,34 @@ LEAF: dict[str, tuple[dict[str, Callable[[object], bool]], ...]] = {
     },
 }
 """The fields of each kind: those it must have, those it may have; all have the common ones."""
+
+
+ANY = is_like("(?s:.*)")
+DOCUMENT: dict[str, dict[str, Callable[[object], bool]]] = {
+    "record": {
+        "salt": ANY,
+        "stream": ANY,
+        "n": is_count(-(2**53)),
+        "platform": ANY,
+        "observed_at": is_like(TIME.pattern),
+    },
+    "manifest": {"gid": ANY, "rows": lambda value: isinstance(value, list)},
+    "act": {"salt": ANY, "kind": ANY, "at": is_moment, "by": ANY},
+}
+"""The fields that the objects must have besides their version; what they say is checked later."""
+
+
+def read_document(what: str, data: bytes) -> Fields:
+    """A record, a part of a manifest or an act.
+
+    Raises:
+        MalformedError: it is none.
+    """
+    document = read_json(data)
+    for name, is_right in (DOCUMENT[what] | {"v": COMMON["v"]}).items():
+        if not is_right(document.get(name)):
+            raise MalformedError(f"{name!r} is {document.get(name)!r}")
+    return document
 
 
 def read_leaf(entry: bytes) -> Fields:
@@ -1160,19 +1204,25 @@ def pieces_of(size: int, *, entries: bool) -> Iterator[Piece]:
 
 
 def read_bundles(store: Store, size: int, report: Report) -> tuple[list[bytes], bool]:
-    """The leaves, and whether there were as many as the size says."""
+    """The leaves, and whether there were as many as the size says.
+
+    Nobody may have signed that size. So it ends where neither leaves nor tiles can give the root.
+    """
     entries: list[bytes] = []
+    whole = True
     for piece in pieces_of(size, entries=True):
         key = store.log + piece.path
+        found = read_bundle(store.read(key), piece.width) if key in store.files else None
         if key not in store.files:
             report.find("bundle_missing", "a bundle of leaves is not there", key=key)
-            continue
-        found = read_bundle(store.read(key), piece.width)
-        if found is None:
+        elif found is None:
             what = f"it is not a bundle of {piece.width} leaves"
             report.find("bundle_malformed", what, key=key)
         entries += found or []
-    return entries, len(entries) == size
+        whole = whole and found is not None
+        if not whole and not hashes_in_tile(store, piece):
+            break
+    return entries, whole
 
 
 def read_bundle(data: bytes, width: int) -> list[bytes] | None:
@@ -1187,14 +1237,22 @@ def read_bundle(data: bytes, width: int) -> list[bytes] | None:
 
 
 def hashes_in_tiles(store: Store, size: int) -> list[bytes]:
-    """The leaf hashes as the lowest tiles have them; fewer if a tile is not there or not whole."""
+    """The leaf hashes as the lowest tiles have them, up to one that is not there or not whole."""
     hashes: list[bytes] = []
-    for piece in pieces_of(size, entries=False):
-        key = store.log + piece.path
-        data = store.read(key) if piece.level == 0 and key in store.files else b""
-        if len(data) == 32 * piece.width:
-            hashes += [data[at : at + 32] for at in range(0, len(data), 32)]
+    for piece in pieces_of(size, entries=True):
+        found = hashes_in_tile(store, piece)
+        if not found:
+            break
+        hashes += found
     return hashes
+
+
+def hashes_in_tile(store: Store, bundle: Piece) -> list[bytes]:
+    """The hashes of a bundle's leaves as its tile has them; none if that is not there whole."""
+    key = store.log + replace(bundle, entries=False).path
+    data = store.read(key) if key in store.files else b""
+    whole = len(data) == 32 * bundle.width
+    return [data[at : at + 32] for at in range(0, len(data), 32)] if whole else []
 
 
 # --- 5. Notes and checkpoints: C2SP signed-note and tlog-checkpoint ------------------------------

@@ -9,11 +9,12 @@ from dataclasses import replace
 from storage.translog.cosignature import cosign
 from storage.translog.note import Note
 from tests.vectors.form import Vector, bundle
-from tests.vectors.scene import KEY, A, signed, signer
+from tests.vectors.scene import KEY, A, Scene, signed, signer
 from tests.vectors.whole import WHOLE_LISTED, of_size, whole, witness
 
 CHECKPOINT = "log/0/checkpoint"
 OTHER = "records.example.org/other/log/0"
+BEYOND = 9_000_000_000_000_000
 
 
 Case = tuple[str, bytes, tuple[str, ...]]
@@ -182,6 +183,43 @@ def heads() -> Iterator[Vector]:
     )
 
 
+def unproved() -> Iterator[Vector]:
+    """Bundles that were changed, so that checkpoints kept elsewhere cannot be judged."""
+    log = whole()
+    broken = ("bundle_mismatch",)
+    scene = log.scene.copy()
+    _swap(scene)
+    yield scene.vector(
+        "known-and-changed",
+        "Two leaves changed places in the bundle; checkpoints were kept elsewhere.",
+        *broken,
+        base="whole",
+        listed=["not_checked"],
+        known=log.notes,
+    )
+    scene = log.scene.copy()
+    scene.leaf("key", key=signer(2).verifier.line)
+    covering = scene.publish(KEY)
+    scene.placed("anchor", f"anchors/0/{len(scene.leaves)}.note", covering, size=len(scene.leaves))
+    newest = scene.publish(KEY, signer(2))
+    _swap(scene)
+    yield scene.vector(
+        "rotated-known-and-changed",
+        "The same, and what was kept is signed by a later key, which only the log names.",
+        *broken,
+        base="whole",
+        listed=["foreign_signature", "not_checked"],
+        known=[signed(Note.parse(newest).text, signer(2))],
+    )
+
+
+def _swap(scene: Scene) -> None:
+    """Have the newest bundle hold two leaves in each other's place."""
+    leaves = [*scene.leaves]
+    leaves[3:5] = reversed(leaves[3:5])
+    scene.files[f"log/0/tile/entries/000.p/{len(leaves)}"] = bundle(leaves)
+
+
 def trees() -> Iterator[Vector]:
     """Tiles and bundles that are missing, or are of other leaves."""
     log = whole()
@@ -253,6 +291,7 @@ def large_trees() -> Iterator[Vector]:
             "bundle_missing",
         ),
     }
+    yield from _sizes(base)
     for name, (what, key, body, code) in changes.items():
         files = {each: old for each, old in base.files.items() if each != key}
         yield replace(
@@ -265,3 +304,31 @@ def large_trees() -> Iterator[Vector]:
             base=base.name,
             files=files if body is None else {**files, key: body},
         )
+
+
+def _sizes(base: Vector) -> Iterator[Vector]:
+    """A size that nobody signed, and a block of which nothing is left."""
+    lines = Note.parse(base.files[CHECKPOINT]).text.decode().splitlines()
+    larger = _joined([lines[0], str(BEYOND), lines[2]])
+    signature = base.files[CHECKPOINT].rpartition(b"\n\n")[2]
+    first = ("log/0/tile/0/000", "log/0/tile/entries/000")
+    yield replace(
+        base,
+        name="size-beyond",
+        what="The checkpoint says nine million billion leaves; the signature is of the true one.",
+        verdict="tampered",
+        codes=frozenset({"bundle_missing", "root_mismatch", "checkpoint_signature"}),
+        listed=frozenset(),
+        base=base.name,
+        files=base.files | {CHECKPOINT: larger + b"\n" + signature},
+    )
+    yield replace(
+        base,
+        name="block-missing",
+        what="Neither the full bundle nor its tile is there.",
+        verdict="tampered",
+        codes=frozenset({"bundle_missing", "root_mismatch"}),
+        listed=frozenset(),
+        base=base.name,
+        files={key: body for key, body in base.files.items() if key not in first},
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 
 from bridge import keys
@@ -311,6 +312,38 @@ def acts() -> Iterator[Vector]:
         lambda scene, _: scene.placed("hold", "acts/2026/03/02/000000000098.json", b"{}\n"),
         "act_malformed",
     )
+
+
+def incomplete() -> Iterator[Vector]:
+    """Signed documents that lack a field."""
+
+    def unsalted(scene: Scene, _: Whole) -> None:
+        body = _lacking("salt", record(A, NEXT))
+        digest = Digest.of(body).hex
+        ref = scene.leaf("seen", s=A.stream, n=NEXT, d=digest, c="capture", cl="p+m")
+        scene.placed("stored", record_key(A, NEXT), body, ref=ref, ret=FUTURE)
+
+    def of_nobody(scene: Scene, log: Whole) -> None:
+        leaf = log.captured + 1
+        key, body = scene.act_file("dispose", leaves=[[leaf, leaf]])
+        scene.placed("dispose", key, _lacking("by", body))
+        del scene.files[record_key(A, 1)]
+
+    yield _vector("record-without-salt", "A record has no salt.", unsalted, "record_malformed")
+    yield _vector(
+        "act-without-author",
+        "A `dispose` act does not say by whom; the record that it names is gone.",
+        of_nobody,
+        "act_malformed",
+        "object_missing",
+    )
+
+
+def _lacking(name: str, body: bytes) -> bytes:
+    """A document without one of its fields."""
+    document: dict[str, Json] = json.loads(body)
+    del document[name]
+    return dumps(document)
 
 
 def anchors() -> Iterator[Vector]:

@@ -15,6 +15,7 @@ def all_vectors() -> Iterator[Vector]:
         whole.vectors(),
         broken_log.checkpoints(),
         broken_log.heads(),
+        broken_log.unproved(),
         broken_log.trees(),
         broken_log.large_trees(),
         broken_leaves.malformed(),
@@ -29,6 +30,7 @@ def all_vectors() -> Iterator[Vector]:
         broken_objects.disposals(),
         broken_objects.manifests(),
         broken_objects.acts(),
+        broken_objects.incomplete(),
         broken_objects.anchors(),
         broken_objects.useless(),
     )

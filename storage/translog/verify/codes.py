@@ -103,7 +103,8 @@ SENTENCES: dict[Code, str] = {
     Code.ACT_MISMATCH: "An act says something else than its leaf.",
     Code.ANCHOR_MISMATCH: "An anchor does not prove the checkpoint it is named for.",
     Code.EXTRA_COPY: "An object that no leaf names has the bytes of one that a leaf names.",
-    Code.EXTRA: "An object that no leaf names is older than the checkpoint, or is no plain file.",
+    Code.EXTRA: "An object that no leaf names is older than the checkpoint, or is no plain file"
+    " with a name in UTF-8.",
     Code.HIDDEN: "A delete marker hides an object that must stand.",
     Code.VERSION_MISMATCH: "A later version of an object has other bytes.",
     Code.RETENTION_MISSING: "The store does not keep an object that its leaf says is kept.",
@@ -121,6 +122,7 @@ SENTENCES: dict[Code, str] = {
     Code.RETENTION_NOT_ENFORCED: "The store cannot keep retentions; those in the leaves are not"
     " enforced.",
     Code.FOREIGN_SIGNATURE: "The checkpoint also has a signature of a key that was not given.",
-    Code.NOT_CHECKED: "A cosignature or timestamp could not be checked with what was given.",
+    Code.NOT_CHECKED: "A cosignature, timestamp or known checkpoint could not be checked with what"
+    " was given or stands there.",
 }
 """One sentence for each code, as ``docs/formats.md`` prints them."""

@@ -203,6 +203,7 @@ class _Verification:
             one
             for one in heads
             if one.checkpoint.origin == self._trust.origin and one.signed_by(self._trust.keys)
+            if tree.proved or one.checkpoint.size > size
         ]
         judge_known(ours, self._trust, size, tree.roots, self._found)
 

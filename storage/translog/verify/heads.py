@@ -143,34 +143,44 @@ def judge_known(
 ) -> list[int]:
     """Compare with the checkpoints that are known; gives the sizes that the log extends.
 
+    ``roots`` has none where the leaves are not proved: then who may sign is not known either,
+    and what cannot be compared is listed.
+
     Raises:
         ConfigError: one is not of this log and its keys: it says nothing about this store.
     """
     extended: list[int] = []
     for one in known:
-        check_known(one, trust)
-        if one.checkpoint.size > size:
+        is_signed = check_known(one, trust, is_whole=bool(roots))
+        if is_signed and one.checkpoint.size > size:
             what = (
                 f"The log has {size} leaves; {one.name} is a checkpoint of"
                 f" {one.checkpoint.size}: the store was put back."
             )
             found.add(Code.ROLLED_BACK, what, key=one.name)
-        elif one.checkpoint.size in roots and roots[one.checkpoint.size] != one.checkpoint.root:
+        elif not roots:
+            what = f"{one.name} is not compared: the leaves that stand here are not the log's."
+            found.add(Code.NOT_CHECKED, what, key=one.name)
+        elif roots[one.checkpoint.size] != one.checkpoint.root:
             what = f"The first {one.checkpoint.size} leaves do not give the root in {one.name}."
             found.add(Code.FORKED, what, key=one.name)
-        elif one.checkpoint.size in roots:
+        else:
             extended.append(one.checkpoint.size)
     return sorted(set(extended))
 
 
-def check_known(one: SignedHead, trust: Trust) -> None:
-    """Refuse a known checkpoint that is not of this log and its keys.
+def check_known(one: SignedHead, trust: Trust, *, is_whole: bool) -> bool:
+    """Whether a key of this log signed a known checkpoint.
+
+    ``is_whole``: whether every key that the log names is known; else one of those may have.
 
     Raises:
-        ConfigError: it is not.
+        ConfigError: it is not of this log and its keys.
     """
-    if one.checkpoint.origin != trust.origin or not one.signed_by(trust.keys):
+    is_signed = one.signed_by(trust.keys)
+    if one.checkpoint.origin != trust.origin or (is_whole and not is_signed):
         raise ConfigError(
             f"{one.name} is not a checkpoint signed by the key of {trust.origin}",
             hint="Give checkpoints of this log, and the key that signed them.",
         )
+    return is_signed

@@ -117,7 +117,7 @@ class ObjectWalk:
             if holding.key in log_keys or not holding.versions:
                 continue
             if not holding.is_plain:
-                what = f"{holding.key} is no plain file."
+                what = f"{holding.key} is no plain file, or its name is not UTF-8."
                 self._found.add(Code.EXTRA, what, key=holding.key)
                 continue
             rows = self._leaves.placed.at(self._place(holding.key))

@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 
 from bridge.canonical import rfc3339
 from bridge.errors import ConfigError
 from bridge.keys import absolute, manifest_folder, media_key
 from bridge.protocols.evidence import Evidence
 from storage.translog.malformed import MalformedError, TileError
-from storage.translog.merkle import (
-    consistency_proof,
-    inclusion_proof,
-    leaf_hash,
-    verify_consistency,
-    verify_inclusion,
-)
+from storage.translog.merkle import inclusion_proof, leaf_hash, verify_inclusion
 from storage.translog.proof import TlogProof
-from storage.translog.tilehashes import TileHashes, consistency_tiles, inclusion_tiles
+from storage.translog.tilehashes import TileHashes, inclusion_tiles
 from storage.translog.tiles import WIDTH, Bundle, Tile, entries_of
 from storage.translog.verify.codes import Code
+from storage.translog.verify.comparison import Comparison
 from storage.translog.verify.documents import DocumentError, read_manifest, read_record
 from storage.translog.verify.engine import Question
 from storage.translog.verify.follow import Follower
-from storage.translog.verify.heads import SignedHead, Trust, check_known, read_head
+from storage.translog.verify.gone import Gone
+from storage.translog.verify.heads import SignedHead, Trust, read_head
 from storage.translog.verify.holdings import held
 from storage.translog.verify.lines import LeafError, integer, matched, milliseconds
 from storage.translog.verify.names import record_place, twin
@@ -40,6 +37,8 @@ from storage.translog.verify.report import (
     Vouches,
 )
 from storage.translog.verify.retentions import EPOCH, moment
+from storage.translog.verify.unnamed import Unnamed
+from storage.translog.verify.whole_log import ProvedLeaf, Sought, leaves_with
 
 AHEAD = 16
 """Bundles fetched at once while a leaf is looked for."""
@@ -52,15 +51,6 @@ class Proof:
     kind: str
     leaf: int
     body: bytes = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class ProvedLeaf:
-    """A leaf under the checkpoint."""
-
-    index: int
-    kind: str
-    fields: dict[str, bytes]
 
 
 def verify_one(
@@ -105,18 +95,22 @@ class _OneRecord:
             head = read_head(note, checkpoint, self._found)
         if head is not None and note is not None:
             Follower(self._evidence, self._question.shard, head, self._trust).follow(self._found)
-            if self._trust.judge(head, self._found):
+            is_trusted = self._trust.judge(head, self._found)
+            if is_trusted:
                 self._vouches.size = head.checkpoint.size
             self._judge(head, note)
-            self._compare_known(head)
+            comparison = Comparison(head, self._trust, self._tiles, self._found)
+            for known in self._question.known:
+                if comparison.extends(known, is_trusted=is_trusted):
+                    self._vouches.known.append(known.checkpoint.size)
         return self._report(head), tuple(self._proofs)
 
     def _judge(self, head: SignedHead, note: bytes) -> None:
         size = head.checkpoint.size
         place = hashlib.sha256(absolute(self._question.tenant, self._key).encode()).hexdigest()
         stored = self._stored(place.encode(), self._start(size), size)
+        stored = stored or self._in_whole_log(place.encode(), head, note)
         if stored is None:
-            self._unnamed()
             return
         self._prove(stored, head, note)
         index = integer(stored.fields["ref"])
@@ -129,18 +123,42 @@ class _OneRecord:
         if seen.fields["d"] != stored.fields["o"]:
             what = f"Leaf {stored.index} says that other bytes were stored than leaf {index} saw."
             self._found.add(Code.STORED_MISMATCH, what, leaf=stored.index)
-        self._record(stored, seen)
+        gone = Gone(
+            self._evidence, self._question, self._key, lambda texts: self._search(texts, head)
+        )
+        self._record(stored, seen, partial(gone.judge, stored=stored, seen=seen, found=self._found))
 
-    def _unnamed(self) -> None:
-        """No leaf names it: then nothing of it is proved."""
+    def _in_whole_log(self, place: bytes, head: SignedHead, note: bytes) -> ProvedLeaf | None:
+        """Its leaf, wherever it is; if there is none, what that means is told.
+
+        What was searched so far was not proved: whoever changed the record may have changed its
+        leaf in the bundle as well.
+        """
         holding = held(self._evidence, self._key)
+        texts, digest = [b'"p":"' + place], b""
+        if holding is not None and holding.versions and holding.is_plain:
+            digest = digest_of(self._evidence, holding.record)[0].hex().encode()
+            texts.append(b'"o":"' + digest)
+        sought = self._search(texts, head)
+        if sought is None:
+            return None
+        for leaf in sought.found:
+            if leaf.kind == "stored" and leaf.fields["p"] == place:
+                return leaf
         if holding is None or not holding.versions:
             raise ConfigError(
                 f"No leaf names {self._key}, and nothing stands there.",
                 hint="Find the key in the group's manifest of that day.",
             )
-        what = f"No leaf names {self._key} yet."
-        self._found.add(Code.UNLOGGED, what, key=self._key)
+        unnamed = Unnamed(self._evidence, self._question.tenant, holding, digest)
+        unnamed.judge(sought, head.name, note, self._found)
+        return None
+
+    def _search(self, texts: Iterable[bytes], head: SignedHead) -> Sought | None:
+        shard, checkpoint = self._question.shard, head.checkpoint
+        return leaves_with(
+            texts, self._evidence, shard, checkpoint, pool=self._pool, found=self._found
+        )
 
     def _start(self, size: int) -> int:
         """The seen leaf's index as the manifest says; 0 if it does not."""
@@ -161,43 +179,46 @@ class _OneRecord:
         return 0
 
     def _stored(self, place: bytes, start: int, size: int) -> ProvedLeaf | None:
-        """The first `stored` leaf of this place from ``start`` on, or from the beginning."""
-        for first in dict.fromkeys((start, 0)):
-            for index, line in self._lines(first // WIDTH, size):
-                if b'"p":"' + place in line:
-                    try:
-                        kind, fields = matched(line)
-                    except LeafError:
-                        continue
-                    if kind == "stored":
-                        return ProvedLeaf(index, kind, fields)
+        """The first `stored` leaf of this place from ``start`` on."""
+        searched = Gathering()
+        for index, line in self._lines(start // WIDTH, size, searched):
+            if b'"p":"' + place in line:
+                try:
+                    kind, fields = matched(line)
+                except LeafError:
+                    continue
+                if kind == "stored":
+                    self._found.take(searched)
+                    return ProvedLeaf(index, kind, fields)
         return None
 
-    def _lines(self, first: int, size: int) -> Iterator[tuple[int, bytes]]:
+    def _lines(self, first: int, size: int, found: Gathering) -> Iterator[tuple[int, bytes]]:
         blocks = range(first, -(-size // WIDTH))
         for at in range(0, len(blocks), AHEAD):
             some = blocks[at : at + AHEAD]
-            bundles = self._pool.map(lambda block: self._bundle(block, size), some)
+            bundles = self._pool.map(lambda block: self._bundle(block, size, found), some)
             for block, entries in zip(some, bundles, strict=True):
+                if not entries:
+                    return  # whether there are so many leaves at all, the whole log tells
                 for i, line in enumerate(entries):
                     yield block * WIDTH + i, line
 
-    def _bundle(self, block: int, size: int) -> tuple[bytes, ...]:
+    def _bundle(self, block: int, size: int, found: Gathering) -> tuple[bytes, ...]:
         piece = Bundle(block, min(WIDTH, size - block * WIDTH))
         key = self._base + piece.path
         body = self._evidence.read(key)
         if body is None:
-            self._found.add(Code.BUNDLE_MISSING, f"{key} is missing.", key=key)
+            found.add(Code.BUNDLE_MISSING, f"{key} is missing.", key=key)
             return ()
         try:
             entries = entries_of(body)
         except TileError as error:
-            self._found.add(Code.BUNDLE_MALFORMED, f"{key} is malformed: {error}.", key=key)
+            found.add(Code.BUNDLE_MALFORMED, f"{key} is malformed: {error}.", key=key)
             return ()
         return entries[: piece.width]
 
     def _leaf(self, index: int, size: int) -> ProvedLeaf | None:
-        entries = self._bundle(index // WIDTH, size)
+        entries = self._bundle(index // WIDTH, size, self._found)
         if index % WIDTH >= len(entries):
             return None
         try:
@@ -211,7 +232,7 @@ class _OneRecord:
     def _prove(self, leaf: ProvedLeaf, head: SignedHead, note: bytes) -> None:
         """Inclusion under the checkpoint, out of tiles."""
         size, root, index = head.checkpoint.size, head.checkpoint.root, leaf.index
-        line = self._bundle(index // WIDTH, size)[index % WIDTH]
+        line = self._bundle(index // WIDTH, size, self._found)[index % WIDTH]
         try:
             hashes = inclusion_proof(
                 index, size, TileHashes(size, self._tiles(inclusion_tiles(index, size)))
@@ -230,31 +251,13 @@ class _OneRecord:
         bodies = self._pool.map(lambda tile: self._evidence.read(self._base + tile.path), wanted)
         return {tile: body for tile, body in zip(wanted, bodies, strict=True) if body is not None}
 
-    def _compare_known(self, head: SignedHead) -> None:
-        new = head.checkpoint
-        for known in self._question.known:
-            check_known(known, self._trust)
-            old = known.checkpoint
-            if old.size > new.size:
-                what = f"The log has {new.size} leaves; {known.name} is a checkpoint of {old.size}."
-                self._found.add(Code.ROLLED_BACK, what, key=known.name)
-                continue
-            try:
-                tiles = self._tiles(consistency_tiles(old.size, new.size))
-                path = consistency_proof(old.size, new.size, TileHashes(new.size, tiles))
-                verify_consistency(old.size, new.size, old.root, new.root, path)
-            except MalformedError as error:
-                what = f"The log does not extend {known.name}: {error}."
-                self._found.add(Code.FORKED, what, key=known.name)
-            else:
-                self._vouches.known.append(old.size)
-
-    def _record(self, stored: ProvedLeaf, seen: ProvedLeaf) -> None:
+    def _record(
+        self, stored: ProvedLeaf, seen: ProvedLeaf, absent: Callable[[Code, str], None]
+    ) -> None:
         holding = held(self._evidence, self._key)
         leaf = stored.index
         if holding is None or not holding.versions or holding.hidden:
-            what = f"{self._key}, which leaf {leaf} names, is not in the store."
-            self._found.add(Code.OBJECT_MISSING, what, key=self._key, leaf=leaf)
+            absent(Code.OBJECT_MISSING, self._key)
             return
         body = body_of(self._evidence, holding.record)
         self._counts.objects = self._counts.records = 1
@@ -265,7 +268,7 @@ class _OneRecord:
             return
         if "ret" in stored.fields:
             self._retention(stored)
-        self._content(body, seen)
+        self._content(body, seen, absent)
 
     def _retention(self, stored: ProvedLeaf) -> None:
         until = milliseconds(stored.fields["ret"])
@@ -284,7 +287,7 @@ class _OneRecord:
             what = f"The store keeps {self._key} until {shown}, not {rfc3339(moment(until))}."
             self._found.add(code, what, key=self._key, leaf=stored.index)
 
-    def _content(self, body: bytes, seen: ProvedLeaf) -> None:
+    def _content(self, body: bytes, seen: ProvedLeaf, absent: Callable[[Code, str], None]) -> None:
         try:
             record = read_record(body)
         except DocumentError as error:
@@ -298,12 +301,12 @@ class _OneRecord:
             self._found.add(Code.RECORD_MISMATCH, what, key=self._key, leaf=seen.index)
         for copy in record.media:
             if copy.object is not None:
-                self._medium(media_key(self._key, copy.object), copy.sha256)
+                self._medium(media_key(self._key, copy.object), copy.sha256, absent)
 
-    def _medium(self, key: str, sha256: str | None) -> None:
+    def _medium(self, key: str, sha256: str | None, absent: Callable[[Code, str], None]) -> None:
         holding = held(self._evidence, key)
         if holding is None or not holding.versions or holding.hidden:
-            self._found.add(Code.MEDIA_MISSING, f"{key} is not in the store.", key=key)
+            absent(Code.MEDIA_MISSING, key)
             return
         digest, length = digest_of(self._evidence, holding.record)
         self._counts.media += 1

@@ -10,12 +10,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from storage.translog.malformed import TileError
 from storage.translog.merkle import HASH_BYTES, Frontier, fold, tree_hash
 from storage.translog.tiles import WIDTH, Bundle, Tile, entries_of
 from storage.translog.verify.codes import Code
-from storage.translog.verify.leaves import Leaves
 from storage.translog.verify.pieces import Pieces
 from storage.translog.verify.report import Gathering
 
@@ -62,11 +62,18 @@ class Candidate:
 class Tree:
     """What came of it. ``proved``: the leaves read are those under the checkpoint.
 
-    ``roots`` are those at the sizes that were asked for.
+    ``roots`` are those at the sizes that were asked for; none unless it is proved.
     """
 
     proved: bool
     roots: dict[int, bytes] = field(default_factory=dict)
+
+
+class TakesLeaves(Protocol):
+    """Whoever is handed the leaves; they are proved once the walk says so."""
+
+    def extend(self, entries: Sequence[bytes]) -> None:
+        """The next entries of the log."""
 
 
 class TreeWalk:
@@ -75,7 +82,7 @@ class TreeWalk:
     def __init__(
         self,
         pieces: Pieces,
-        leaves: Leaves,
+        leaves: TakesLeaves,
         *,
         size: int,
         root: bytes,
@@ -99,6 +106,8 @@ class TreeWalk:
         for index, bundle, tile in self._pieces.blocks(self._size):
             self._block(index, bundle, tile)
             self._step(min(WIDTH, self._size - index * WIDTH))
+            if not self._read.possible and self._kept is not None and not self._kept.possible:
+                break  # nothing has judged yet whether the size is true: it may be any number
         for candidate, proved in ((self._read, True), (self._kept, False)):
             if candidate is None or not candidate.possible:
                 continue
@@ -106,7 +115,7 @@ class TreeWalk:
                 continue
             self._above(candidate)
             found.take(candidate.found)
-            return Tree(proved=proved, roots=self._roots)
+            return Tree(proved=proved, roots=self._roots if proved else {})
         missing = self._read.found if not self._read.possible else None
         if missing is not None:
             found.take(missing)

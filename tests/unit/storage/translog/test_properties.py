@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from storage.translog.edge import RightEdge
 from storage.translog.malformed import MalformedError, NoteError, ProofError, TileError
 from storage.translog.merkle import (
+    Frontier,
     consistency_proof,
     inclusion_proof,
     leaf_hash,
@@ -22,8 +25,8 @@ from storage.translog.tilehashes import (
     TileHashes,
     consistency_tiles,
     inclusion_tiles,
-    root_tiles,
     tile_at,
+    tiles_for,
 )
 from storage.translog.tiles import (
     Bundle,
@@ -50,7 +53,8 @@ def _tile(tile: Tile) -> bytes:
 
 
 def _root(size: int) -> bytes:
-    return root_of(size, TileHashes(size, {tile: _tile(tile) for tile in root_tiles(size)}))
+    tiles = tiles_for(partial(root_of, size), size)
+    return root_of(size, TileHashes(size, {tile: _tile(tile) for tile in tiles}))
 
 
 @given(SIZES)
@@ -59,7 +63,7 @@ def test_a_root_from_tiles(size: int) -> None:
     """The tiles of any size give the root that a frontier gives."""
     edge, pieces = RightEdge().grow(LEAVES[:size])
     tiles = {piece: data for piece, data in pieces if isinstance(piece, Tile)}
-    frontier = RightEdge().frontier()
+    frontier = Frontier()
     frontier.extend(leaf_hash(leaf) for leaf in LEAVES[:size])
     assert root_of(size, TileHashes(size, tiles)) == frontier.root() == edge.root() == _root(size)
 

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import (
 
 from bridge.canonical.json import Json, dumps
 from storage.translog import verify_standalone as standalone
+from tests.patience import PATIENCE
 from tests.vectors.form import Vector, names, read
 
 NOW = "2026-11-22T00:00:00.000Z"
@@ -127,7 +128,7 @@ def _run(folder: Path, *more: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -73,6 +74,19 @@ def test_both_say_the_same_of_every_vector(name: str, tmp_path: Path) -> None:
     expected = (vector.verdict, vector.codes, vector.listed)
     assert _of_engine(root, vector.public_key, vector.known, NOW) == expected
     assert _of_standalone(root, vector.public_key, vector.known, NOW) == expected
+
+
+@pytest.mark.parametrize("name", [b"\xff", b"\xff/000.json", "r\u00e9sum\u00e9".encode()])
+def test_both_say_the_same_of_a_name_in_whatever_bytes(name: bytes, tmp_path: Path) -> None:
+    """A name that is not UTF-8 is no key: `extra`, however new the file is."""
+    vector = read("whole")
+    root = vector.lay_out(tmp_path)
+    path = root / "v1/mydept/records" / os.fsdecode(name)
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(b"{}")
+    answer = _of_engine(root, vector.public_key, vector.known, NOW)
+    assert _of_standalone(root, vector.public_key, vector.known, NOW) == answer
+    assert answer[1] == (frozenset({"extra"}) if b"\xff" in name else frozenset())
 
 
 def _folder_mutations(subject: Subject) -> Iterator[Mutation]:

@@ -16,6 +16,7 @@ from storage.translog.timestamps import (
     nonce_of,
     read_roots,
 )
+from tests.patience import PATIENCE
 from tests.servers.tsa import Authority, make_authority
 
 NOTE = b"records.example.org/demo/log/0\n1\nroot\n\n\xe2\x80\x94 name signature\n"
@@ -75,7 +76,7 @@ def test_what_is_kept_is_what_openssl_verifies(authority: Authority, token: byte
     (folder / "root.pem").write_bytes(authority.root)
     command = ["openssl", "ts", "-verify", "-data", "note", "-in", "kept.tsr", "-CAfile"]
     done = subprocess.run(
-        [*command, "root.pem"], cwd=folder, capture_output=True, check=False, timeout=30
+        [*command, "root.pem"], cwd=folder, capture_output=True, check=False, timeout=PATIENCE
     )
     assert done.returncode == 0, done.stderr
 

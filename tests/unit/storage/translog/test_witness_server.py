@@ -28,6 +28,7 @@ from storage.translog.witness_wire import LARGEST_REQUEST, SIZE, AddCheckpoint
 from tests.fakes.anchors import WITNESS
 from tests.fakes.clock import START, FakeClock
 from tests.fakes.heads import ORIGIN, SampleLog, signer_for
+from tests.patience import PATIENCE
 from tests.servers.witness import RunningWitness, by_origin, witness_server
 
 SIGNER = signer_for(WITNESS, algorithm=Algorithm.COSIGNATURE)
@@ -282,7 +283,7 @@ def test_two_processes_never_sign_two_histories(file: Path, sample: SampleLog) -
 
     def ask(memory: WitnessMemory, body: bytes, log: SampleLog) -> int:
         witness = witness_of(memory, log)
-        barrier.wait(30)
+        barrier.wait(PATIENCE)
         return witness.add_checkpoint(body, START).status
 
     pool = ThreadPoolExecutor(2)

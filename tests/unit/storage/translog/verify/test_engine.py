@@ -179,6 +179,19 @@ def test_earlier_versions_of_the_checkpoint_are_known_ones() -> None:
     assert "rolled_back" in codes(verify(evidence, question(archive())))
 
 
+def test_damage_is_not_called_a_fork() -> None:
+    """A changed bundle says nothing against earlier versions of the checkpoint, or known ones."""
+    evidence = MemoryEvidence.of(archive())
+    first = evidence.objects[CHECKPOINT][0]
+    evidence.objects[CHECKPOINT] = [replace(first, body=note) for note in archive().notes]
+    bundle = "log/0/tile/entries/000"
+    body = evidence.objects[bundle][0].body or b""
+    evidence.change(bundle, body[:-1] + b"!")
+    report = verify(evidence, question(archive(), archive().notes[:2]))
+    assert (codes(report), report.vouches.known) == ({"bundle_mismatch"}, [])
+    assert "not_checked" in told(report)
+
+
 def test_since_reads_only_what_is_new() -> None:
     """What is older is not read, so that its change is not seen; what is newer is."""
     new = sorted(
