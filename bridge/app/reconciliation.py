@@ -17,6 +17,8 @@ from bridge.clock import SystemClock
 from bridge.errors import ConnectorError
 from bridge.protocols import Clock, Connector, Journal, ObjectStore, Request, RequestKind, Spool
 from bridge.reconcile import Advance, Reconciler, Report
+from bridge.reconcile.fixity import FILE as FIXITY_FILE
+from bridge.reconcile.fixity import keep_fixity
 from bridge.reconcile.lineage import SeenStream
 from bridge.reconcile.unclaimed import FILE as UNCLAIMED_FILE
 from bridge.reconcile.unclaimed import write_unclaimed
@@ -55,6 +57,7 @@ async def _compared(
         report = await reconciler.compare(kind, advance)
         if report.complete and kind is RequestKind.RECONCILE:
             await _remember(settings, reconciler.succession.unclaimed)
+        await _keep_fixity(settings, report)
         return report
 
 
@@ -65,6 +68,14 @@ async def _remember(settings: Settings, unclaimed: Sequence[SeenStream]) -> None
         await asyncio.to_thread(write_unclaimed, file, unclaimed)
     except OSError as error:
         log.warning("unclaimed_not_written", what=error.strerror)
+
+
+async def _keep_fixity(settings: Settings, report: Report) -> None:
+    """For the next ``run``, which tells people while the store does not fit."""
+    try:
+        await asyncio.to_thread(keep_fixity, settings.service.data_dir / FIXITY_FILE, report)
+    except OSError as error:
+        log.warning("fixity_not_written", what=error.strerror)
 
 
 @asynccontextmanager

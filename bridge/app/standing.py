@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from bridge import keys
 from bridge.app.adapters import LOG_FILE
 from bridge.console.standing import Recorder, Standing
 from bridge.health_file import FILE, read_health
@@ -40,15 +38,3 @@ class RecorderBeside:
 
 if TYPE_CHECKING:
     _: type[Recorder] = RecorderBeside
-
-
-def classes_of(settings: Settings, blind_key: bytes) -> Mapping[str, frozenset[str]]:
-    """The gids of the groups that have each retention class of the settings."""
-    matrix = {account.name for account in settings.matrix}
-    found: dict[str, frozenset[str]] = {each.name: frozenset() for each in settings.retention}
-    for group in settings.groups:
-        if group.retention is not None:
-            platform = "matrix" if group.connector in matrix else "telegram"
-            gid = keys.group_gid(blind_key, platform, group.id)
-            found[group.retention] |= {gid}
-    return found

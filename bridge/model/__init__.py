@@ -17,9 +17,17 @@ from bridge.model.lines import LONGEST_LINE, unfit_line
 from bridge.model.objects import ObjectInfo, ObjectReceipt, SealedRecord, SpooledFile
 from bridge.model.time import require_utc
 from bridge.model.timers import GroupTimer, Timer, shorter
-from bridge.model.verdicts import Context, Outcome, Reason, Utterance, Verdict
+from bridge.model.verdicts import (
+    CONTEXT_MESSAGES,
+    Context,
+    Outcome,
+    Reason,
+    Utterance,
+    Verdict,
+)
 
 __all__ = [
+    "CONTEXT_MESSAGES",
     "LONGEST_LINE",
     "Attachment",
     "Batch",

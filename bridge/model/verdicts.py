@@ -8,6 +8,9 @@ from enum import StrEnum
 
 from bridge.model.events import EventKind, Relation
 
+CONTEXT_MESSAGES = 12
+"""How many earlier messages a context holds, at most; a policy may look at fewer."""
+
 
 class Outcome(StrEnum):
     """What is to become of a message. Only ``discard`` cannot be undone."""

@@ -109,9 +109,10 @@ class ListedAct:
 class Search:
     """What is looked for. Every condition that is given must hold; none means everything.
 
-    Times are ``since`` <= said < ``until``. ``before`` is where the last page ended. ``markings``
-    are as they stand in the text; case and what joins their words do not matter. ``restricted``:
-    of what is under review only what stands nowhere in the store.
+    Times are ``since`` <= said < ``until``. ``before`` is where the last page ended, also where
+    ``oldest`` asks for the oldest first and what follows is later. ``markings`` are as they stand
+    in the text; case and what joins their words do not matter. ``restricted``: of what is under
+    review only what stands nowhere in the store.
     """
 
     words: Query | None = None
@@ -126,13 +127,14 @@ class Search:
     media_types: tuple[str, ...] = ()
     sha256: str | None = None
     restricted: bool = False
+    oldest: bool = False
     before: int | None = None
     limit: int = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """A page of what was found, newest first. ``total`` counts up to ``COUNTED``.
+    """A page of what was found, in the order asked for. ``total`` counts up to ``COUNTED``.
 
     ``following`` goes into the next search as ``before``; None: this is the last page.
     """
@@ -176,7 +178,7 @@ class Catalog(Protocol):
     """Reading. Raises only :class:`bridge.errors.CatalogError`. May lag behind the store."""
 
     async def search(self, search: Search) -> Found:
-        """What fits, newest first."""
+        """What fits, newest first; the oldest first where the search says so."""
 
     async def day(self, gid: str, day: str) -> tuple[Listing, ...]:
         """A group's day, ``YYYY-MM-DD`` of its keys, in the order in which things were said."""

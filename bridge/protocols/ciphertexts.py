@@ -63,6 +63,12 @@ class Ciphertexts(Protocol):
         already, or destroyed, changes nothing.
         """
 
+    async def opened_beside(self, stream: str, numbers: Sequence[int]) -> frozenset[int]:
+        """Which of these entries of a stream have their content in a later entry.
+
+        Whatever became of that one, also where it is destroyed.
+        """
+
     async def not_opened(
         self, reasons: Sequence[tuple[int, str]], *, final: Collection[int] = ()
     ) -> None:

@@ -62,6 +62,7 @@ class Reviewed:
     """What a person said of an entry last, and what it was judged to be: no content.
 
     ``score``, ``policy`` and ``model`` are those of the judgement; ``audited``: drawn by lot.
+    ``label`` is the person's.
     """
 
     seq: int
@@ -73,6 +74,7 @@ class Reviewed:
     policy: str
     model: str
     audited: bool
+    label: Label | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +161,13 @@ class Decisions(Protocol):
 
     async def reviewed(self) -> tuple[Reviewed, ...]:
         """What people said last of each entry they decided, by ``seq``."""
+
+    async def verdicts(self, stream: str, upstream_id: str) -> tuple[Verdict, ...]:
+        """What became of a message: of each of its ``VERSIONS``, in all streams of its group.
+
+        Of one that was destroyed, too. What nobody judged yet has none, and one that does not open
+        is left out.
+        """
 
     async def judgements(self, *, after: int, limit: int) -> tuple[Judgement, ...]:
         """Entries that were judged, above ``after``, by ``seq``; destroyed ones too."""

@@ -11,7 +11,11 @@ from bridge.protocols.journal_values import Entry, Placement, PlacementKind
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreKnows:
-    """How many objects of a hold the store itself holds, as read back, and how many it does not."""
+    """How many objects of a hold the store itself holds, as read back, and how many it does not.
+
+    ``at``: when the first of them was read, of those that no later look asked of. Of a hold that
+    was released, ``held`` are those that stand under another one or were not let go.
+    """
 
     held: int
     unheld: int

@@ -131,6 +131,12 @@ class Journal(Ciphertexts, Counting, Decisions, HoldActs, Leaves, Protocol):
         Not an encrypted one whose content stands in an entry of its own: that one is decided.
         """
 
+    async def open_discards(self, *, received_before: datetime, limit: int) -> tuple[Entry, ...]:
+        """Discards that are not final yet, oldest first."""
+
+    async def finalise(self, seqs: Sequence[int]) -> None:
+        """These discards were judged with what followed them: they are final."""
+
     async def fail(self, seq: int, *, error: str, next_try: datetime) -> None:
         """Count a failed attempt. The entry stays where it is until ``next_try``."""
 
@@ -156,8 +162,16 @@ class Journal(Ciphertexts, Counting, Decisions, HoldActs, Leaves, Protocol):
         has any content where all are. Edits and late attachments are none of them.
         """
 
-    async def recent(self, stream: str, *, before: int, limit: int) -> tuple[Entry, ...]:
-        """The last ``limit`` undestroyed entries with a number below ``before``, oldest first."""
+    async def recent(
+        self, stream: str, *, before: int, limit: int, without: EventKind | None = None
+    ) -> tuple[Entry, ...]:
+        """The last ``limit`` undestroyed entries with a number below ``before``, oldest first.
+
+        Those of the kind ``without`` are passed over.
+        """
+
+    async def following(self, stream: str, *, after: int, limit: int) -> tuple[Entry, ...]:
+        """The first ``limit`` undestroyed entries with a number above ``after``, oldest first."""
 
     async def roster_before(self, stream: str, n: int) -> int | None:
         """Number of the latest roster or membership event at or below ``n``."""
@@ -263,11 +277,13 @@ class Journal(Ciphertexts, Counting, Decisions, HoldActs, Leaves, Protocol):
         note: str,
         act: Placement,
         version: str | None = None,
+        said_at: datetime | None = None,
     ) -> None:
         """Journal the notice's event id or its refusal; storing may begin.
 
         It is the one after the ``group.notices`` that were settled before: if another was settled
-        since, nothing changes. Who came before it was said is no newcomer any more.
+        since, nothing changes. Who came up to ``said_at``, by default when ``act`` was made, is no
+        newcomer any more; who came after it MUST stay one.
         """
 
     async def close_stream(self, group: Group, *, at: datetime) -> None:

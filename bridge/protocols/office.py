@@ -175,8 +175,8 @@ class Office(Protocol):
     async def last_decisions(self, events: Sequence[tuple[str, int]]) -> tuple[DecisionOrder, ...]:
         """The last decision on each of these events, given as stream and number, that has any."""
 
-    async def marks(self, *, limit: int) -> tuple[DecisionOrder, ...]:
-        """The last decisions on events that are marked by them, oldest first."""
+    async def marks(self, *, after: int = 0, limit: int) -> tuple[DecisionOrder, ...]:
+        """The last decisions on events that are marked by them, oldest first, above ``after``."""
 
     async def sample(self, lot: str, *, by: str, since: datetime) -> tuple[DecisionOrder, ...]:
         """What this person decided as a part of a lot's sample, oldest first."""

@@ -20,7 +20,7 @@ class Standing(StrEnum):
     """No leaf names it yet. Of what was stored seconds ago that is in order."""
 
     UNPROVED = "unproved"
-    """Something does not fit: the object, its leaves, or the checkpoint."""
+    """Something does not fit: the object, its leaves, or the checkpoint; or it is gone in order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

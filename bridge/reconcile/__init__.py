@@ -3,6 +3,8 @@
 By the same steps as the normal path, at the start of ``run`` and on demand.
 """
 
+from bridge.reconcile.fixity import FILE as FIXITY_FILE
+from bridge.reconcile.fixity import read_fixity
 from bridge.reconcile.holdings import Lifetimes
 from bridge.reconcile.loop import Answering, Reconciliation
 from bridge.reconcile.progress import FILE, Advance, Answer, Outcome, Progress, read_progress
@@ -11,6 +13,7 @@ from bridge.reconcile.report import DayReport, Finding, Found, GroupReport, Repo
 
 __all__ = [
     "FILE",
+    "FIXITY_FILE",
     "Advance",
     "Answer",
     "Answering",
@@ -24,5 +27,6 @@ __all__ = [
     "Reconciler",
     "Reconciliation",
     "Report",
+    "read_fixity",
     "read_progress",
 ]

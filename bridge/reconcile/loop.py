@@ -14,6 +14,8 @@ import structlog
 from bridge.canonical import rfc3339
 from bridge.errors import MunimentError
 from bridge.protocols import Clock, Journal, Office, Request
+from bridge.reconcile.fixity import FILE as FIXITY_FILE
+from bridge.reconcile.fixity import keep_fixity
 from bridge.reconcile.lineage import SeenStream
 from bridge.reconcile.progress import Advance, Answer, Outcome, Progress, write_progress
 from bridge.reconcile.reconciler import Reconciler
@@ -73,14 +75,15 @@ class Reconciliation:
     ) -> None:
         """``file`` is where progress is written; ``start_seconds`` the most a start waits.
 
-        Beside it stands what the last process left waiting for a group. ``answering`` does what
-        is no comparison.
+        Beside it stand what the last process left waiting for a group, and how the last
+        comparison with the store came out. ``answering`` does what is no comparison.
         """
         self._reconciler = reconciler
         self._journal = journal
         self._office = office
         self._file = file
         self._unclaimed_file = file.with_name(UNCLAIMED_FILE)
+        self._fixity_file = file.with_name(FIXITY_FILE)
         self._unclaimed: tuple[SeenStream, ...] = ()
         self._clock = clock
         self._start_seconds = start_seconds
@@ -176,10 +179,19 @@ class Reconciliation:
             showing.cancel()
             await asyncio.gather(showing, return_exceptions=True)
         await self._remember()
+        if isinstance(outcome, Report):
+            await self._keep_fixity(outcome)
         last = self._progress(request, advance, outcome)
         await self._write(last)
         self._ended.append(last)
         await self._journal.take_request(request.number)
+
+    async def _keep_fixity(self, report: Report) -> None:
+        """Before the request is taken: a crash in between repeats the comparison."""
+        try:
+            await asyncio.to_thread(keep_fixity, self._fixity_file, report)
+        except OSError as error:
+            log.warning("fixity_not_written", what=error.strerror)
 
     async def _outcome(self, request: Request, advance: Advance) -> Outcome:
         try:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from bridge.errors import ConnectorError
+from bridge.gaps import in_time
 from bridge.model import Group, GroupState, Loss, Presence
 from bridge.protocols import Connector, Journal, PastEvent
 from bridge.reconcile.lineage import moment
@@ -24,17 +25,6 @@ NOT_YET = "sent since the platform was last heard"
 UNEXPLAINED = Found.UNEXPLAINED.value
 NO_DAY = "unknown"
 REPLACED = "journal_replaced"
-
-OF_ONE_EVENT = frozenset(
-    {
-        "media_not_obtained",
-        "not_rescued",
-        "paid_media_preview",
-        "redacted_before_delivery",
-        "undecryptable",
-    }
-)
-"""Causes of gaps that are of one event, which is journalled: nothing else is lost by them."""
 
 
 @dataclass(slots=True)
@@ -69,25 +59,14 @@ class Holes:
     def __init__(self, gaps: Sequence[Loss], *, began: datetime | None = None) -> None:
         self._holes: list[Hole] = []
         self._began = began
-        for gap in gaps:
+        for gap in in_time(gaps):
             self._take(gap)
 
     def _take(self, gap: Loss) -> None:
-        """A gap of one event covers no time; one that only ends may have begun before."""
-        if gap.why in OF_ONE_EVENT or (gap.since is None and gap.until is None):
-            return
-        if gap.why == REPLACED:
-            self._take_replaced(gap)
-            return
-        if gap.since is None:
-            begun = [hole for hole in self._holes if hole.why == gap.why and hole.until is None]
-            if begun:
-                begun[-1].until = gap.until
-                return
-        self._holes.append(Hole(why=gap.why, since=gap.since, until=gap.until))
-
-    def _take_replaced(self, gap: Loss) -> None:
         """Of a journal that was restored, the unknown time begins within its own."""
+        if gap.why != REPLACED:
+            self._holes.append(Hole(why=gap.why, since=gap.since, until=gap.until))
+            return
         first = self._began is not None and (gap.since is None or gap.since <= self._began)
         since = None if first else gap.since
         self._holes.append(Hole(why=gap.why, since=since, until=gap.until, endless=first))

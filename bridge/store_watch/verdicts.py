@@ -1,7 +1,8 @@
 """The last verdicts on the store, kept in ``store.json`` beside the journal.
 
 Two speak: ``run`` by the rights of its own, at each start and daily, and ``doctor``, perhaps with
-an identity that may do more. Each replaces only its own word; the file is written whole or not.
+an identity that may do more. Each replaces its own word, but what ``doctor`` proved wrong stays
+until one of them shows that locks hold. The file is written whole or not.
 """
 
 from __future__ import annotations
@@ -45,9 +46,10 @@ class KeptVerdict(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class KeptCanary(msgspec.Struct, frozen=True, kw_only=True):
-    """The canary that ``run`` looks at again."""
+    """The canary that ``run`` looks at again. Files of before have no lock mode."""
 
     store: str
+    lock_mode: str = ""
     name: str
     version: str | None
     until: Moment
@@ -76,13 +78,20 @@ def read(file: Path) -> Kept:
 def keep(file: Path, findings: StoreFindings, *, by: Speaker) -> Kept:
     """Put ``findings`` in the place of what ``by`` said before.
 
+    What ``doctor`` proved wrong stays where it cannot tell now; ``run`` that finds the locks
+    holding removes it.
+
     Raises:
         OSError: nothing was changed.
     """
     said = _kept(findings)
     kept = read(file)
+    proved = _proves_a_fault(kept.doctor, store=said.store, lock_mode=said.lock_mode)
     if by == "run":
-        return _replaced(file, msgspec.structs.replace(kept, run=said))
+        doctor = None if proved and said.retention is Enforcement.ENFORCED else kept.doctor
+        return _replaced(file, msgspec.structs.replace(kept, run=said, doctor=doctor))
+    if proved and said.retention is Enforcement.CANNOT_TELL:
+        return kept
     return _replaced(file, msgspec.structs.replace(kept, doctor=said))
 
 
@@ -91,14 +100,18 @@ def as_found(findings: StoreFindings, by: Speaker) -> StoreVerdict:
     return _verdict(_kept(findings), by)
 
 
-def keep_canary(file: Path, store: str, planted: Planted) -> Kept:
-    """Remember the canary.
+def keep_canary(file: Path, store: str, lock_mode: str, planted: Planted) -> Kept:
+    """Remember the canary, and how it was locked.
 
     Raises:
         OSError: nothing was changed.
     """
     canary = KeptCanary(
-        store=store, name=planted.name, version=planted.version, until=planted.until
+        store=store,
+        lock_mode=lock_mode,
+        name=planted.name,
+        version=planted.version,
+        until=planted.until,
     )
     return _replaced(file, msgspec.structs.replace(read(file), canary=canary))
 
@@ -106,7 +119,8 @@ def keep_canary(file: Path, store: str, planted: Planted) -> Kept:
 def last_word(kept: Kept, *, store: str, lock_mode: str, now: datetime) -> StoreVerdict | None:
     """What holds of this store with this lock mode; None where nobody has looked.
 
-    ``run`` is believed, but where it cannot tell, or where ``doctor`` found a fault since.
+    ``run`` is believed, but where it cannot tell, or where ``doctor`` found a fault since. Such a
+    fault does not grow old: that ``run`` cannot tell, however late, says nothing against it.
     """
     own, other = kept.run, kept.doctor
     if own is not None and (own.store, own.lock_mode) != (store, lock_mode):
@@ -130,11 +144,20 @@ def _kept(findings: StoreFindings) -> KeptVerdict:
     )
 
 
+def _proves_a_fault(said: KeptVerdict | None, *, store: str, lock_mode: str) -> bool:
+    return (
+        said is not None
+        and (said.store, said.lock_mode) == (store, lock_mode)
+        and said.retention is Enforcement.NOT_ENFORCED
+    )
+
+
 def _outweighs(doctor: KeptVerdict, run: KeptVerdict, now: datetime) -> bool:
-    if doctor.retention is Enforcement.NOT_ENFORCED and doctor.at > run.at:
-        return True
+    unsure = run.retention is Enforcement.CANNOT_TELL
+    if doctor.retention is Enforcement.NOT_ENFORCED:
+        return unsure or doctor.at > run.at
     tells = doctor.retention is Enforcement.ENFORCED and now - doctor.at < DOCTOR_COUNTS
-    return tells and run.retention is Enforcement.CANNOT_TELL
+    return tells and unsure
 
 
 def _verdict(said: KeptVerdict, by: Speaker) -> StoreVerdict:

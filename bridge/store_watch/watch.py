@@ -74,7 +74,8 @@ class StoreWatch:
         """Look before anything is recorded, for some seconds at most.
 
         Raises:
-            ConfigError: the store answers, and does not enforce the lock that is asked for.
+            ConfigError: the store answers, and by the last word on it does not enforce the lock
+                that is asked for.
         """
         try:
             async with asyncio.timeout(self._start_seconds):
@@ -84,8 +85,10 @@ class StoreWatch:
         except ObjectStoreError as error:
             self._not_answered(str(error))
         else:
-            if self._lock_mode != "none" and self._is(Enforcement.NOT_ENFORCED):
-                raise self._refusal()
+            told = self.verdict
+            relied_on = self._lock_mode != "none"
+            if relied_on and told is not None and told.retention is Enforcement.NOT_ENFORCED:
+                raise _refusal(told)
 
     async def run(self) -> None:
         """Look again every day; sooner while the store does not answer."""
@@ -150,7 +153,7 @@ class StoreWatch:
         """A crash between planting and keeping forgets one canary, and the next one is planted."""
         canary = (await asyncio.to_thread(verdicts.read, self._file)).canary
         now = self._clock.now()
-        if canary is not None and canary.store == self._store and canary.until > now:
+        if canary is not None and self._is_ours(canary) and canary.until > now:
             self._changed = await self._probe.changed(canary.planted())
             if self._changed:
                 log.warning("store_canary_changed", what=self._changed)
@@ -162,7 +165,13 @@ class StoreWatch:
             self._changed = str(error)
             log.warning("store_canary_changed", what=self._changed)
             return
-        await self._keep(lambda: verdicts.keep_canary(self._file, self._store, planted))
+        await self._keep(
+            lambda: verdicts.keep_canary(self._file, self._store, self._lock_mode, planted)
+        )
+
+    def _is_ours(self, canary: verdicts.KeptCanary) -> bool:
+        """One that was locked in another mode is no news where it shows that mode."""
+        return (canary.store, canary.lock_mode) == (self._store, self._lock_mode)
 
     async def _keep(self, write: Callable[[], _T]) -> _T | None:
         try:
@@ -180,21 +189,37 @@ class StoreWatch:
             log.warning("store_not_looked_at", what=why)
         self._unanswered = said
 
-    def _refusal(self) -> ConfigError:
-        facts = " ".join(self.verdict.facts) if self.verdict is not None else ""
-        return ConfigError(
-            f'[store] lock_mode is "{self._lock_mode}", and {self._store} does not enforce it:'
-            f" {facts}",
-            hint='Use a bucket whose locks hold, or set [store] lock_mode = "none" knowingly;'
-            " `muniment doctor --store` shows what was tried.",
-        )
+
+_ALLOWED = 'Use a bucket whose locks hold, or set [store] lock_mode = "none" knowingly'
+_CLEARED = (
+    "Once the store is mended, run `muniment doctor --store --probe-credentials FILE`: this counts"
+    " until doctor finds that its locks hold."
+)
+
+
+def _refusal(verdict: StoreVerdict) -> ConfigError:
+    shows = f"{_ALLOWED}; `muniment doctor --store` shows what was tried."
+    return ConfigError(
+        f'[store] lock_mode is "{verdict.lock_mode}", and {verdict.store} does not enforce it:'
+        f" {_faults(verdict)}",
+        hint=f"{_ALLOWED}. {_CLEARED}" if verdict.by == "doctor" else shows,
+    )
+
+
+def _faults(verdict: StoreVerdict) -> str:
+    """What is wrong, and who found it where it was not this recorder."""
+    if verdict.by != "doctor":
+        return " ".join(verdict.facts)
+    found = f"Found by `muniment doctor` at {verdict.at:%Y-%m-%d %H:%M} UTC."
+    return " ".join((*verdict.facts, found))
 
 
 def _alarm(verdict: StoreVerdict) -> str:
     if verdict.retention is Enforcement.ENFORCED:
         return ""
-    facts = " ".join(verdict.facts)
     if verdict.retention is Enforcement.NOT_ENFORCED:
-        return f"{verdict.store} does not enforce retention: {facts}"
+        remedy = f" {_CLEARED}" if verdict.by == "doctor" else ""
+        return f"{verdict.store} does not enforce retention: {_faults(verdict)}{remedy}"
+    facts = " ".join(verdict.facts)
     remedy = "Run `muniment doctor --probe-credentials FILE`."
     return f"Whether {verdict.store} enforces retention cannot be told: {facts} {remedy}"

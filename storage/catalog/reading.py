@@ -111,7 +111,7 @@ class SqliteCatalog:
         self._free: list[tuple[int, sqlite3.Connection]] = []
 
     async def search(self, search: Search) -> Found:
-        """What fits, newest first."""
+        """What fits, in the order that the search names."""
         return await self._ask(lambda db: _search(db, search))
 
     async def day(self, gid: str, day: str) -> tuple[Listing, ...]:
@@ -263,13 +263,17 @@ def _search(db: sqlite3.Connection, search: Search) -> Found:
     words: tuple[Value, ...] = () if match is None else (match,)
     counting = f"SELECT COUNT(*) FROM (SELECT 1 FROM {source} WHERE {condition} LIMIT ?)"  # noqa: S608
     (total,) = db.execute(counting, (low, high, *words, COUNTED + 1)).fetchone()
-    last = high if search.before is None else min(high, search.before)
-    paging = f"SELECT {chosen} FROM {source} WHERE {condition} ORDER BY {chosen} DESC LIMIT ?"  # noqa: S608
-    ids = [id_ for (id_,) in db.execute(paging, (low, last, *words, search.limit + 1))]
+    first, last, order = low, high, "" if search.oldest else "DESC"
+    if search.before is not None and search.oldest:
+        first = max(low, search.before + 1)
+    elif search.before is not None:
+        last = min(high, search.before)
+    paging = f"SELECT {chosen} FROM {source} WHERE {condition} ORDER BY {chosen} {order} LIMIT ?"  # noqa: S608
+    ids = [id_ for (id_,) in db.execute(paging, (first, last, *words, search.limit + 1))]
     page = ids[: search.limit]
     rows = _rows(
         db,
-        SELECT + "WHERE l.id IN (SELECT value FROM json_each(?)) ORDER BY l.id DESC",  # noqa: S608
+        SELECT + f"WHERE l.id IN (SELECT value FROM json_each(?)) ORDER BY l.id {order}",  # noqa: S608
         ListingRow,
         json.dumps(page),
     )

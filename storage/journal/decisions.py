@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
 
+from bridge import keys
 from bridge.errors import JournalKeyError
 from bridge.lifecycle import EntryState
 from bridge.model import Outcome, Verdict
@@ -24,10 +26,12 @@ from bridge.protocols import (
     Via,
     WaitingDecision,
 )
+from bridge.protocols.journal import VERSIONS
 from storage.journal.cipher import JournalCipher
 from storage.journal.committer import Transaction
+from storage.journal.core import as_json
 from storage.journal.placements import PlacementVerbs
-from storage.journal.rows import filed, from_ms, sayable, to_ms
+from storage.journal.rows import VerdictRow, filed, from_ms, sayable, to_ms
 from storage.journal.speech import write_sayings
 
 TAKEN = "decisions_taken"
@@ -84,9 +88,12 @@ class ReviewedRow(msgspec.Struct, array_like=True, frozen=True):
     policy: str
     model: str
     audited: int
+    key: str
+    words: bytes
 
-    def reviewed(self) -> Reviewed:
+    def reviewed(self, cipher: JournalCipher) -> Reviewed:
         """The row as a value."""
+        words = cipher.open(self.words, Words, column="words", row=self.key.encode())
         return Reviewed(
             seq=self.seq,
             connector=self.connector,
@@ -97,6 +104,7 @@ class ReviewedRow(msgspec.Struct, array_like=True, frozen=True):
             policy=self.policy,
             model=self.model,
             audited=bool(self.audited),
+            label=words.label,
         )
 
 
@@ -265,8 +273,23 @@ class DecisionVerbs(PlacementVerbs):
         return None
 
     async def reviewed(self) -> tuple[Reviewed, ...]:
-        """What people said last of each entry."""
-        return tuple(row.reviewed() for row in await self._rows("decision_reviewed", ReviewedRow))
+        """What people said last of each entry; what does not open is left out."""
+        found: list[Reviewed] = []
+        for row in await self._rows("decision_reviewed", ReviewedRow):
+            with suppress(JournalKeyError):
+                found.append(row.reviewed(self._cipher))
+        return tuple(found)
+
+    async def verdicts(self, stream: str, upstream_id: str) -> tuple[Verdict, ...]:
+        """By the identities that the message may have in each stream of its group."""
+        found: list[Verdict | None] = []
+        for each in (stream, *await self._rows("stream_others", str, stream)):
+            idents = (keys.identity(self._blind_key, each, upstream_id, one) for one in VERSIONS)
+            asked = as_json([ident.hex() for ident in idents])
+            for row in await self._rows("decision_verdicts", VerdictRow, each, asked):
+                with suppress(JournalKeyError):
+                    found.append(row.value(self._cipher))
+        return tuple(verdict for verdict in found if verdict is not None)
 
     async def judgements(self, *, after: int, limit: int) -> tuple[Judgement, ...]:
         """Verdicts without content; a damaged one is left out."""

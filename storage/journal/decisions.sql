@@ -63,10 +63,15 @@ SELECT e.seen_leaf FROM decision d JOIN entry e USING (seq) WHERE d.placement = 
 -- The last decision on each entry holds.
 
 -- name: decision_reviewed
-SELECT d.seq, s.connector, s.group_id, d.outcome, d.via, d.score, d.policy, d.model, d.audited
+SELECT d.seq, s.connector, s.group_id, d.outcome, d.via, d.score, d.policy, d.model, d.audited,
+    d.key, d.words_sealed
 FROM decision d JOIN entry e USING (seq) JOIN stream s USING (sid)
 WHERE d.state = 'done' AND d.id = (SELECT MAX(o.id) FROM decision o WHERE o.seq = d.seq AND o.state = 'done')
 ORDER BY d.seq
+
+-- name: decision_verdicts
+SELECT e.verdict_sealed, e.ident FROM stream s JOIN entry e USING (sid)
+WHERE s.id = ? AND e.ident IN (SELECT from_hex(value) FROM json_each(?))
 
 -- name: decision_judgements
 SELECT e.seq, s.connector, s.group_id, e.outcome, e.verdict_sealed, e.ident

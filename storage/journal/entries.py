@@ -286,12 +286,22 @@ class EntryVerbs(JournalCore):
         found = dict(await self._rows("entry_by_ident", tuple[bytes, int], sid, asked))
         return [found[ident] for ident in idents if ident in found]
 
-    async def recent(self, stream: str, *, before: int, limit: int) -> tuple[Entry, ...]:
+    async def recent(
+        self, stream: str, *, before: int, limit: int, without: EventKind | None = None
+    ) -> tuple[Entry, ...]:
         """The last entries with content, oldest first."""
         sid = await self._sid(stream)
         if sid is None:
             return ()
-        seqs = await self._rows("entry_recent", int, sid, before, limit)
+        seqs = await self._rows("entry_recent", int, sid, before, without or "", limit)
+        return tuple(sorted(await self._entries(seqs), key=lambda entry: entry.n))
+
+    async def following(self, stream: str, *, after: int, limit: int) -> tuple[Entry, ...]:
+        """The next entries with content, oldest first."""
+        sid = await self._sid(stream)
+        if sid is None:
+            return ()
+        seqs = await self._rows("entry_following", int, sid, after, limit)
         return tuple(sorted(await self._entries(seqs), key=lambda entry: entry.n))
 
     async def roster_before(self, stream: str, n: int) -> int | None:

@@ -11,6 +11,7 @@ import msgspec
 from bridge import keys
 from bridge.model import Digest, Loss
 from bridge.protocols import Entry, KeptObject
+from storage.journal.committer import Transaction
 from storage.journal.core import JournalCore, as_json
 from storage.journal.placements import ACTS
 from storage.journal.rows import from_ms, to_ms
@@ -128,9 +129,24 @@ class HoldingVerbs(JournalCore):
 
     async def undecided(self, *, received_before: datetime, limit: int) -> tuple[Entry, ...]:
         """Stored reviews that nobody decided. What does not open must not stand before others."""
-        seqs = await self._rows(
-            "entry_undecided", int, to_ms(received_before), limit + len(self._damaged)
-        )
+        return await self._oldest("entry_undecided", received_before, limit)
+
+    async def open_discards(self, *, received_before: datetime, limit: int) -> tuple[Entry, ...]:
+        """Discards that are not final. What does not open must not stand before others."""
+        return await self._oldest("entry_open_discards", received_before, limit)
+
+    async def finalise(self, seqs: Sequence[int]) -> None:
+        """Mark them. Crash before: they are judged once more again."""
+        if not seqs:
+            return
+
+        async def work(transaction: Transaction) -> None:
+            await transaction.run("entry_finalise", as_json(list(seqs)))
+
+        await self._committer.run(work)
+
+    async def _oldest(self, query: str, before: datetime, limit: int) -> tuple[Entry, ...]:
+        seqs = await self._rows(query, int, to_ms(before), limit + len(self._damaged))
         chosen = [seq for seq in seqs if seq not in self._damaged][:limit]
         return await self._entries(chosen)
 

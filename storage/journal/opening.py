@@ -189,6 +189,11 @@ class OpeningVerbs(JournalCore):
         if not done.cancelled():
             done.exception()  # a caller that was cancelled never looks
 
+    async def opened_beside(self, stream: str, numbers: Sequence[int]) -> frozenset[int]:
+        """Which of these have their content elsewhere."""
+        asked = as_json(list(numbers))
+        return frozenset(await self._rows("entry_is_opened_beside", int, stream, asked))
+
     async def not_opened(
         self, reasons: Sequence[tuple[int, str]], *, final: Collection[int] = ()
     ) -> None:

@@ -109,6 +109,11 @@ WHERE seq = ? AND state = 'received'
 -- name: entry_opened_beside
 UPDATE entry SET opened_beside = 1 WHERE seq IN (SELECT value FROM json_each(?))
 
+-- name: entry_is_opened_beside
+SELECT n FROM entry
+WHERE sid = (SELECT sid FROM stream WHERE id = ?) AND n IN (SELECT value FROM json_each(?))
+  AND opened_beside = 1
+
 -- name: tally_unopened
 SELECT u.connector, s.group_id, u.why, COUNT(*), MIN(u.received_at)
 FROM unopened u JOIN entry e USING (seq) JOIN stream s USING (sid)

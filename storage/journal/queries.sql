@@ -54,6 +54,14 @@ ON CONFLICT (connector, group_id) DO UPDATE SET
 UPDATE register SET newcomer_at = ?1
 WHERE connector = ?2 AND group_id = ?3 AND COALESCE(newcomer_at, ?1 + 1) > ?1
 
+-- name: entry_memberships
+SELECT e.ident, e.payload_sealed, e.received_at
+FROM entry e JOIN stream s ON s.sid = e.sid
+WHERE s.connector = ? AND s.group_id = ? AND s.closed_at IS NULL
+  AND e.kind IN ('roster', 'membership') AND e.kind = 'membership'
+  AND e.received_at > ? AND e.payload_sealed IS NOT NULL
+ORDER BY e.received_at
+
 -- name: register_say_again
 UPDATE register SET notice_version = ''
 WHERE connector = ? AND group_id IN (SELECT value FROM json_each(?)) AND notice_version IS NOT NULL
@@ -174,8 +182,20 @@ SELECT ident, seq FROM entry
 WHERE sid = ? AND ident IN (SELECT from_hex(value) FROM json_each(?))
 
 -- name: entry_recent
-SELECT seq FROM entry WHERE sid = ? AND n < ? AND payload_sealed IS NOT NULL
+SELECT seq FROM entry WHERE sid = ? AND n < ? AND payload_sealed IS NOT NULL AND kind != ?
 ORDER BY n DESC LIMIT ?
+
+-- name: entry_following
+SELECT seq FROM entry WHERE sid = ? AND n > ? AND payload_sealed IS NOT NULL
+ORDER BY n LIMIT ?
+
+-- name: entry_open_discards
+SELECT seq FROM entry INDEXED BY entry_open_discard
+WHERE state = 'discarded' AND final = 0 AND received_at < ?
+ORDER BY received_at LIMIT ?
+
+-- name: entry_finalise
+UPDATE entry SET final = 1 WHERE seq IN (SELECT value FROM json_each(?))
 
 -- name: entry_roster
 SELECT MAX(n) FROM entry WHERE sid = ? AND n <= ? AND kind IN ('roster', 'membership')

@@ -7,14 +7,14 @@ from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 
-from bridge.groups import settled_group
+from bridge.groups import is_arrival, settled_group
 from bridge.lifecycle import EntryState
-from bridge.model import Digest, Group, NoticeState, Outcome
+from bridge.model import Digest, Event, Group, NoticeState, Outcome
 from bridge.protocols import Placement, Tally, TallyGroup
 from storage.journal.committer import Transaction
 from storage.journal.placements import PlacementVerbs
 from storage.journal.register_rows import GroupRow, group_values
-from storage.journal.rows import TallyRow, UnopenedTallyRow, from_ms, to_ms
+from storage.journal.rows import MembershipRow, TallyRow, UnopenedTallyRow, from_ms, to_ms
 from storage.journal.stream_acts import close_act
 
 _GROUPS = 4096
@@ -94,6 +94,7 @@ class RegisterVerbs(PlacementVerbs):
         note: str,
         act: Placement,
         version: str | None = None,
+        said_at: datetime | None = None,
     ) -> None:
         """The notice is out or refused. Crash before: it is posted again under the same key."""
 
@@ -104,8 +105,14 @@ class RegisterVerbs(PlacementVerbs):
             (row,) = rows
             if row.notices != group.notices:
                 return  # the repeat of one whose caller did not see it happen
+            known = row.group()
             settled = settled_group(
-                row.group(), notice=notice, note=note, version=version, at=act.at
+                known,
+                notice=notice,
+                note=note,
+                version=version,
+                at=act.at,
+                newcomer_at=await self._came_after(transaction, known, said_at or act.at),
             )
             await transaction.run("register_put", *group_values(settled))
             await self._insert(transaction, act)
@@ -113,6 +120,23 @@ class RegisterVerbs(PlacementVerbs):
         await self._committer.run(work)
         await self._load_streams()
         self._signal(EntryState.SEALED)
+
+    async def _came_after(
+        self, transaction: Transaction, group: Group, said_at: datetime
+    ) -> datetime | None:
+        """When the first member came who cannot have seen what was said at ``said_at``.
+
+        Read where the notice is settled: the mark has the first who came, and forgets the others.
+        """
+        if group.newcomer_at is None:
+            return None
+        rows = await transaction.rows(
+            "entry_memberships", MembershipRow, group.connector, group.group_id, to_ms(said_at)
+        )
+        for row in rows:
+            if is_arrival(self._cipher.open(row.payload, Event, column="payload", row=row.ident)):
+                return from_ms(row.received_at)
+        return None
 
     async def close_stream(self, group: Group, *, at: datetime) -> None:
         """End the stream with its total."""

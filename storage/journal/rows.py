@@ -45,6 +45,14 @@ def sayable(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
+class MembershipRow(msgspec.Struct, array_like=True, frozen=True):
+    """That somebody came, went or was called otherwise."""
+
+    ident: bytes
+    payload: bytes
+    received_at: int
+
+
 class StreamRow(msgspec.Struct, array_like=True, frozen=True):
     """A row of ``stream`` with what the register adds."""
 
@@ -153,11 +161,17 @@ class VerdictRow(msgspec.Struct, array_like=True, frozen=True):
     verdict: bytes | None
     ident: bytes
 
-    def wordless(self, cipher: JournalCipher) -> bytes | None:
-        """The verdict, sealed again, without anything that came from a message."""
+    def value(self, cipher: JournalCipher) -> Verdict | None:
+        """The verdict, or None where nothing was judged yet."""
         if self.verdict is None:
             return None
-        verdict = cipher.open(self.verdict, Verdict, column="verdict", row=self.ident)
+        return cipher.open(self.verdict, Verdict, column="verdict", row=self.ident)
+
+    def wordless(self, cipher: JournalCipher) -> bytes | None:
+        """The verdict, sealed again, without anything that came from a message."""
+        verdict = self.value(cipher)
+        if verdict is None:
+            return None
         reasons = tuple(Reason(code=reason.code, rule=reason.rule) for reason in verdict.reasons)
         bare = replace(verdict, reasons=reasons, markings=(), context=())
         return cipher.seal(bare, column="verdict", row=self.ident)

@@ -132,8 +132,9 @@ class LocalEvidence:
 
     def _shares(self, folder: str, most: int) -> Iterator[Share]:
         names: list[str] = []
+        is_text = _as_text(folder) == folder
         for name, entry in self._in_order(folder):
-            is_plain = entry.is_file(follow_symlinks=False) and _as_text(name) == name
+            is_plain = entry.is_file(follow_symlinks=False) and is_text and _as_text(name) == name
             if names and (len(names) >= most or not is_plain):
                 yield Share(folder, tuple(names))
                 names = []

@@ -29,7 +29,10 @@ _REFUSED = frozenset(
     }
 )
 _ROOM = "Free disk space under [store] url; the recorder tries again by itself."
-_AWAY = "Mount its disk, or correct [store] url."
+_AWAY = (
+    "Mount its disk, or correct [store] url. If the store is lost and this is where a new one"
+    " begins, make an empty folder v1 in it."
+)
 _RIGHTS = (
     "Check [store] url: it must name a folder that is ours to write, on a disk with hard links."
 )
@@ -77,11 +80,16 @@ class DurableFolders:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._stood = False
+        """Whether a store lies in the root, or did."""
         self._settled: set[Path] = set()
 
     def _chain(self, folder: Path) -> list[Path]:
         below = folder.relative_to(self._root).parts
         return [self._root.joinpath(*below[: i + 1]) for i in range(len(below))]
+
+    def expect_store(self) -> None:
+        """Never make the root: a store lay in it before this process."""
+        self._stood = True
 
     def make(self, folder: Path) -> None:
         """Make ``folder`` and what is missing above it, down from the root; the root only once.

@@ -54,13 +54,18 @@ class LocalObjectStore:
         self._preparing = threading.Lock()
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="objects")
 
-    async def start(self) -> None:
+    async def start(self, *, used: bool = False) -> None:
         """Make the folder and empty ``.incoming``. MUST be called only by who alone writes here.
+
+        ``used``: a store lies here from before. A folder without one is then not made into one:
+        until it is back the store does not answer.
 
         What cannot be done now is done before the first put; until then each put says why not.
         A recorder whose store is in trouble goes on recording.
         """
         self._to_prepare = True
+        if used:
+            self._folders.expect_store()
         with suppress(ObjectStoreError):
             await self._run(self._prepare, f"preparing {self._root}")
 

@@ -65,7 +65,7 @@ SELECT number, {_COLUMNS} FROM decision WHERE number IN (
 ORDER BY number
 """  # noqa: S608 - of constants
 _MARKS = f"""
-SELECT number, {_COLUMNS} FROM decision m WHERE outcome = 'review' AND NOT EXISTS (
+SELECT number, {_COLUMNS} FROM decision m WHERE outcome = 'review' AND number > ? AND NOT EXISTS (
     SELECT 1 FROM decision d WHERE d.stream = m.stream AND d.n = m.n AND d.number > m.number)
 ORDER BY number LIMIT ?
 """  # noqa: S608 - of constants
@@ -195,9 +195,9 @@ class SqliteOffice:
         """The last decision on each of these events."""
         return await self._decisions(_LAST, json.dumps([list(event) for event in events]))
 
-    async def marks(self, *, limit: int) -> tuple[DecisionOrder, ...]:
+    async def marks(self, *, after: int = 0, limit: int) -> tuple[DecisionOrder, ...]:
         """What is marked and not decided since."""
-        return await self._decisions(_MARKS, limit)
+        return await self._decisions(_MARKS, after, limit)
 
     async def sample(self, lot: str, *, by: str, since: datetime) -> tuple[DecisionOrder, ...]:
         """One person's sample of a lot."""

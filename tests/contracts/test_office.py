@@ -207,12 +207,13 @@ async def test_the_last_decision_on_each_event(opener: Opener) -> None:
     office = await opener()
     await office.decide(DECISION)
     mark = replace(DECISION, outcome=Outcome.REVIEW, label=Label.ESCALATED, n=8)
-    await office.decide(mark)
+    marked = await office.decide(mark)
     last = await office.decide(replace(DECISION, why="again"))
     other = await office.decide(replace(DECISION, stream="f" * 16))
     events = [(DECISION.stream, 7), (DECISION.stream, 9), ("f" * 16, 7), (DECISION.stream, 7)]
     assert [each.number for each in await office.last_decisions(events)] == [last, other]
     assert [each.n for each in await office.marks(limit=9)] == [8]
+    assert await office.marks(after=marked, limit=9) == ()
     await office.decide(replace(DECISION, n=8))
     assert await office.marks(limit=9) == ()
     assert await office.last_decisions([]) == ()

@@ -14,10 +14,12 @@ from tests.fakes import samples
 class ScriptedClassifier:
     """Verdicts by upstream id, else ``default``. An exception in place of a verdict is raised.
 
+    ``in_hindsight`` has those of a message that is judged with what followed it.
+
     ``asked`` holds what was asked, in order. ``gate``, where set, holds the worker thread until
     the test sets it; ``begun`` is set when a classification begins, after which ``on_ask`` is
-    done in the worker thread. It is pure: the same
-    utterance is given the same verdict, however often it is asked.
+    done in the worker thread. It is pure: the same utterance in the same context is given the same
+    verdict, however often it is asked.
     """
 
     policy = "scripted@1"
@@ -26,6 +28,7 @@ class ScriptedClassifier:
     def __init__(self, default: Verdict | None = None) -> None:
         self.default = default or self.verdict()
         self.verdicts: dict[str, Verdict | Exception] = {}
+        self.in_hindsight: dict[str, Verdict | Exception] = {}
         self.asked: list[tuple[Utterance, Context]] = []
         self.gate: threading.Event | None = None
         self.begun = threading.Event()
@@ -61,6 +64,8 @@ class ScriptedClassifier:
         if self.gate is not None:
             self.gate.wait()
         verdict = self.verdicts.get(utterance.upstream_id, self.default)
+        if context.after:
+            verdict = self.in_hindsight.get(utterance.upstream_id, verdict)
         if isinstance(verdict, Exception):
             raise verdict
         return verdict

@@ -182,6 +182,12 @@ class CrashingJournal(SqliteJournal):
         self.crash.at("after promote")
         return done
 
+    async def finalise(self, seqs: Sequence[int]) -> None:
+        """Discards that were judged once more."""
+        self.crash.at("before finalise")
+        await super().finalise(seqs)
+        self.crash.at("after finalise")
+
     async def store(self, proofs: Sequence[StoredProof]) -> None:
         """Step 6, the receipt."""
         self.crash.at("before store")
@@ -320,10 +326,13 @@ class CrashingJournal(SqliteJournal):
         note: str,
         act: Placement,
         version: str | None = None,
+        said_at: datetime | None = None,
     ) -> None:
         """The group was told, or could not be."""
         self.crash.at("before settle_notice")
-        await super().settle_notice(group, notice=notice, note=note, act=act, version=version)
+        await super().settle_notice(
+            group, notice=notice, note=note, act=act, version=version, said_at=said_at
+        )
         self.crash.at("after settle_notice")
 
     async def forget(

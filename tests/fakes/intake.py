@@ -17,9 +17,7 @@ from connectors.telegram.bot_api import BotApi
 from connectors.telegram.bot_api import Endpoint as BotEndpoint
 from connectors.telegram.client import TelegramConnector
 from connectors.telegram.webhook import Webhook
-
-PATIENCE = 40.0
-"""Seconds after which a condition that does not come true fails a test."""
+from tests.patience import PATIENCE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -81,11 +81,12 @@ class FakeOffice:
         found = [last[event] for event in set(events) if event in last]
         return tuple(sorted(found, key=lambda each: each.number))
 
-    async def marks(self, *, limit: int) -> tuple[DecisionOrder, ...]:
+    async def marks(self, *, after: int = 0, limit: int) -> tuple[DecisionOrder, ...]:
         """What is marked and not decided since."""
         events = [(each.stream, each.n) for each in self.inbox.decisions]
         last = await self.last_decisions(events)
-        return tuple(each for each in last if each.outcome is Outcome.REVIEW)[:limit]
+        marks = (each for each in last if each.outcome is Outcome.REVIEW and each.number > after)
+        return tuple(marks)[:limit]
 
     async def sample(self, lot: str, *, by: str, since: datetime) -> tuple[DecisionOrder, ...]:
         """One person's sample of a lot."""

@@ -126,10 +126,10 @@ class Bench:
         except ObjectStoreRejectedError:
             return False  # a store that knows no versions
 
-    def forget(self, what: str) -> None:
-        """A canary is known to be gone: nothing is left to remove of it."""
-        name = self.name(what)
-        self.made = [each for each in self.made if each.name != name]
+    def forget(self, what: str, version: str | None) -> None:
+        """This version of a canary is known to be gone; others of its name may stand."""
+        gone = Canary(name=self.name(what), version=version)
+        self.made = [each for each in self.made if each != gone]
 
     def name(self, what: str) -> str:
         """The whole name of a canary."""

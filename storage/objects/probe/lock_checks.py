@@ -48,7 +48,7 @@ def control(bench: Bench) -> StoreCheck:
         answer = identity.delete(bench.name("control"), canary.version)
         if answer.done and not bench.stands("control", canary.version):
             bench.deleter = identity
-            bench.forget("control")
+            bench.forget("control", canary.version)
             who = bench.called(identity).capitalize()
             return check("control", _ENFORCED, f"{who} deleted an unlocked canary.")
         said.append(f"{bench.called(identity)} {answer.words}")
@@ -82,7 +82,7 @@ def lock_kept(bench: Bench) -> StoreCheck:
         fact = f"The bucket takes no {bench.lock_mode} lock: {made.words}."
         return check("lock_kept", _NOT, fact, _UNLOCKED, needed=True)
     shown = bench.writer.look(bench.name("lock"), made.version)
-    bench.lock_shown = _is_kept(shown, asked)
+    bench.lock_shown = is_kept(shown, asked)
     if bench.lock_shown:
         fact = f"A {bench.lock_mode} lock is shown as it was asked for."
         return check("lock_kept", _ENFORCED, fact)
@@ -131,7 +131,7 @@ def shorten_retention(bench: Bench) -> StoreCheck:
     standing = longer if who is not None else asked
     for doing, weaker in attempts:
         said = (who or bench.writer).retain(name, version, weaker)
-        if not _is_kept(bench.writer.look(name, version), standing):
+        if not is_kept(bench.writer.look(name, version), standing):
             fact = f"{doing.capitalize()} the retention of a locked version is taken."
             return check("shorten_retention", _NOT, fact, _UNLOCKED, needed=True)
     if who is None:
@@ -152,7 +152,7 @@ def _lengthener(
     answer = Answer(said=Said.UNSETTLED)
     for identity in bench.identities:
         answer = identity.retain(name, version, longer)
-        if answer.done and _is_kept(bench.writer.look(name, version), longer):
+        if answer.done and is_kept(bench.writer.look(name, version), longer):
             return identity, answer
     return None, answer
 
@@ -166,7 +166,7 @@ def bypass(bench: Bench) -> StoreCheck:
     made = bench.put("bypass", b"locked", lock=_lock(bench))
     answer = bench.writer.delete(bench.name("bypass"), made.version, bypass=True)
     if not bench.stands("bypass", made.version):
-        bench.forget("bypass")
+        bench.forget("bypass", made.version)
         bench.may_bypass = True
         fact = "The writer may pass over governance locks: who has its keys can delete records."
         remedy = "Take s3:BypassGovernanceRetention and s3:DeleteObjectVersion from the writer."
@@ -220,7 +220,8 @@ def _no_lock(name: str) -> StoreCheck:
     return check(name, _NA, "No lock stands that could be tried.")
 
 
-def _is_kept(shown: Shown | None, asked: Lock) -> bool:
+def is_kept(shown: Shown | None, asked: Lock) -> bool:
+    """Whether a lock is shown that is as strong and as long as the one that was asked for."""
     if shown is None or shown.lock is None:
         return False
     strong = shown.lock.mode in {asked.mode, "COMPLIANCE"}

@@ -15,6 +15,7 @@ from bridge.protocols.probe import Planted, StoreFindings, StoreProbe
 from storage.objects.probe.bench import Bench
 from storage.objects.probe.examination import EVERYTHING, RETENTION, Check, examine
 from storage.objects.probe.hands import Hands, Lock, Mode
+from storage.objects.probe.lock_checks import is_kept
 from storage.objects.probe.s3_hands import S3Hands
 from storage.objects.s3_client import S3Connection
 from storage.objects.s3_values import LockMode, whole_second
@@ -61,8 +62,9 @@ class S3StoreProbe:
         return await self._run(lambda: self._plant(whole_second(until)))
 
     async def changed(self, planted: Planted) -> str:
-        """Look at it: its bytes, and at least its lock."""
-        return await self._run(lambda: changed(self._writer, planted))
+        """Look at it: its bytes, and at least its lock. It MUST be of this probe's lock mode."""
+        mode = _MODES[self._lock_mode]
+        return await self._run(lambda: changed(self._writer, planted, mode))
 
     async def aclose(self) -> None:
         """A thread in a request that nobody answers ends with that request."""
@@ -100,21 +102,21 @@ def plant(writer: Hands, name: str, lock: Lock) -> Planted:
     if not made.done:
         raise ObjectStoreRejectedError(f"the daily canary's PUT is answered {made.words}")
     planted = Planted(name=name, version=made.version, until=lock.until)
-    if problem := changed(writer, planted):
+    if problem := changed(writer, planted, lock.mode):
         raise RetentionNotKeptError(problem)
     return planted
 
 
-def changed(writer: Hands, planted: Planted) -> str:
+def changed(writer: Hands, planted: Planted, mode: Mode) -> str:
     """What the store shows less of it than was planted, in a sentence; "" for nothing."""
     shown = writer.look(planted.name, planted.version)
     if shown is None or writer.read(planted.name, planted.version) != DAILY:
         return f"{planted.name} is gone or has other bytes, and was locked until {planted.until}."
     if shown.lock is None:
         return f"{planted.name} has no lock any more, and was locked until {planted.until}."
-    if shown.lock.until < planted.until:
-        until = shown.lock.until
-        return f"{planted.name} is locked until {until}, and was until {planted.until}."
+    if not is_kept(shown, Lock(mode=mode, until=planted.until)):
+        now = f"until {shown.lock.until} ({shown.lock.mode.lower()})"
+        return f"{planted.name} is locked {now}, and was until {planted.until} ({mode.lower()})."
     return ""
 
 

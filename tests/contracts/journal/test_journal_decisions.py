@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -14,6 +15,7 @@ from bridge.protocols import (
     DecisionFacts,
     DecisionOrder,
     Entry,
+    Label,
     PersonDecision,
     Placement,
     PlacementKind,
@@ -361,9 +363,10 @@ async def test_what_was_reviewed_is_told_without_content(subject: Subject) -> No
     )
     ids = await _waiting(subject, _order(first, 1, Outcome.DISCARD), _order(second, 2))
     assert await subject.journal.decide(ids[0], drawn, act=ACT)
-    ids += await _waiting(subject, _order(first, 3))
+    ids += await _waiting(subject, replace(_order(first, 3), label=Label.CONTEXT))
     assert await _copied(subject, ids[-1], first, verdict(score=0.1, policy="p@1"))
     (found,) = await subject.journal.reviewed()
+    assert found.label is Label.CONTEXT
     assert (found.seq, found.outcome, found.via) == (first.seq, Outcome.CAPTURE, Via.CONSOLE)
     assert (found.score, found.policy, found.model, found.audited) == (0.1, "p@1", "none", False)
     assert (found.connector, found.group_id) == (CONNECTOR, GROUP_ID)

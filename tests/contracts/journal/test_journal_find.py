@@ -138,3 +138,23 @@ async def test_late_content_was_not_opened_in_place(subject: Subject) -> None:
     await subject.journal.decrypted([key(entry)])
     assert (await late(subject, entry)).opened_at is None
     assert (await subject.entry(entry.seq)).opened_at is None
+
+
+async def test_what_became_of_a_message_is_found_in_all_its_streams(subject: Subject) -> None:
+    """Of each version and of what was destroyed too; not of edits, nor of other groups."""
+    assert await subject.journal.verdicts("0" * 16, "$1") == ()
+    await subject.admit("!other")
+    other = await subject.sealed(DISCARD, of=event("$1", group_id="!other"))
+    first = await subject.sealed(DISCARD, of=event("$1"))
+    await subject.sealed(REVIEW, of=event("$1", revision="u1", kind=EventKind.EDIT))
+    await subject.journal.forget(discarded_before=LATER, limit=9, only=[first.seq])
+    await subject.journal.close_stream(await subject.group(), at=NOW)
+    rescued = await subject.sealed(REVIEW, of=event("$1", revision="rescued"))
+    (waiting,) = await subject.received(event("$2"))
+    await subject.restart()
+    bare = replace(DISCARD, reasons=tuple(replace(r, text="") for r in DISCARD.reasons))
+    for stream in (first.stream.id, rescued.stream.id):
+        found = await subject.journal.verdicts(stream, "$1")
+        assert sorted(found, key=lambda each: each.outcome) == [bare, REVIEW]
+    assert await subject.journal.verdicts(other.stream.id, "$1") == (DISCARD,)
+    assert await subject.journal.verdicts(waiting.stream.id, "$2") == ()

@@ -289,6 +289,15 @@ async def test_recent_gives_the_last_ones(subject: Subject) -> None:
     assert await recent("0" * 16, before=9, limit=9) == ()
 
 
+async def test_recent_passes_over_a_kind(subject: Subject) -> None:
+    """As many of the others are given as were asked for."""
+    kinds = [EventKind.MESSAGE, EventKind.EDIT, EventKind.REACTION, EventKind.REACTION]
+    entry, *_ = await subject.received(*(event(f"${i}", kind=k) for i, k in enumerate(kinds)))
+    recent, stream = subject.journal.recent, entry.stream.id
+    found = await recent(stream, before=9, limit=2, without=EventKind.REACTION)
+    assert [e.n for e in found] == [0, 1]
+
+
 async def test_the_roster_before_a_number(subject: Subject) -> None:
     """The latest roster or membership event at or below a number is found, else none."""
     entries = await subject.received(
@@ -308,3 +317,35 @@ async def test_an_unknown_entry(subject: Subject) -> None:
     """A number that no entry has reads as none, without media."""
     assert await subject.journal.entry(1) is None
     assert await subject.journal.media(1) == ()
+
+
+async def test_following_gives_the_next_ones(subject: Subject) -> None:
+    """The first entries after a number come oldest first, of their own stream only."""
+    await subject.admit("!other")
+    first, *_ = await subject.received(*(event(f"${i}") for i in range(6)))
+    await subject.received(event("$x", group_id="!other"))
+    following = subject.journal.following
+    assert [e.n for e in await following(first.stream.id, after=1, limit=3)] == [2, 3, 4]
+    assert [e.n for e in await following(first.stream.id, after=3, limit=9)] == [4, 5]
+    assert await following(first.stream.id, after=5, limit=9) == ()
+    assert await following(first.stream.id, after=0, limit=0) == ()
+    assert await following("0" * 16, after=0, limit=9) == ()
+
+
+async def test_a_discard_is_open_until_it_is_final(subject: Subject) -> None:
+    """Discards alone, so old that their window has closed, and each until it was judged again."""
+    first = await subject.sealed(DISCARD, of=event("$1"))
+    second = await subject.sealed(DISCARD, of=event("$2"))
+    await subject.sealed(of=event("$kept"))
+    await subject.judged(DISCARD, of=event("$judged"))
+    journal = subject.journal
+    found = await journal.open_discards(received_before=LATER, limit=9)
+    assert [entry.seq for entry in found] == [first.seq, second.seq]
+    assert len(await journal.open_discards(received_before=LATER, limit=1)) == 1
+    assert await journal.open_discards(received_before=first.event.observed_at, limit=9) == ()
+    await journal.finalise([first.seq])
+    await subject.promote(second)
+    assert await journal.open_discards(received_before=LATER, limit=9) == ()
+    await subject.restart()
+    assert await subject.journal.open_discards(received_before=LATER, limit=9) == ()
+    assert (await subject.entry(first.seq)).state is EntryState.DISCARDED

@@ -224,6 +224,28 @@ async def test_who_comes_is_remembered_until_they_are_told(subject: Subject) -> 
     assert (await subject.group()).newcomer_at is None
 
 
+async def test_who_comes_while_the_notice_is_settled_stays_a_newcomer(subject: Subject) -> None:
+    """Who came up to its post is told by it; the first who came after that keeps the mark."""
+    posted = NOW + timedelta(minutes=5)
+    came = replace(event("$join"), kind=EventKind.MEMBERSHIP, upstream=(("membership", "join"),))
+    went = replace(came, upstream=(("membership", "leave"),))
+    for seconds, said in ((0, came), (1, went), (2, came), (3, came)):
+        at = posted + timedelta(seconds=seconds)
+        await subject.journal.append(
+            batch(replace(said, upstream_id=f"${seconds}", observed_at=at))
+        )
+    for said_at, left in ((posted, posted + timedelta(seconds=2)), (None, None)):
+        await subject.journal.settle_notice(
+            await subject.group(),
+            notice=NoticeState.POSTED,
+            note="",
+            act=replace(NOTICE, at=posted + timedelta(seconds=9)),
+            said_at=said_at,
+        )
+        await subject.restart()
+        assert (await subject.group()).newcomer_at == left
+
+
 async def test_who_invites_proposes(subject: Subject) -> None:
     """An unknown group that invites us is proposed by who did, if the platform tells."""
     sighting = Sighting(

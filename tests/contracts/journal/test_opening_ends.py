@@ -77,6 +77,20 @@ async def test_a_ciphertext_whose_content_came_is_not_decided(subject: Subject, 
     assert await _undecided(subject) == [found.seq]
 
 
+async def test_what_was_opened_beside_is_known_as_such(subject: Subject) -> None:
+    """Not what took its content in place, nor what is still encrypted, nor by another stream."""
+    place, beside, shut_still = await subject.received(shut("$1"), shut("$2"), shut("$3"))
+    for each in (beside, shut_still):
+        await _stored_review(subject, each)
+    await subject.journal.decrypted([key(place), key(beside)])
+    await subject.restart()
+    numbers = [place.n, beside.n, shut_still.n, 999]
+    found = await subject.journal.opened_beside(beside.stream.id, numbers)
+    assert found == {beside.n}
+    assert await subject.journal.opened_beside(beside.stream.id, []) == frozenset()
+    assert await subject.journal.opened_beside("f" * 16, numbers) == frozenset()
+
+
 async def test_a_ciphertext_without_a_place_for_its_content_is_decided(subject: Subject) -> None:
     """Where its group is not recorded any more no entry has its content."""
     (first,) = await subject.received(shut())

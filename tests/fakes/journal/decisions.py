@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from bridge import keys
 from bridge.lifecycle import EntryState
 from bridge.model import Outcome, SealedRecord, Verdict
 from bridge.protocols import (
@@ -21,6 +22,7 @@ from bridge.protocols import (
     Via,
     WaitingDecision,
 )
+from bridge.protocols.journal import VERSIONS
 from tests.fakes.journal.core import AT_WORK
 from tests.fakes.journal.placements import PlacementVerbs
 from tests.fakes.journal.rows import LONG_AGO, DecisionRow, EntryRow, to_millisecond
@@ -230,9 +232,25 @@ class DecisionVerbs(SpeechVerbs, PlacementVerbs):
                 policy=row.judged.policy,
                 model=row.judged.model,
                 audited=any(reason.code == "AUDIT" for reason in row.judged.reasons),
+                label=row.decision.label,
             )
         await self._turn()
         return tuple(last[seq] for seq in sorted(last))
+
+    async def verdicts(self, stream: str, upstream_id: str) -> tuple[Verdict, ...]:
+        """What became of a message."""
+        self._require_open()
+        own = self._streams.get(stream)
+        found = [
+            row.verdict
+            for row in self._rows.values()
+            if own is not None
+            and (row.stream.connector, row.stream.group_id) == (own.connector, own.group_id)
+            and row.ident
+            in {keys.identity(self._blind_key, row.stream.id, upstream_id, v) for v in VERSIONS}
+        ]
+        await self._turn()
+        return tuple(verdict for verdict in found if verdict is not None)
 
     async def judgements(self, *, after: int, limit: int) -> tuple[Judgement, ...]:
         """Verdicts without content."""

@@ -238,15 +238,32 @@ class EntryVerbs(MemoryCore):
         await self._turn()
         return found[0] if found else None
 
-    async def recent(self, stream: str, *, before: int, limit: int) -> tuple[Entry, ...]:
+    async def recent(
+        self, stream: str, *, before: int, limit: int, without: EventKind | None = None
+    ) -> tuple[Entry, ...]:
         """The last entries with content, oldest first."""
         self._require_open()
         rows = [
             row
             for row in self._rows.values()
-            if row.stream.id == stream and row.n < before and row.event is not None
+            if row.stream.id == stream
+            and row.n < before
+            and row.event is not None
+            and row.kind is not without
         ]
         found = tuple(self._values(rows[max(len(rows) - limit, 0) :]))
+        await self._turn()
+        return found
+
+    async def following(self, stream: str, *, after: int, limit: int) -> tuple[Entry, ...]:
+        """The next entries with content, oldest first."""
+        self._require_open()
+        rows = [
+            row
+            for row in self._rows.values()
+            if row.stream.id == stream and row.n > after and row.event is not None
+        ]
+        found = tuple(self._values(rows[:limit]))
         await self._turn()
         return found
 

@@ -11,7 +11,7 @@ from bridge.lifecycle import EntryState
 from bridge.model import Digest, Loss, Outcome
 from bridge.protocols import Entry, KeptObject
 from tests.fakes.journal.core import MemoryCore
-from tests.fakes.journal.rows import to_millisecond
+from tests.fakes.journal.rows import EntryRow, to_millisecond
 
 
 class HoldingVerbs(MemoryCore):
@@ -100,6 +100,28 @@ class HoldingVerbs(MemoryCore):
             and not row.opened_beside
             and row.received_at < to_millisecond(received_before)
         ]
+        return await self._oldest(rows, limit)
+
+    async def open_discards(self, *, received_before: datetime, limit: int) -> tuple[Entry, ...]:
+        """Discards that are not final."""
+        self._require_open()
+        rows = [
+            row
+            for row in self._rows.values()
+            if row.state is EntryState.DISCARDED
+            and not row.final
+            and row.received_at < to_millisecond(received_before)
+        ]
+        return await self._oldest(rows, limit)
+
+    async def finalise(self, seqs: Sequence[int]) -> None:
+        """Mark them."""
+        self._require_open()
+        for seq in seqs:
+            self._rows[seq].final = True
+        await self._turn()
+
+    async def _oldest(self, rows: Sequence[EntryRow], limit: int) -> tuple[Entry, ...]:
         oldest = sorted(rows, key=lambda row: row.received_at)[:limit]
         found = tuple(sorted(self._values(oldest), key=lambda entry: (entry.safe_by, entry.seq)))
         await self._turn()

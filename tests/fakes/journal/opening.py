@@ -120,6 +120,18 @@ class OpeningVerbs(StreamVerbs):
         )
         self._insert(stream, late)
 
+    async def opened_beside(self, stream: str, numbers: Sequence[int]) -> frozenset[int]:
+        """Which have their content elsewhere."""
+        self._require_open()
+        wanted = frozenset(numbers)
+        found = frozenset(
+            row.n
+            for row in self._rows.values()
+            if row.stream.id == stream and row.n in wanted and row.opened_beside
+        )
+        await self._turn()
+        return found
+
     async def not_opened(
         self, reasons: Sequence[tuple[int, str]], *, final: Collection[int] = ()
     ) -> None:

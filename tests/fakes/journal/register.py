@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from bridge.groups import settled_group
+from bridge.groups import is_arrival, settled_group
 from bridge.lifecycle import EntryState
 from bridge.model import Digest, Group, NoticeState, Outcome
 from bridge.protocols import Placement, Tally, TallyGroup, UnopenedGroup
@@ -80,6 +80,7 @@ class RegisterVerbs(PlacementVerbs):
         note: str,
         act: Placement,
         version: str | None = None,
+        said_at: datetime | None = None,
     ) -> None:
         """The notice is out or refused."""
         self._require_open()
@@ -89,11 +90,31 @@ class RegisterVerbs(PlacementVerbs):
             raise RuntimeError("a notice needs a listed group")
         if known.notices == group.notices:
             self._put_group(
-                settled_group(known, notice=notice, note=note, version=version, at=act.at)
+                settled_group(
+                    known,
+                    notice=notice,
+                    note=note,
+                    version=version,
+                    at=act.at,
+                    newcomer_at=self._came_after(known, said_at or act.at),
+                )
             )
             self._add_placement(act)
         self._signal(EntryState.SEALED)
         await self._turn()
+
+    def _came_after(self, group: Group, said_at: datetime) -> datetime | None:
+        if group.newcomer_at is None:
+            return None
+        where = (group.connector, group.group_id)
+        arrivals = (
+            row.received_at
+            for row in self._rows.values()
+            if (row.stream.connector, row.stream.group_id) == where
+            and row.event is not None
+            and is_arrival(row.event)
+        )
+        return min((at for at in arrivals if at > to_millisecond(said_at)), default=None)
 
     async def keep_body(self, connector: str, body: bytes, *, at: datetime) -> bool:
         """Keep an unsplit response, once per digest."""

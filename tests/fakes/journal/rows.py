@@ -124,6 +124,7 @@ class EntryRow:
     shut: ShutRow | None = None
     opened_at: datetime | None = None
     opened_beside: bool = False
+    final: bool = False
 
     def value(self, stream: Stream) -> Entry | None:
         """The row as others see it; None once its content was destroyed."""

@@ -109,6 +109,7 @@ class House:
             sealer=self.sealer,
             clock=clock,
             capture_all=False,
+            window=self.context_window,
             budget=self.budget,
         )
         self.writer = Writer(journal=journal, keeper=self.keeper, clock=clock, workers=2)

@@ -18,7 +18,7 @@ from bridge.app.reconciliation import reconcile
 from bridge.clock import SystemClock
 from bridge.errors import ConfigError
 from bridge.protocols import RequestKind
-from bridge.reconcile import FILE, Progress, Report
+from bridge.reconcile import FILE, FIXITY_FILE, Progress, Report, read_fixity
 from bridge.reconcile.progress import write_progress
 from bridge.reconcile.unclaimed import FILE as UNCLAIMED_FILE
 from bridge.reconcile.unclaimed import read_unclaimed
@@ -137,8 +137,8 @@ async def test_a_recorder_that_ends_leaves_it_to_us(settings: Settings) -> None:
     assert await _taken(settings) == 1
 
 
-async def test_what_waits_for_a_group_is_left_to_the_next_recorder(settings: Settings) -> None:
-    """An open act of a lost journal stands in the store, and its group is not registered."""
+async def test_what_was_found_is_left_to_the_next_recorder(settings: Settings) -> None:
+    """An open act of a lost journal, whose group is not registered: the store does not fit."""
     stream_key = b"k" * 32
     stream = keys.stream_id(stream_key, "matrix", "!a:example.org")
     act = {
@@ -157,6 +157,9 @@ async def test_what_waits_for_a_group_is_left_to_the_next_recorder(settings: Set
     (folder / "000000000000.json").write_bytes(json.dumps(act).encode())
     assert not (await reconcile(settings, source=False, by="t", show=lambda _: None)).fits
     await reconcile(settings, source=True, by="t", show=lambda _: None)
+    kept = await asyncio.to_thread(read_fixity, data / FIXITY_FILE)
+    assert kept is not None
+    assert (kept.subject, kept.fits) == ("store", False)
     (waiting,) = await asyncio.to_thread(read_unclaimed, data / UNCLAIMED_FILE)
     assert (waiting.stream, waiting.group_id) == (stream, "!a:example.org")
 

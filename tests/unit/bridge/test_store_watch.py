@@ -9,7 +9,7 @@ import pytest
 
 from bridge.errors import ConfigError, ObjectStoreUnavailableError
 from bridge.protocols.probe import Enforcement
-from bridge.store_watch import FILE, StoreWatch, keep, last_word, read
+from bridge.store_watch import FILE, StoreWatch, keep, read
 from bridge.store_watch.verdicts import DOCTOR_COUNTS, Kept
 from bridge.store_watch.watch import AGAIN_SECONDS, CANARY, DAY_SECONDS
 from tests.fakes.clock import FakeClock
@@ -167,6 +167,21 @@ async def test_a_canary_whose_lock_is_over_is_not_asked_for(post: Post) -> None:
     assert post.probe.looked_at == []
 
 
+async def test_a_canary_of_another_lock_mode_is_not_looked_at(post: Post) -> None:
+    """Who sets another mode is not told that yesterday's canary has the old one."""
+    await post.watch.begin()
+    await post.watch.round()
+    post.lock_mode = "compliance"
+    watch = post.another()
+    await watch.begin()
+    await watch.round()
+    assert post.probe.looked_at == []
+    assert len(post.probe.planted) == 2
+    post.clock.advance(DAY_SECONDS)
+    await watch.round()
+    assert post.probe.looked_at == post.probe.planted[1:2]
+
+
 async def test_a_canary_that_gets_no_lock_is_an_alarm(post: Post) -> None:
     """The store is told by it, also where it answered the examination well."""
     post.probe.keeps = False
@@ -190,20 +205,60 @@ async def test_doctor_tells_what_run_cannot(post: Post) -> None:
 
 
 async def test_doctor_found_a_fault_since(post: Post) -> None:
-    """The next start is refused; once run can tell by itself, its own word counts."""
+    """Each start that cannot tell by itself is refused, and says how the refusal ends."""
     post.probe.says = UNKNOWN
     await post.watch.begin()
     post.clock.advance(1)
     await post.doctor(NO)
-    kept = await asyncio.to_thread(read, post.file)
-    told = last_word(kept, store=STORE, lock_mode="governance", now=post.clock.now())
-    assert told is not None
-    assert told.retention is NO
+    for _ in range(2):
+        post.clock.advance(DOCTOR_COUNTS.total_seconds())
+        with pytest.raises(ConfigError, match="Found by `muniment doctor` at") as refusal:
+            await post.another().begin()
+        assert "doctor --store --probe-credentials" in refusal.value.hint
+        assert 'lock_mode = "none"' in refusal.value.hint
+
+
+async def test_a_fault_that_doctor_found_outlasts_the_daily_look(post: Post) -> None:
+    """A look that cannot tell leaves the alarm and its remedy standing."""
+    post.probe.says = UNKNOWN
+    await post.watch.begin()
+    await post.watch.round()
     post.clock.advance(1)
-    post.probe.says = YES
+    await post.doctor(NO)
+    post.clock.advance(DAY_SECONDS)
+    await post.watch.round()
+    (trouble,) = post.watch.troubles
+    assert "does not enforce retention" in trouble
+    assert "doctor --store --probe-credentials" in trouble
+
+
+async def test_doctor_clears_the_fault_that_it_found(post: Post) -> None:
+    """A doctor that cannot tell now clears nothing; one that finds the locks holding does."""
+    post.probe.says = UNKNOWN
+    await post.doctor(NO)
+    post.clock.advance(1)
+    await post.doctor(UNKNOWN)
+    with pytest.raises(ConfigError):
+        await post.another().begin()
+    post.clock.advance(1)
+    await post.doctor(YES)
     watch = post.another()
     await watch.begin()
     assert watch.troubles == ()
+
+
+async def test_run_clears_the_fault_that_doctor_found(post: Post) -> None:
+    """Once it tells by itself that locks hold, the fault does not come back when it cannot."""
+    await post.doctor(NO)
+    post.clock.advance(1)
+    watch = post.another()
+    await watch.begin()
+    assert watch.troubles == ()
+    post.clock.advance(1)
+    post.probe.says = UNKNOWN
+    watch = post.another()
+    await watch.begin()
+    assert "cannot be told" in watch.troubles[0]
 
 
 async def test_what_doctor_found_of_another_store_says_nothing(post: Post) -> None:

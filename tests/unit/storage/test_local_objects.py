@@ -217,6 +217,37 @@ async def test_a_store_that_went_away_does_not_look_empty(
     assert await store.get("records/matrix/2.json") is None
 
 
+@pytest.mark.parametrize("leaves_folder", [False, True], ids=["gone", "empty"])
+async def test_a_start_without_the_disk_of_a_used_store_makes_no_other(
+    root: Path, store: LocalObjectStore, *, leaves_folder: bool
+) -> None:
+    """What a start is told of a store from before holds until it is back, or a new one begins."""
+    await store.put(KEY, BODY, retain_until=None)
+    away = _unmount(root, leaves_folder=leaves_folder)
+    again = LocalObjectStore(root, "demo")
+    await again.start(used=True)
+    with pytest.raises(ObjectStoreUnavailableError, match=r"holds no store|is not there"):
+        await again.put("records/matrix/2.json", BODY, retain_until=None)
+    assert not leaves_folder or _names(root) == []
+    assert leaves_folder or not _exists(root)
+    await asyncio.to_thread(_mount, root, away)
+    assert (await again.put(KEY, BODY, retain_until=None)).existed
+    await again.aclose()
+
+
+async def test_a_new_store_may_begin_where_one_was_lost(tmp_path: Path) -> None:
+    """The folder that the refusal asks for is enough."""
+    root = tmp_path / "store"
+    store = LocalObjectStore(root, "demo")
+    await store.start(used=True)
+    with pytest.raises(ObjectStoreUnavailableError) as refusal:
+        await store.put(KEY, BODY, retain_until=None)
+    assert "make an empty folder v1" in refusal.value.hint
+    await asyncio.to_thread((root / "v1").mkdir, parents=True)
+    assert not (await store.put(KEY, BODY, retain_until=None)).existed
+    await store.aclose()
+
+
 async def test_a_probe_leaves_nothing(root: Path, store: LocalObjectStore) -> None:
     """A probe removes its file."""
     await store.probe()

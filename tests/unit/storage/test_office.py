@@ -17,6 +17,7 @@ import pytest
 from bridge.errors import ConfigError, JournalUnavailableError
 from bridge.protocols import GroupStep, KeyTransfer, Request, RequestKind, StepKind
 from storage.office import SqliteOffice, schema
+from tests.patience import PATIENCE
 
 STEP = GroupStep(
     kind=StepKind.PROPOSE,
@@ -244,7 +245,7 @@ async def test_processes_that_come_first_at_once(tmp_path: Path) -> None:
     def order_all() -> list[int]:
         command = [sys.executable, "-c", ORDER_ONE, str(file)]
         started = [subprocess.Popen([*command, f"p{i}"]) for i in range(3)]
-        return [process.wait(timeout=60) for process in started]
+        return [process.wait(timeout=PATIENCE) for process in started]
 
     assert await asyncio.to_thread(order_all) == [0, 0, 0]
     office = await SqliteOffice.open(file)

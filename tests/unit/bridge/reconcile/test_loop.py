@@ -12,12 +12,14 @@ from bridge.errors import JournalUnavailableError
 from bridge.protocols import KeyTransfer, Request, RequestKind
 from bridge.reconcile import (
     FILE,
+    FIXITY_FILE,
     Advance,
     Answer,
     Answering,
     Progress,
     Reconciliation,
     Report,
+    read_fixity,
     read_progress,
 )
 from bridge.reconcile.lineage import SeenStream
@@ -34,7 +36,7 @@ from tests.fakes import samples
 from tests.fakes.clock import START
 from tests.fakes.office import FakeOffice
 from tests.unit.bridge.house import House, stopped, until
-from tests.unit.bridge.reconcile.scene import lose_journal, reconciler_of
+from tests.unit.bridge.reconcile.scene import add, key_of, lose_journal, reconciler_of
 
 
 @pytest.fixture
@@ -154,6 +156,31 @@ async def test_only_the_last_ends_are_kept(house: House) -> None:
     assert all(each.earlier == () for each in said.earlier)
     assert said.answer is not None
     assert not said.answer.done
+
+
+async def test_a_store_that_did_not_fit_is_remembered_until_it_does(house: House) -> None:
+    """Whatever else was asked for since, and after a restart too."""
+    file = house.path.with_name(FIXITY_FILE)
+    foreign = f"{key_of(house, 'records')}x"
+    add(house, foreign)
+    await _ask(house)
+    await _loop(house).round()
+    found = await asyncio.to_thread(read_fixity, file)
+    assert found is not None
+    assert not found.fits
+    await house.restart()
+    for _ in range(REMEMBERED + 2):
+        await _ask_for_keys(house)
+    await _ask(house, RequestKind.RECONCILE_SOURCE)
+    again = _loop(house)
+    await again.round()
+    assert await asyncio.to_thread(read_fixity, file) == found
+    del house.store.objects[foreign]
+    await _ask(house)
+    await again.round()
+    mended = await asyncio.to_thread(read_fixity, file)
+    assert mended is not None
+    assert mended.fits
 
 
 async def test_a_transfer_that_fails_unexpectedly_is_not_repeated(house: House) -> None:
@@ -366,10 +393,12 @@ def test_only_whole_files_are_read(tmp_path: Path) -> None:
     """What is not there, or is not of this format, is no progress, and nothing waits."""
     file = tmp_path / FILE
     assert read_progress(file) is None
+    assert read_fixity(file) is None
     assert read_unclaimed(file) == ()
     for data in (b"", b"{", b"[{}]", b'{"number": "x"}', b"\xff"):
         file.write_bytes(data)
         assert read_progress(file) is None
+        assert read_fixity(file) is None
         assert read_unclaimed(file) == ()
 
 

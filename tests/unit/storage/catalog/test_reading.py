@@ -97,6 +97,14 @@ async def test_conditions_find_what_has_them(
     assert (await catalog.search(search)).total == min(len(wanted), COUNTED + 1)
 
 
+@pytest.mark.parametrize("search", [Search(), Search(outcomes=(Outcome.REVIEW,))])
+async def test_the_oldest_may_come_first(catalog: SqliteCatalog, search: Search) -> None:
+    """The same in the other order, page by page."""
+    found = await everything(catalog, replace(search, oldest=True))
+    assert len(found) > 7
+    assert found == [*reversed(await everything(catalog, search))]
+
+
 async def test_group_person_code_file_and_time_narrow_a_search(
     catalog: SqliteCatalog, newest: Newest
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from bridge.canonical.json import Json
 from bridge.errors import CatalogError, ObjectStoreError, ObjectStoreUnavailableError
 from bridge.protocols.catalog import Listing, Search
 from storage.catalog import SqliteCatalog, rebuilding
@@ -18,6 +20,7 @@ from storage.catalog.rebuilding import Rebuilt, rebuild
 from storage.catalog.worker import Processes, understand
 from storage.objects.evidence_local import LocalEvidence
 from tests.archive import Archive, build
+from tests.patience import PATIENCE
 
 Newest = dict[tuple[str, int], Listing]
 
@@ -121,6 +124,40 @@ async def test_what_is_broken_is_told_and_the_rest_is_listed(
     assert 0 < rebuilt.listings < len(newest) + 50
 
 
+async def test_a_planted_part_is_refused_by_name_and_the_rest_is_listed(
+    built: Archive, place: Path, tmp_path: Path
+) -> None:
+    """A day that is none, a number past all numbers, a time without a zone."""
+    root = tmp_path / "store"
+    await asyncio.to_thread(shutil.copytree, built.root, root)
+    base = root / "v1" / built.tenant
+    row: dict[str, Json] = {
+        "s": "aa66554433221100",
+        "n": 1,
+        "leaf": 0,
+        "outcome": "discard",
+        "reasons": [],
+        "score": 0,
+        "policy": "p",
+        "model": "m",
+    }
+    planted = {
+        "2026/13/45": row,
+        "2026/01/01": {**row, "n": 1 << 63},
+        "2026/01/02": {**row, "sent_at": "2026-01-02T00:00:00"},
+    }
+    for day, each in planted.items():
+        path = base / f"manifests/00112233445566aa/{day}/000000.json"
+        document: dict[str, Json] = {"gid": "0" * 16, "group": {"id": "!g"}, "rows": [each]}
+        await asyncio.to_thread(path.parent.mkdir, parents=True)
+        await asyncio.to_thread(path.write_text, json.dumps(document))
+    before = await run(LocalEvidence(built.root, built.tenant), place, far=False)
+    rebuilt = await run(LocalEvidence(root, built.tenant), place, far=False)
+    assert rebuilt.listings == before.listings
+    for day, refusal in zip(sorted(planted), rebuilt.refused, strict=True):
+        assert day in refusal
+
+
 class Stopped(Exception):  # noqa: N818 - a test's own
     """The test wants no more."""
 
@@ -208,6 +245,6 @@ def test_a_worker_imports_little() -> None:
         " or m in {'bridge.app', 'bridge.cli', 'bridge.console'}])"
     )
     found = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=PATIENCE
     )
     assert found.stdout == "[]\n"

@@ -313,6 +313,15 @@ def test_nothing_is_left_behind_where_it_may_be_removed() -> None:
     assert not any(trial.bucket.names.values())
 
 
+def test_what_the_writer_may_not_remove_the_probes_identity_does() -> None:
+    """Both try the control, under one name: only what is locked stays, and all of it is told."""
+    trial = Trial()
+    found = trial.found(writer=WRITER, other=ALL_RIGHTS)
+    stand = [each for kept in trial.bucket.names.values() for each in kept]
+    assert all(each.lock is not None for each in stand)
+    assert found.left == len(stand) > 0
+
+
 def test_the_brief_examination_gives_the_same_verdict() -> None:
     """What a start asks is a part of the whole, and ends with the same word."""
     for quirk in (Quirk.DROPS_LOCKS, Quirk.IDLE_LOCKS, Quirk.SHORTENS, Quirk.CHECKS_NOTHING):
