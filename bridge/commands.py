@@ -136,7 +136,7 @@ class Commands(Rounds):
         verdict = target.verdict
         return why_text(
             self._words,
-            outcome=verdict.outcome.value,
+            outcome=verdict.outcome,
             reasons=[(each.code, self._describe(each.code)) for each in verdict.reasons],
             policy=verdict.policy,
         )
@@ -174,8 +174,8 @@ class Commands(Rounds):
         counts = self._counts.get((group.connector, group.group_id), TallyGroup(group=group))
         seen = counts.captured + counts.review + counts.discarded + counts.undecided
         return self._words.status.format(
-            state=group.state.value.replace("_", " "),
-            notice=group.notice.value,
+            state=self._words.states[group.state],
+            notice=self._words.notices[group.notice],
             seen=seen,
             captured=counts.captured,
             review=counts.review,

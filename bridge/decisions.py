@@ -19,7 +19,7 @@ from bridge.canonical import act_bytes, rfc3339
 from bridge.canonical.json import Json
 from bridge.lifecycle import EntryState
 from bridge.model import Outcome, Reason, SealedRecord, Verdict
-from bridge.promotion import keep_as_context
+from bridge.promotion import keep_antecedents
 from bridge.protocols import (
     Clock,
     Entry,
@@ -112,31 +112,16 @@ class Decisions(Rounds):
         if done:
             self._revise(entry, verdict)
             log.info("decided_by_person", stream=entry.stream.id, n=entry.n, via=decision.via.value)
-            await self._keep_antecedents(entry, verdict)
+            # Crash before: they stay as they were judged; a person can keep them too.
+            await keep_antecedents(
+                self._journal, entry, verdict, now=self._clock.now(), revise=self._revise
+            )
         return done
 
     async def _refuse(self, waiting: WaitingDecision, reason: str) -> bool:
         await self._journal.refuse(waiting.id)
         log.warning("decision_not_possible", key=waiting.decision.key, reason=reason)
         return True
-
-    async def _keep_antecedents(self, entry: Entry, verdict: Verdict) -> None:
-        """What a kept message leaned on is kept with it.
-
-        Crash before: those of this message stay as they were judged; a person can keep them too.
-        """
-        if verdict.outcome is not Outcome.CAPTURE:
-            return
-        for upstream_id in verdict.context:
-            found = await self._journal.find_open(entry.stream.id, upstream_id)
-            if found is None or found.state is not EntryState.DISCARDED:
-                continue
-            because = entry.event.upstream_id
-            kept = await keep_as_context(
-                self._journal, found, because=because, now=self._clock.now()
-            )
-            if kept is not None:
-                self._revise(found, kept)
 
     def _act(self, entry: Entry, decision: PersonDecision, judged: Verdict) -> Placement:
         now, stream = self._clock.now(), entry.stream

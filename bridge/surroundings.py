@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from dataclasses import replace
 
-from bridge.model import Event, EventKind, Outcome, Relation, RelationType, Utterance, Verdict
+from bridge.model import (
+    CONTEXT_MESSAGES,
+    Event,
+    EventKind,
+    Outcome,
+    Relation,
+    RelationType,
+    Utterance,
+    Verdict,
+)
 from bridge.protocols import Entry, Journal
 from bridge.protocols.journal import VERSIONS
-
-WINDOW = 12
-"""Messages of a group kept at hand as context; the policy decides how far back it looks."""
 
 STREAMS_AT_HAND = 256
 AUDIT = "AUDIT"
@@ -18,6 +24,12 @@ AUDIT = "AUDIT"
 
 RELEASED = "RELEASED"
 """The code of what was restricted until a person released it."""
+
+_REPEATING = frozenset({RelationType.EDIT, RelationType.REPLY})
+"""What refers so may hold the words of what it refers to: quoted, or in its exact bytes."""
+
+_REPEATED = frozenset({"checklist_message", "poll_message", "reply_to"})
+"""Facts of a platform that name a message which is in the exact bytes too."""
 
 _OF_ITSELF = frozenset({RelationType.DECRYPTED, RelationType.RESCUED})
 """An entry that says what an earlier one of the same message could not; it refers to nothing."""
@@ -29,6 +41,7 @@ class Surroundings:
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._windows: OrderedDict[str, deque[Utterance]] = OrderedDict()
+        self._apart: set[tuple[str, str]] = set()
 
     async def before(self, entry: Entry) -> tuple[Utterance, ...]:
         """What was said in the group before ``entry``, oldest first."""
@@ -70,6 +83,23 @@ class Surroundings:
         )
 
     async def is_apart(self, entry: Entry) -> bool:
+        """Whether an entry is to be restricted for what it holds of a restricted message.
+
+        Edits, replies and pins may hold its words. Where it was released they are judged alone;
+        where it was destroyed they are not.
+        """
+        if entry.event.kind is EventKind.MEDIA:
+            return await self._is_part_of_apart(entry)
+        stream = entry.stream.id
+        for name in _repeated(entry.event):
+            # What is judged with it is in the journal only afterwards.
+            if (stream, name) in self._apart:
+                return True
+            if any(each.restricted for each in await self._journal.verdicts(stream, name)):
+                return True
+        return False
+
+    async def _is_part_of_apart(self, entry: Entry) -> bool:
         """Whether a late attachment belongs to a message that is restricted, or ever was.
 
         It has the message's own bytes. What was said of the message when it had not come yet was
@@ -83,12 +113,17 @@ class Surroundings:
 
     def remember(self, entry: Entry, verdict: Verdict) -> None:
         """``entry`` was decided: what comes next is read with it."""
-        if not self._replace(entry, verdict):
-            window = self._windows.setdefault(entry.stream.id, deque(maxlen=WINDOW))
+        if verdict.restricted:
+            self._apart.add((entry.stream.id, entry.event.upstream_id))
+        # Nobody answers a reaction, and many of them would leave no room for what is answered.
+        if not self._replace(entry, verdict) and entry.event.kind is not EventKind.REACTION:
+            window = self._windows.setdefault(entry.stream.id, deque(maxlen=CONTEXT_MESSAGES))
             window.append(decided(utterance_of(entry), verdict))
 
     def revise(self, entry: Entry, verdict: Verdict) -> None:
         """What follows, its late attachments for one, must see the entry as it is now."""
+        if not verdict.restricted:
+            self._apart.discard((entry.stream.id, entry.event.upstream_id))
         self._replace(entry, verdict)
 
     def _replace(self, entry: Entry, verdict: Verdict) -> bool:
@@ -102,8 +137,10 @@ class Surroundings:
     async def _window(self, entry: Entry) -> deque[Utterance]:
         stream = entry.stream.id
         if stream not in self._windows:
-            earlier = await self._journal.recent(stream, before=entry.n, limit=WINDOW)
-            self._windows[stream] = deque(map(utterance_of, earlier), maxlen=WINDOW)
+            earlier = await self._journal.recent(
+                stream, before=entry.n, limit=CONTEXT_MESSAGES, without=EventKind.REACTION
+            )
+            self._windows[stream] = deque(map(utterance_of, earlier), maxlen=CONTEXT_MESSAGES)
             if len(self._windows) > STREAMS_AT_HAND:
                 self._windows.popitem(last=False)
         self._windows.move_to_end(stream)
@@ -148,6 +185,17 @@ def decided(utterance: Utterance, verdict: Verdict) -> Utterance:
 
 def _is(utterance: Utterance, event: Event) -> bool:
     return (utterance.upstream_id, utterance.revision) == (event.upstream_id, event.revision)
+
+
+def _repeated(event: Event) -> tuple[str, ...]:
+    """The messages whose words ``event`` may hold."""
+    relation = event.relates_to
+    names = [value for fact, value in event.upstream if fact in _REPEATED]
+    if relation is not None and relation.type in _REPEATING:
+        names.append(relation.upstream_id)
+    if event.kind is EventKind.PIN:
+        names += (event.body or "").splitlines()
+    return tuple(dict.fromkeys(names))
 
 
 def _parent_revision(event: Event) -> str | None:

@@ -12,6 +12,7 @@ import structlog
 
 from bridge.asked import asked
 from bridge.errors import JournalUnavailableError
+from bridge.hindsight import Hindsight
 from bridge.lifecycle import EntryState
 from bridge.lots import Lots
 from bridge.model import Context, EventKind, Outcome, Reason, Utterance, Verdict
@@ -51,12 +52,15 @@ class Triage:
         sealer: Sealer,
         clock: Clock,
         capture_all: bool,
+        window: timedelta,
         budget: float = 2.0,
         audit_percent: float = 0.0,
     ) -> None:
-        """``budget``: seconds a message may take to classify before it becomes ``review``.
+        """``window``: how long after a message another may still bear on it.
 
-        It is less where the message must be safe sooner, or while ``hurried`` is set.
+        ``budget``: seconds a message may take to classify before it becomes ``review``.
+
+        That is less where the message must be safe sooner, or while ``hurried`` is set.
         ``audit_percent`` of the discards go to review, drawn by lot. ``on_restricted`` is told of a
         marking of SECRET or above before the journal is: what it keeps, a crash does not lose.
         """
@@ -71,6 +75,9 @@ class Triage:
         self._thread = _worker()
         self._busy: asyncio.Future[Verdict] | None = None
         self._surroundings = Surroundings(journal)
+        self._hindsight = Hindsight(
+            journal=journal, clock=clock, surroundings=self._surroundings, window=window
+        )
         self._patience = Patience(journal, clock)
         self._paused = ""
         self._put_off_for: dict[int, str] = {}
@@ -94,7 +101,7 @@ class Triage:
             while True:
                 self.turns.next_within(STEP_SECONDS)
                 try:
-                    worked = await self.step()
+                    worked = await self.step() or await self.look_back()
                 except JournalUnavailableError as error:
                     # Left to supervision, the pauses would grow beyond what a timer leaves.
                     await self._pause(error)
@@ -119,6 +126,15 @@ class Triage:
         if judged:
             await self._guarded(judged, self._seal)
         return bool(received or judged)
+
+    async def look_back(self) -> bool:
+        """Judge some discards once more: new messages come first, and nobody waits for these."""
+        return not self.hurried and await self._hindsight.look(self._judge_again)
+
+    async def _judge_again(self, utterance: Utterance, context: Context) -> Verdict | None:
+        if self._busy is not None and not self._busy.done():
+            return None
+        return await self._classify(utterance, context, seconds=self._budget)
 
     async def _guarded(
         self, entries: Sequence[Entry], act: Callable[[Sequence[Entry]], Awaitable[None]]
@@ -261,8 +277,8 @@ class Triage:
         )
 
     async def _kept_apart(self, entry: Entry, verdict: Verdict) -> Verdict:
-        """A late attachment of a restricted message is restricted with it."""
-        if entry.event.kind is EventKind.MEDIA and await self._surroundings.is_apart(entry):
+        """What holds a restricted message, or a part of it, is restricted with it."""
+        if await self._surroundings.is_apart(entry):
             return replace(verdict, outcome=Outcome.REVIEW, restricted=True)
         return verdict
 

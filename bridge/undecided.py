@@ -5,6 +5,7 @@ What a legal hold covers is copied at once, whatever was decided of it: none of 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -12,7 +13,8 @@ import structlog
 
 from bridge import deadlines, keys
 from bridge.canonical import Leaf
-from bridge.model import Outcome, Reason
+from bridge.model import Outcome, Reason, Verdict
+from bridge.promotion import keep_antecedents
 from bridge.protocols import Clock, Entry, Journal
 from bridge.protocols.holds import Holds
 from bridge.rounds import Rounds
@@ -47,16 +49,19 @@ class Undecided(Rounds):
         review: timedelta | None,
         limit: int = AT_ONCE,
         interval: float = ROUND_SECONDS,
+        revise: Callable[[Entry, Verdict], None] = lambda _entry, _verdict: None,
     ) -> None:
         """``review``: how long a review is kept, whether or not the store enforces it.
 
-        None: reviews are kept for ever, and none is decided here.
+        None: reviews are kept for ever, and none is decided here. ``revise`` is told of what is
+        kept with a review, as it is then.
         """
         super().__init__(clock=clock, seconds=interval)
         self._journal = journal
         self._holds = holds
         self._age = None if review is None else max(review - BEFORE, timedelta(0))
         self._limit = limit
+        self._revise = revise
 
     async def round(self) -> None:
         """Decide all that is due.
@@ -97,6 +102,8 @@ class Undecided(Rounds):
             reasons=(Reason(code=code, rule=rule), *entry.verdict.reasons),
         )
         now = self._clock.now()
+        # First, so that a crash in between leaves it undecided, and the next round does both.
+        await keep_antecedents(self._journal, entry, verdict, now=now, revise=self._revise)
         moved = await self._journal.promote(
             entry.seq,
             verdict,

@@ -98,23 +98,6 @@ class Settings(Table):
         matrix = any(account.name == connector for account in self.matrix)
         return _matrix_id(group_id) if matrix else _telegram_id(group_id)
 
-    def effective_retention(self, group: ListedGroup | None) -> int | None:
-        """Days that a group's records are kept; None where nothing sets a retention.
-
-        A group that the file does not list (None) has that of the store.
-        """
-        return self.days_of(None if group is None else group.retention)
-
-    def days_of(self, retention: str | None) -> int | None:
-        """Days of a class of retention; None is that of the store.
-
-        A class that is no more keeps as long as the longest one: nothing goes too early.
-        """
-        if retention is None:
-            return self.store.retention_days
-        found = [c.days for c in self.retention if c.name == retention]
-        return found[0] if found else self.longest_retention()
-
     def longest_retention(self) -> int | None:
         """Days that manifests, acts and the log are kept: the longest of any retention."""
         days = [c.days for c in self.retention]

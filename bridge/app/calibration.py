@@ -25,7 +25,7 @@ from bridge.classify.calibrate import (
 from bridge.clock import SystemClock
 from bridge.errors import ConfigError, JournalUnavailableError
 from bridge.model import Outcome
-from bridge.protocols import Journal, Judgement, Reviewed, Via
+from bridge.protocols import Journal, Judgement, Label, Reviewed, Via
 from bridge.whole_file import replace_whole
 from config.settings import Settings
 
@@ -69,7 +69,8 @@ class CalibrationReport(msgspec.Struct, frozen=True, kw_only=True):
     """The whole of ``calibrate --json``.
 
     ``reviewed`` counts what a person decided in the console under this policy and model;
-    ``set_aside`` what was decided under others, ``asked_in_groups`` what members wanted kept.
+    ``set_aside`` what was decided under others, ``asked_in_groups`` what members wanted kept,
+    ``as_context`` what was kept for what it explains: none of these is used.
     """
 
     policy: str
@@ -80,6 +81,7 @@ class CalibrationReport(msgspec.Struct, frozen=True, kw_only=True):
     significant: int
     set_aside: int
     asked_in_groups: int
+    as_context: int
     least: int
     thresholds: list[ThresholdReport]
     keep_rate: KeepRate
@@ -102,7 +104,9 @@ async def calibrate(
     reviewed, judged = await _read(settings)
     basis = (classifier.policy, _plain(classifier.model))
     fitting = [each for each in reviewed if (each.policy, _plain(each.model)) == basis]
-    by_people = [each for each in fitting if each.via is Via.CONSOLE]
+    in_console = [each for each in fitting if each.via is Via.CONSOLE]
+    # Kept for what it explains is neither significant by itself nor trivial.
+    by_people = [each for each in in_console if each.label is not Label.CONTEXT]
     samples = [_sample(each) for each in by_people]
     found = [t for each in Method for t in thresholds(samples, alpha=alpha, method=each)]
     chosen = Calibration(
@@ -123,7 +127,8 @@ async def calibrate(
         reviewed=len(by_people),
         significant=found[0].n,
         set_aside=len(reviewed) - len(fitting),
-        asked_in_groups=len(fitting) - len(by_people),
+        asked_in_groups=len(fitting) - len(in_console),
+        as_context=len(in_console) - len(by_people),
         least=least_n(alpha, method),
         thresholds=[_row(each) for each in found],
         keep_rate=_keep_rate([j for j in judged if (j.policy, _plain(j.model)) == basis], chosen),

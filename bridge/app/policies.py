@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections import defaultdict
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import date
 from functools import cache
 from importlib.resources import files
@@ -71,15 +73,29 @@ def policy_in(path: Path) -> Policy:
     return parse_policy(text, {**shipped_policies(), **beside})
 
 
-def candidate(path: Path) -> tuple[Policy, InForce]:
+def base_of(path: Path) -> str | None:
+    """The name of the policy that the one in a file extends; None where it says none."""
+    with suppress(ConfigError, PolicyError, tomllib.TOMLDecodeError):
+        name = tomllib.loads(_text(path)).get("extends")
+        # Only what stands beside a policy, or is shipped, is ever looked for.
+        if isinstance(name, str) and name.isprintable() and name and name == Path(name).name:
+            return name
+    return None
+
+
+def candidate(path: Path, settings: Settings | None) -> tuple[Policy, InForce]:
     """A policy that somebody may want in force, with the classifier it would give.
+
+    That is under the same settings as the one in force, so that nothing differs but the policy.
 
     Raises:
         ConfigError: the file cannot be read.
         PolicyError: it cannot be put in force.
     """
     policy = policy_in(path)
-    return policy, InForce(stages_of, policy)
+    if settings is None:
+        return policy, InForce(stages_of, policy)
+    return policy, _in_force(_amended(policy, settings), settings)
 
 
 def policy_sample(path: Path | None = None) -> bytes:
@@ -116,9 +132,13 @@ def policy_of(settings: Settings) -> Policy:
                 f' file holds "{policy.name}" and "{policy.version}".',
                 hint="Write the name and version of the file into the settings.",
             )
+    return _amended(policy, settings)
+
+
+def _amended(policy: Policy, settings: Settings) -> Policy:
     for senior in settings.capstone:
         if policy.capstone_roles and senior.role not in policy.capstone_roles:
-            raise ConfigError(
+            raise PolicyError(
                 f'[[capstone]] role is "{senior.role}", which {policy.label} does not name.',
                 hint=f"Use one of: {', '.join(policy.capstone_roles)}.",
             )
@@ -126,6 +146,7 @@ def policy_of(settings: Settings) -> Policy:
         Seniors(role=each.role, ids=each.ids, authority=each.authority or "")
         for each in settings.capstone
     ]
+    chosen = settings.policy
     return amended(
         policy, capstone=chosen.capstone, seniors=seniors, minutes=chosen.context_minutes
     )
@@ -163,9 +184,13 @@ def classifier_of(settings: Settings | None) -> InForce:
     """
     if settings is None:
         return InForce(stages_of, shipped_policy(DEFAULT))
+    return _in_force(policy_of(settings), settings)
+
+
+def _in_force(policy: Policy, settings: Settings) -> InForce:
     return InForce(
         stages_of,
-        policy_of(settings),
+        policy,
         groups=group_overrides(settings),
         calibration=calibration_of(settings),
     )

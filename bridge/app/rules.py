@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from functools import lru_cache
 
@@ -25,18 +26,13 @@ FILLED = 4096
 """Notices that are kept as filled: they are compared twice a second with what groups were told."""
 
 
-def class_of(settings: Settings, stream: Stream) -> str | None:
-    """The class of retention of a stream's group: the file's word, or else the register's."""
-    listed = settings.group(stream.connector, stream.group_id)
-    return stream.retention if listed is None or listed.retention is None else listed.retention
-
-
 def retentions(settings: Settings) -> Callable[[Stream], Retention]:
     """The retention of a stream's group."""
     review = timedelta(days=settings.store.review_days)
+    classes = classes_of(settings)
 
     def retention(stream: Stream) -> Retention:
-        days = settings.days_of(class_of(settings, stream))
+        days = classes.of(stream.connector, stream.group_id, stream.retention).days
         return Retention(records=None if days is None else timedelta(days=days), review=review)
 
     return retention
@@ -78,13 +74,15 @@ def notices(settings: Settings) -> Callable[[Group], Notice]:
         said = (*overrides.get((each.connector, each.group), ()), (each.outcome, each.code))
         overrides[each.connector, each.group] = said
     everything = settings.policy.capture_all or policy.capture_all
+    classes = classes_of(settings)
     filled = lru_cache(maxsize=FILLED)(template.filled)
 
     def notice(group: Group) -> Notice:
+        given = group.particulars.retention
         facts = NoticeFacts(
             department=settings.service.department,
             contact=settings.notice.contact,
-            retention_days=settings.days_of(group.particulars.retention),
+            retention_days=classes.of(group.connector, group.group_id, given).days,
             discard_days=settings.policy.discard_after_days,
             group=group.name,
             owner=group.particulars.owner,
@@ -116,8 +114,7 @@ def lifetimes(settings: Settings) -> Lifetimes:
 
 def descriptions(settings: Settings) -> Callable[[str], str]:
     """What the policy in force says of a reason code; empty for one it does not know."""
-    said = {name: code.description for name, code in policy_of(settings).codes.items()}
-    return lambda code: said.get(code, "")
+    return policy_of(settings).described
 
 
 def review_time(settings: Settings) -> timedelta:
@@ -132,6 +129,12 @@ def review_time(settings: Settings) -> timedelta:
 
 def schedule_of(settings: Settings) -> Schedule:
     """The classes of retention, which groups are in each, and the time that reviews have."""
+    review = max(review_time(settings) - BEFORE, timedelta(0))
+    return replace(classes_of(settings), review=review)
+
+
+def classes_of(settings: Settings) -> Schedule:
+    """The classes of retention, and which groups the settings put into each."""
     return Schedule(
         usual=RetentionClass(name="", days=settings.store.retention_days),
         classes=tuple(
@@ -143,5 +146,4 @@ def schedule_of(settings: Settings) -> Schedule:
             for group in settings.groups
             if group.retention is not None
         },
-        review=max(review_time(settings) - BEFORE, timedelta(0)),
     )

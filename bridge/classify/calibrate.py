@@ -5,9 +5,10 @@ Of ``n`` messages that people found significant, the ``k``-th smallest score is 
 most ``alpha``; with ``k`` from the binomial tail it is so with the given confidence. ``k = 0``
 means that ``n`` is too small to discard anything on the strength of it.
 
-A threshold found here may only turn discards into reviews. What was reviewed is what the rules
-kept, and of what they discarded one in a hundred: that says enough to keep more, and too little to
-destroy more.
+Like them are messages that come before people as these did. What was reviewed is what the rules
+were in doubt of, and of what they discarded one in a hundred, which counts as one: nothing is
+promised of all significant messages, of which far more may score below. So a threshold found here
+may only turn discards into reviews: it says enough to keep more, and too little to destroy more.
 """
 
 from __future__ import annotations
@@ -68,11 +69,14 @@ class Threshold:
 
     @property
     def guarantee(self) -> str:
-        """What is promised, in words."""
+        """What is promised, in words: nothing of discards that nobody looked at."""
         if not self.suffices:
             least = least_n(self.alpha, self.method)
             return f"none: {self.n} significant messages were reviewed, at least {least} are needed"
-        missed = f"at most {self.alpha:.1%} of significant messages score below {self.value:.4f}"
+        missed = (
+            f"of significant messages that are reviewed as these were, at most {self.alpha:.1%}"
+            f" score below {self.value:.4f}"
+        )
         if self.method is Method.EXPECTED:
             return f"{missed}, on average"
         return f"{missed}, with {CONFIDENCE:.0%} confidence"

@@ -1,7 +1,7 @@
 """The classifier: stages in order, each of which may only raise the outcome.
 
 Normalise, rules, markings, kind, context, then the model, whose thresholds decide what the rules
-left open (:mod:`.opinion`). Whatever fails on the way is a matter for a person.
+left open (:mod:`.opinion`), and last who sent it. Whatever fails is a matter for a person.
 """
 
 from __future__ import annotations
@@ -64,10 +64,11 @@ class RuleClassifier:
         reading = self._policy.read(utterance.body)
         turn = Turn(utterance=utterance, reading=reading, context=context, policy=self._policy)
         found = self._markings.find(reading)
-        marked = tuple(marking.finding for marking in found)
+        marked = tuple(marking.finding for marking in found) or self._markings.alike(reading)
         placed = self._judge(turn, marked)
         if self._fault:
             placed = self._unaided(turn, placed)
+        placed = self._senior(turn, placed)
         verdict = Verdict(
             outcome=placed.judgement.outcome,
             score=placed.judgement.score,
@@ -92,12 +93,7 @@ class RuleClassifier:
             return events.reaction(turn)
         if kind is EventKind.POLL_ANSWER:
             return events.poll_answer(turn)
-        findings = (
-            *marked,
-            *self._senior(turn),
-            *find(turn.reading, self._policy),
-            *events.evidence(turn),
-        )
+        findings = (*marked, *find(turn.reading, self._policy), *events.evidence(turn))
         placed = place(turn, weigh(turn.reading, findings, self._policy))
         for floor in (events.poll_floor, events.attachment_floor, events.edit_floor):
             placed = floor(turn, placed)
@@ -112,10 +108,13 @@ class RuleClassifier:
             return placed
         return replace(placed, judgement=raise_to(placed.judgement, finding, self._policy))
 
-    def _senior(self, turn: Turn) -> tuple[Finding, ...]:
+    def _senior(self, turn: Turn, placed: Placed) -> Placed:
+        """All that a listed person sends, of any kind; last, so that nothing holds it back."""
         if turn.utterance.sender_id not in self._policy.capstone:
-            return ()
-        return (turn.finding("CAPSTONE", "sender", Outcome.CAPTURE, 0.9),)
+            return placed
+        finding = turn.finding("CAPSTONE", "sender", Outcome.CAPTURE, 0.9)
+        target = referred(turn.utterance, turn.context)
+        return turn.raised(placed, finding, *([] if target is None else [target.upstream_id]))
 
     def _failed(self) -> Verdict:
         return Verdict(
@@ -128,7 +127,12 @@ class RuleClassifier:
 
 
 def _leaned_on(turn: Turn, placed: Placed) -> tuple[str, ...]:
-    """The ids a verdict names. Its own means another revision, if that is what it refers to."""
+    """The ids a verdict names: none of a discard, which nobody needs to understand.
+
+    Its own means another revision, if that is what it refers to.
+    """
+    if placed.judgement.outcome is Outcome.DISCARD:
+        return ()
     own, target = turn.utterance, referred(turn.utterance, turn.context)
     of_another = (
         target is not None

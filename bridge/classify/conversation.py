@@ -23,6 +23,7 @@ SHORT_ANSWER_WORDS = 8
 """An explicit answer of at most this many words stands or falls with its question."""
 
 _ROLES = frozenset({Role.IRONY, Role.BACK_TO_OWN, Role.BACK_TO_LAST, Role.BACK_TO_CALL})
+_SAYS_NOTHING = frozenset({"no-evidence", "unexplained", "no-words", "unknown-language"})
 _INHERITED = 0.9
 _PROBABLE = 0.5
 
@@ -146,7 +147,7 @@ def _quoting(turn: Turn, answer: Placed, reply: Reply) -> Placed:
 
 
 def _has_signal(judgement: Judgement) -> bool:
-    return any(reason.rule not in {"no-evidence", "unexplained"} for reason in judgement.reasons)
+    return any(reason.rule not in _SAYS_NOTHING for reason in judgement.reasons)
 
 
 def _opening(turn: Turn, placed: Placed, found: Link) -> Placed:
@@ -265,15 +266,15 @@ def _first_half(turn: Turn) -> Utterance | None:
 
 
 def _naming(placed: Placed, found: Link) -> Placed:
-    """A kept message names what it answers, so that a trivial question is promoted (C4)."""
+    """A message names what it answers: a trivial question is kept with what is kept (C4).
+
+    Whether it is kept may be found only later, by the model or by a person.
+    """
     ids = list(placed.ids)
-    if placed.judgement.outcome is Outcome.CAPTURE:
-        if found.explicit and found.antecedent is not None:
-            ids.append(found.antecedent.id)
-        elif found.nearest is not None and found.nearest.asks and _decides(placed.judgement):
-            ids.append(found.nearest.id)
-    elif placed.judgement.outcome is Outcome.DISCARD:
-        ids = []
+    if found.explicit and found.antecedent is not None:
+        ids.append(found.antecedent.id)
+    elif found.nearest is not None and found.nearest.asks and _decides(placed.judgement):
+        ids.append(found.nearest.id)
     return replace(placed, ids=tuple(dict.fromkeys(ids)))
 
 

@@ -113,13 +113,13 @@ def edit_floor(turn: Turn, placed: Placed) -> Placed:
     if target.outcome is Outcome.CAPTURE:
         finding = turn.finding("INTEGRITY", "edit-of-kept", Outcome.CAPTURE, 0.8)
         return turn.raised(placed, finding, target.upstream_id)
-    trivial = assess(target, turn.policy).standing is Standing.TRIVIAL
-    if placed.judgement.outcome is Outcome.DISCARD and not trivial:
-        finding = turn.finding("INTEGRITY", "edit-of-reviewed", Outcome.REVIEW, _RULE_WEIGHT)
-        return turn.raised(placed, finding, target.upstream_id)
     if placed.judgement.outcome is Outcome.CAPTURE:
         return replace(placed, ids=(*placed.ids, target.upstream_id))
-    return placed
+    if assess(target, turn.policy).standing is Standing.TRIVIAL:
+        return placed
+    # Said of a review too: one that rests on silence alone is open to the model, which comes after.
+    finding = turn.finding("INTEGRITY", "edit-of-reviewed", Outcome.REVIEW, _RULE_WEIGHT)
+    return turn.raised(placed, finding, target.upstream_id)
 
 
 def _spanning(turn: Turn, placed: Placed) -> Placed:

@@ -1,7 +1,8 @@
 """Protective markings: told apart from talk about them by strict spelling and position.
 
-A marking stands in capitals in a header or footer line, in brackets, or opens the message. A
-mention in running text is a matter for the rules and never restricts anything.
+A marking stands in capitals in a header or footer line, behind a label, in brackets, or opens the
+message. A mention in running text is a matter for the rules and never restricts anything; what is
+spelt like a marking and stands elsewhere is a matter for a person.
 """
 
 from __future__ import annotations
@@ -15,8 +16,13 @@ from bridge.classify.terms import Form
 from bridge.model import Outcome
 
 _EDGE = r"[^\w\n!?]{0,8}"
+_ALIKE = 0.5
 _PLACES = ("line", "bracket", "head", "foot", "open")
 _SEPARATOR = r"(?: ?//| ?[:.|/] | ?[:|]$| ?- |- )"
+_BEFORE_CAVEAT = r"[ ,/(:-]{1,4}"
+_NEVER = r"(?:(?!))"
+_LABEL = r"(?:(?i:(?:(?:protective|security) )?(?:marking|classification)|classified)[ :=-]{1,3})?"
+_SET_OFF = r"(?: ?// ?| ?: | - |- )[A-Z][A-Z /:-]{0,60}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,14 +36,19 @@ class Marking:
 
 @dataclass(frozen=True, slots=True)
 class Detector:
-    """The forms of a policy, compiled."""
+    """The forms of a policy, compiled. ``spelt``: any of their spellings, wherever it stands."""
 
     forms: tuple[tuple[Form, re.Pattern[str]], ...]
+    spelt: re.Pattern[str]
 
     @classmethod
     def of(cls, forms: tuple[Form, ...], caveats: tuple[str, ...]) -> Detector:
-        """Compile ``forms``; ``caveats`` may follow a marking on its line."""
-        return cls(tuple((form, _pattern(form, caveats)) for form in forms))
+        """Compile ``forms``; ``caveats`` may follow a marking on its line or in its brackets."""
+        spellings = tuple(spelling for form in forms for spelling in form.spellings)
+        return cls(
+            forms=tuple((form, _pattern(form, caveats)) for form in forms),
+            spelt=re.compile(rf"(?<!\w){_alternation(spellings)}(?!\w)" if spellings else _NEVER),
+        )
 
     def find(self, reading: Reading) -> tuple[Marking, ...]:
         """The markings that ``reading`` bears, each form at most once."""
@@ -47,6 +58,14 @@ class Detector:
             if match is not None:
                 found.append(_marking(reading, form, match))
         return tuple(found)
+
+    def alike(self, reading: Reading) -> tuple[Finding, ...]:
+        """What is only spelt like a marking: no alarm, and a ground not to discard."""
+        match = self.spelt.search(reading.cased)
+        if match is None:
+            return ()
+        reason = reading.reason("DOUBT", "marking-spelling", *match.span())
+        return (Finding(reason=reason, outcome=Outcome.REVIEW, weight=_ALIKE),)
 
 
 def _marking(reading: Reading, form: Form, match: re.Match[str]) -> Marking:
@@ -63,10 +82,11 @@ def _marking(reading: Reading, form: Form, match: re.Match[str]) -> Marking:
 
 def _pattern(form: Form, caveats: tuple[str, ...]) -> re.Pattern[str]:
     mark = _alternation(form.spellings)
-    caveat = f"(?: {_alternation(caveats)}\\b)" if caveats else r"(?!)"
+    caveat = rf"(?:{_BEFORE_CAVEAT}{_alternation(caveats)}(?!\w))" if caveats else _NEVER
     places = [
-        rf"^{_EDGE}(?P<line>{mark})(?!\w)(?={_EDGE}$|{_SEPARATOR}|{caveat})",
-        rf"[\[(] ?(?P<bracket>{mark})(?!\w)(?: ?[-/:]{{0,2}} ?[A-Z][A-Z /:-]{{0,60}})? ?[\])]",
+        rf"^{_EDGE}{_LABEL}(?P<line>{mark})(?!\w)(?={_EDGE}$|{_SEPARATOR}|{caveat})",
+        # Behind a space alone only what is listed: "SECRET BALLOT" is no marking.
+        rf"[\[(] ?{_LABEL}(?P<bracket>{mark})(?!\w)(?:{caveat}{{0,5}}|{_SET_OFF}) ?[\])]",
     ]
     if form.bare:
         places.append(rf"\A{_EDGE}(?P<head>{mark})(?!\w)")

@@ -17,7 +17,7 @@ from bridge.classify.hearing import Hearing
 from bridge.classify.lexis import Token, tokens
 from bridge.classify.lines import HEADS
 from bridge.classify.model import Model
-from bridge.classify.rules import Finding, is_foreign
+from bridge.classify.rules import Finding, is_strange
 from bridge.classify.weigh import raise_to
 from bridge.model import EventKind, Outcome, Reason
 
@@ -74,7 +74,7 @@ class Judge:
         """What the model says of the words of ``turn`` in their place; None: it cannot say."""
         reading = turn.reading
         readable = reading.text and reading.complete and not reading.damaged
-        if turn.utterance.kind not in _HEARD or not readable or is_foreign(reading, turn.policy):
+        if turn.utterance.kind not in _HEARD or not readable or is_strange(reading, turn.policy):
             return None
         window = timedelta(minutes=turn.policy.window.minutes)
         row = self._hearing.row(turn.utterance, turn.context, window)

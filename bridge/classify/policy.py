@@ -31,7 +31,7 @@ from bridge.classify.terms import (
 )
 from bridge.classify.transitory import Transitory, transitory_of
 from bridge.errors import PolicyError
-from bridge.model import Outcome
+from bridge.model import CONTEXT_MESSAGES, Outcome
 
 USED_CODES = {
     "ACK": Outcome.DISCARD,
@@ -49,6 +49,14 @@ USED_CODES = {
     "SOCIAL": Outcome.DISCARD,
 }
 """Codes that the program itself gives, with the outcome they must have."""
+
+LATER_CODES = {
+    "HINDSIGHT": "Not to be kept at first; what followed it showed that it matters, or may",
+    "HOLD": "Covered by a legal hold before its review was decided",
+    "RELEASED": "Held apart for its marking until a person released it",
+    "UNDECIDED": "Nobody decided the review in time, so it is kept",
+}
+"""Codes that come after the judgement, and stand in no policy: what each says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +114,11 @@ class Policy:
     def outcome(self, code: str) -> Outcome:
         """What ``code`` leads to."""
         return self.codes[code].outcome
+
+    def described(self, code: str) -> str:
+        """What ``code`` says, in words; empty for one that neither it nor the program knows."""
+        known = self.codes.get(code)
+        return LATER_CODES.get(code, "") if known is None else known.description
 
 
 def parse_policy(text: str, bases: Mapping[str, str] | None = None) -> Policy:
@@ -287,7 +300,7 @@ def _forms(markings: Table) -> tuple[Form, ...]:
 def _window(table: Table) -> Window:
     window = Window(
         minutes=table.whole("minutes", least=1),
-        messages=table.whole("messages", least=1),
+        messages=table.whole("messages", least=1, most=CONTEXT_MESSAGES),
         continuation_seconds=table.whole("continuation_seconds"),
     )
     table.close()
@@ -304,7 +317,9 @@ def _doubt(table: Table, words: Mapping[str, tuple[str, ...]]) -> Doubt:
         longest_discard_words=table.whole("longest_discard_words"),
         foreign_letters=table.share("foreign_letters"),
         foreign_words=table.whole("foreign_words", least=1),
+        foreign_share=table.share("foreign_share", 0.0),
         common_words=frozenset(words["common"]),
+        language_words=frozenset(words.get("language", words["common"])),
         weight=table.share("weight"),
         weight_with_evidence=table.share("weight_with_evidence"),
     )

@@ -89,6 +89,11 @@ def words(text: str) -> list[tuple[int, int]]:
     ]
 
 
+def is_wordless(reading: Reading) -> bool:
+    """Whether nothing in the text is a word: emoji, signs, full stops."""
+    return _WORD.search(reading.text) is None
+
+
 def unexplained(reading: Reading, policy: Policy, findings: Iterable[Finding]) -> int:
     """How many words no finding covers, the commonest words of the language apart."""
     covered = bytearray(len(reading.body) + 1)
@@ -103,8 +108,8 @@ def unexplained(reading: Reading, policy: Policy, findings: Iterable[Finding]) -
     return count
 
 
-def is_foreign(reading: Reading, policy: Policy) -> bool:
-    """Whether the text is not in the language of the policy's patterns."""
+def is_strange(reading: Reading, policy: Policy) -> bool:
+    """Whether the text is not in the language of the policy's patterns by its letters or words."""
     letters = [c for c in reading.text if c.isalpha()] if not reading.text.isascii() else []
     if letters:
         strange = sum(1 for c in letters if not ("a" <= c <= "z" or "\u00df" <= c <= "\u024f"))
@@ -114,6 +119,19 @@ def is_foreign(reading: Reading, policy: Policy) -> bool:
     if len(spans) < policy.doubt.foreign_words:
         return False
     return not any(_is_common(reading.text[start:end], policy) for start, end in spans)
+
+
+def is_foreign(reading: Reading, policy: Policy, *, silent: bool) -> bool:
+    """Whether the text may be in another language, though it has words that languages share.
+
+    A short one is only where it is ``silent`` (no rule speaks) and has no word of the language.
+    """
+    spans = words(reading.text)
+    written = [w for start, end in spans if not (w := reading.text[start:end]).isdigit()]
+    known = sum(1 for word in written if word in policy.doubt.language_words)
+    if len(spans) < policy.doubt.foreign_words:
+        return silent and bool(written) and known == 0
+    return bool(written) and (known == 0 or known < policy.doubt.foreign_share * len(written))
 
 
 def _is_common(word: str, policy: Policy) -> bool:

@@ -37,11 +37,16 @@ class Table:
         """Whether the field stands there and has not been taken."""
         return key in self._values
 
-    def whole(self, key: str, default: int | None = None, *, least: int = 0) -> int:
-        """A whole number of at least ``least``."""
+    def whole(
+        self, key: str, default: int | None = None, *, least: int = 0, most: int | None = None
+    ) -> int:
+        """A whole number of at least ``least``, and at most ``most``."""
         value = self._take(key, default)
+        above = "" if most is None else f" and at most {most}"
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise self._wrong(key, f"a whole number of at least {least}")
+            raise self._wrong(key, f"a whole number of at least {least}{above}")
+        if most is not None and value > most:
+            raise self._wrong(key, f"a whole number of at least {least}{above}")
         return value
 
     def share(self, key: str, default: float | None = None) -> float:

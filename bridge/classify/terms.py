@@ -119,13 +119,19 @@ class Window:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doubt:
-    """When evidence is not enough to discard, and what a doubtful message scores."""
+    """When evidence is not enough to discard, and what a doubtful message scores.
+
+    ``common_words`` explain nothing and may be of other languages too; by ``language_words`` a
+    text is known to be in the language of the patterns.
+    """
 
     longest_text: int
     longest_discard_words: int
     foreign_letters: float
     foreign_words: int
+    foreign_share: float
     common_words: frozenset[str]
+    language_words: frozenset[str]
     weight: float
     weight_with_evidence: float
 

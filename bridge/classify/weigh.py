@@ -12,14 +12,22 @@ from dataclasses import dataclass, replace
 
 from bridge.classify.normalise import Reading
 from bridge.classify.policy import Policy
-from bridge.classify.rules import Finding, is_foreign, roles_in, unexplained, words
+from bridge.classify.rules import (
+    Finding,
+    is_foreign,
+    is_strange,
+    is_wordless,
+    roles_in,
+    unexplained,
+    words,
+)
 from bridge.classify.terms import Role
 from bridge.model import Outcome, Reason
 
 HIGHEST_DISCARD = 0.2
 """No discard scores above this, and nothing that is kept scores below it."""
 
-_SETTLED = frozenset({"no-evidence", "unexplained", "too-much", "empty"})
+_SETTLED = frozenset({"no-evidence", "unexplained", "too-much", "empty", "no-words"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,13 +124,19 @@ def _why_doubtful(reading: Reading, findings: tuple[Finding, ...], policy: Polic
         return "damaged"
     if not reading.text:
         return "empty"
-    if is_foreign(reading, policy):
+    if is_wordless(reading):
+        return "no-words"
+    if is_strange(reading, policy):
+        return "unknown-language"
+    left = unexplained(reading, policy, findings)
+    # The model, which is of one language, may end a silence of the rules; of another it may not.
+    if left and is_foreign(reading, policy, silent=not findings):
         return "unknown-language"
     if not findings:
         return "no-evidence"
     if len(words(reading.text)) > policy.doubt.longest_discard_words:
         return "too-much"
-    if unexplained(reading, policy, findings) > max(finding.slack for finding in findings):
+    if left > max(finding.slack for finding in findings):
         return "unexplained"
     return None
 

@@ -24,14 +24,15 @@ def add(verbs: argparse._SubParsersAction, everywhere: argparse.ArgumentParser) 
         "calibrate",
         parents=[everywhere],
         help="find thresholds on the messages that people reviewed, and show what they promise",
-        description="Finds the scores from which a message is captured, and below which it is"
-        " discarded, on what people decided here. Without --apply nothing changes.",
+        description="Finds the score from which a discard is reviewed instead, on what people"
+        " decided here. Without --apply nothing changes.",
     )
     verb.add_argument(
         "--alpha",
         type=_share,
         default=0.05,
-        help="share of significant messages that may be missed (default: 0.05)",
+        help="share of the significant messages among those reviewed that may score below"
+        " (default: 0.05)",
     )
     verb.add_argument(
         "--method",
@@ -82,6 +83,8 @@ def _show(report: CalibrationReport, console: Console) -> None:
         console.print(Text(f"  of another policy or model, not used: {report.set_aside}"))
     if report.asked_in_groups:
         console.print(Text(f"  kept because a group asked, not used: {report.asked_in_groups}"))
+    if report.as_context:
+        console.print(Text(f"  kept as context alone, not used: {report.as_context}"))
     table = Table(title=f"Thresholds for {report.alpha:.2%}", title_justify="left")
     for heading in ("group", "method", "n", "threshold", "guarantee"):
         table.add_column(heading, overflow="fold")
@@ -102,6 +105,12 @@ def _show_effect(report: CalibrationReport, console: Console) -> None:
                 f" {rate.then:.1%}, {rate.reviews_more} more to review."
             )
         )
+    console.print(
+        Text(
+            "Discards are reviewed only where the lot draws them: of all significant messages a"
+            " larger share may score below."
+        )
+    )
     audit = report.audit
     if audit.reviewed:
         console.print(

@@ -15,10 +15,9 @@ from rich.text import Text
 
 from bridge.app import classifier_of, read_settings
 from bridge.cli.terminal import standard_error
-from bridge.model import Context, EventKind, Reason, Utterance, Verdict
+from bridge.model import CONTEXT_MESSAGES, Context, EventKind, Reason, Utterance, Verdict
 from bridge.protocols import Classifier
 
-WINDOW = 12
 NOBODY = frozenset({"", "unknown"})
 START = datetime(2000, 1, 1, tzinfo=UTC)
 """Lines of a conversation carry no time; they are read as a minute apart from here on."""
@@ -96,7 +95,7 @@ def conversation(classifier: Classifier, data: bytes) -> Iterator[Verdict]:
         line = _line(raw)
         window = windows.setdefault(line.conv, [])
         utterance = _utterance(number, line)
-        verdict = classifier.classify(utterance, Context(before=tuple(window[-WINDOW:])))
+        verdict = classifier.classify(utterance, Context(before=tuple(window[-CONTEXT_MESSAGES:])))
         codes = tuple(reason.code for reason in verdict.reasons)
         window.append(replace(utterance, outcome=verdict.outcome, score=verdict.score, codes=codes))
         yield verdict

@@ -149,16 +149,17 @@ def add(verbs: argparse._SubParsersAction, everywhere: argparse.ArgumentParser) 
 def command(options: argparse.Namespace) -> int:
     """Check one file: 0 if it can be put in force, 1 if it is refused."""
     console = standard_error()
+    named = options.config_named or options.config.exists()
+    settings = read_settings(options.config) if named else None
     try:
-        policy, checked = candidate(options.file)
+        policy, checked = candidate(options.file, settings)
     except PolicyError as error:
         if options.json:
             _print(Refusal(refused=str(error), hint=error.hint))
         console.print(Text(f"refused: {error}", style="bold red"))
         console.print(Text(f"  {error.hint}"))
         return EXIT_REFUSED
-    named = options.config_named or options.config.exists()
-    in_force = classifier_of(read_settings(options.config) if named else None)
+    in_force = classifier_of(settings)
     data = policy_sample(options.sample)
     lines = _lines(data)
     now = _Judged(lines=lines, verdicts=tuple(conversation(in_force, data)))

@@ -10,7 +10,7 @@ from zlib import crc32
 from bridge.evaluate.corpus import Conversation
 from bridge.evaluate.heads import GOV, INQUIRY, SMS
 from bridge.evaluate.protocol import shares
-from bridge.evaluate.results import Result, utterances, verdicts
+from bridge.evaluate.results import Result, placed, utterances
 from bridge.model import Context, Outcome, Utterance, Verdict
 from bridge.protocols import Classifier
 
@@ -105,19 +105,17 @@ def explained(classifier: Classifier, corpus: Sequence[Conversation]) -> Explain
     chance = random.Random(_SEED)  # noqa: S311 - a fixed draw, so that a figure can be repeated
     for conversation in _some(corpus):
         said = utterances(conversation)
-        for number, verdict in enumerate(verdicts(classifier, said)):
+        for utterance, (around, verdict) in zip(said, placed(classifier, said), strict=True):
             decisions += 1
             reasoned += bool(verdict.reasons)
             spans = [(r.start, r.end) for r in verdict.reasons if r.end > r.start]
             if not spans or verdict.restricted:
                 continue
-            around = Context(before=tuple(said[max(0, number - 12) : number]))
-            full = classifier.classify(said[number], around)
-            cited = _shift(classifier, said[number], around, full, spans)
-            others = [_elsewhere(chance, said[number].body, span) for span in spans]
+            cited = _shift(classifier, utterance, around, verdict, spans)
+            others = [_elsewhere(chance, utterance.body, span) for span in spans]
             citing += 1
             moved += cited > 0
-            more += cited > _shift(classifier, said[number], around, full, others)
+            more += cited > _shift(classifier, utterance, around, verdict, others)
     return Explained(
         decisions=decisions,
         with_reason=round(reasoned / decisions, 4) if decisions else None,

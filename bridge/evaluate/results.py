@@ -9,10 +9,10 @@ from multiprocessing import get_context
 
 from bridge.evaluate.corpus import Conversation, Message
 from bridge.evaluate.heads import INQUIRY, SMS
-from bridge.model import Context, EventKind, Outcome, Utterance, Verdict
+from bridge.model import CONTEXT_MESSAGES, Context, EventKind, Outcome, Utterance, Verdict
 from bridge.protocols import Classifier
 
-WINDOW = 12
+WINDOW = CONTEXT_MESSAGES
 START = datetime(2000, 1, 1, tzinfo=UTC)
 """The format has no times; messages are read as a minute apart from here on."""
 
@@ -58,6 +58,11 @@ def decided(utterance: Utterance, verdict: Verdict) -> Utterance:
 
 def verdicts(classifier: Classifier, said: Sequence[Utterance]) -> Iterator[Verdict]:
     """The last verdict on each message: with what came before, and what has been said since."""
+    return (verdict for _, verdict in placed(classifier, said))
+
+
+def placed(classifier: Classifier, said: Sequence[Utterance]) -> Iterator[tuple[Context, Verdict]]:
+    """The last verdict on each message, behind the context that it was judged in."""
     before: list[Utterance] = []
     for number, utterance in enumerate(said):
         context = Context(
@@ -65,7 +70,7 @@ def verdicts(classifier: Classifier, said: Sequence[Utterance]) -> Iterator[Verd
         )
         verdict = classifier.classify(utterance, context)
         before.append(decided(utterance, verdict))
-        yield verdict
+        yield context, verdict
 
 
 def judge(classifier: Classifier, conversation: Conversation) -> list[Result]:

@@ -79,7 +79,7 @@ def test_a_role_is_one_that_the_policy_names(tmp_path: Path) -> None:
     listed = policy_of(_settings(tmp_path, US + SENIOR.format("director")))
     assert listed.capstone == ("amara",)
     assert listed.label.startswith("us-grs@6.1~")
-    with pytest.raises(ConfigError, match=r"^\[\[capstone\]\] role") as caught:
+    with pytest.raises(PolicyError, match=r"^\[\[capstone\]\] role") as caught:
         policy_of(_settings(tmp_path, US + SENIOR.format("boss")))
     assert "head-of-agency" in caught.value.hint
     assert policy_of(_settings(tmp_path, SENIOR.format("boss"))).capstone == ("amara",)

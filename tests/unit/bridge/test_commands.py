@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
@@ -41,8 +42,8 @@ def _describe(code: str) -> str:
     return {"DECISION": "A decision was made", "PERSON": "A person decided so"}.get(code, "")
 
 
-def _commands(house: House) -> Commands:
-    return Commands(journal=house.journal, clock=house.clock, describe=_describe)
+def _commands(house: House, language: str = "en") -> Commands:
+    return Commands(journal=house.journal, clock=house.clock, describe=_describe, language=language)
 
 
 @pytest.fixture
@@ -178,7 +179,7 @@ async def test_why_of_a_discard_and_of_a_person(house: House) -> None:
     reason = Reason(code="LOGISTICS", rule="meeting-time")
     house.classifier.verdicts["$trivial"] = samples.verdict(Outcome.DISCARD, reasons=[reason])
     told = await _heard(house, samples.event("$trivial"), _ask("why", about="$trivial"))
-    assert told[-1].startswith(WORDS.outcomes["discard"])
+    assert told[-1].startswith(WORDS.outcomes[Outcome.DISCARD])
     assert "- LOGISTICS\n" in told[-1]
     await _heard(house, _ask("keep", about="$trivial", name="$2"))
     await _carried_out(house)
@@ -191,6 +192,17 @@ async def test_status_counts(house: House) -> None:
     (text,) = await _heard(house, _ask("status"))
     assert text.startswith("Recording: active. Notice: posted. Seen here: 4 messages and events,")
     assert "of which 2 are kept, 1 are kept until they are reviewed, 1 are not kept" in text
+
+
+async def test_a_group_is_answered_in_the_language_of_its_notice(house: House) -> None:
+    """States and counts are told in it as well; the commands are the same words."""
+    await house.hear(_ask("status"), _ask("help", name="$2"))
+    await house.settle()
+    await _commands(house, "cy").round()
+    status, text = [saying.text for saying in await house.journal.sayings(limit=99)]
+    assert status.startswith("Cofnodi: yn digwydd. Hysbysiad: wedi'i bostio.")
+    assert "yn cael eu cadw: 3;" in status
+    assert text == ANSWERS["cy"].help
 
 
 async def test_a_command_is_a_message_like_any_other(house: House) -> None:
@@ -295,6 +307,7 @@ async def test_lots_are_drawn_from_discards(house: House) -> None:
         sealer=house.sealer,
         clock=house.clock,
         capture_all=False,
+        window=timedelta(minutes=30),
         audit_percent=100.0,
     )
     house.says("$drawn", Outcome.DISCARD)

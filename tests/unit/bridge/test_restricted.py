@@ -13,7 +13,7 @@ import pytest
 from bridge.canonical import rfc3339
 from bridge.decisions import Decisions
 from bridge.lifecycle import EntryState
-from bridge.model import EventKind, Outcome, Relation, RelationType
+from bridge.model import Event, EventKind, Outcome, Relation, RelationType
 from bridge.protocols import DecisionOrder, Entry, Label, PersonDecision, Via
 from bridge.protocols.holds import Hold, HoldScope, Release
 from bridge.undecided import Undecided
@@ -278,6 +278,75 @@ async def test_a_decision_says_nothing_of_a_file_that_comes_later(
     await house.hear(file)
     await house.settle()
     assert (await _entry(house, "$late", "media-0")).state is EntryState.RESTRICTED
+
+
+def _about(name: str, how: RelationType) -> Relation:
+    return Relation(type=how, upstream_id=name)
+
+
+EDIT = samples.event(
+    "$edit", kind=EventKind.EDIT, relates_to=_about("$secret", RelationType.EDIT), body="By dawn."
+)
+REPLY = samples.event("$reply", relates_to=_about("$secret", RelationType.REPLY), body="Fine.")
+AGAIN = samples.event(
+    "$reply",
+    revision="u9",
+    kind=EventKind.EDIT,
+    relates_to=_about("$reply", RelationType.EDIT),
+    upstream=(("reply_to", "$secret"),),
+)
+PIN = samples.event("$pin", kind=EventKind.PIN, body="$kept\n$secret")
+
+
+@pytest.mark.parametrize("event", [EDIT, REPLY, AGAIN, PIN])
+@pytest.mark.parametrize("state", ["waits", "destroyed", "ordered"])
+async def test_what_repeats_it_is_kept_apart_with_it(
+    house: House, event: Event, state: str
+) -> None:
+    """An edit, a reply or a pin may hold its words, whoever runs by then."""
+    if state != "waits":
+        await _order(house, Outcome.DISCARD)
+        await _carried_out(house)
+    if state == "destroyed":
+        await house.forget.round()
+        assert "$secret" not in await house.states()
+    await house.restart()
+    await house.hear(event)
+    await house.settle()
+    apart = await _entry(house, event.upstream_id, event.revision)
+    assert apart.state is EntryState.RESTRICTED
+    assert apart.verdict is not None
+    assert apart.verdict.outcome is Outcome.REVIEW
+
+
+async def test_what_comes_with_it_is_kept_apart_too(house: House) -> None:
+    """Both may be judged in one round, before either is in the journal as judged."""
+    _apart(house, "$other")
+    reply = replace(REPLY, relates_to=_about("$other", RelationType.REPLY))
+    await house.hear(samples.event("$other"), reply)
+    await house.settle()
+    assert (await house.states())["$reply"] is EntryState.RESTRICTED
+
+
+@pytest.mark.parametrize("released", [True, False])
+async def test_what_holds_none_of_its_words_is_not_kept_apart(
+    house: House, *, released: bool
+) -> None:
+    """Neither a reaction, nor what stands in its thread; nor anything, once it is released."""
+    events = [
+        samples.event("$1", relates_to=_about("$secret", RelationType.REACTION)),
+        samples.event("$2", relates_to=_about("$secret", RelationType.THREAD)),
+        samples.event("$3", relates_to=_about("$kept", RelationType.REPLY)),
+        samples.event("$4", kind=EventKind.PIN, body="$kept"),
+    ]
+    if released:
+        await _order(house, Outcome.CAPTURE)
+        await _carried_out(house)
+        events += [EDIT, REPLY, PIN]
+    await house.hear(*events)
+    await house.settle()
+    states = await house.states()
+    assert {states[each.upstream_id] for each in events} == {EntryState.STORED}
 
 
 @pytest.mark.parametrize(

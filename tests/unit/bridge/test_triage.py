@@ -10,10 +10,9 @@ from datetime import timedelta
 import pytest
 
 from bridge.lifecycle import EntryState
-from bridge.model import EventKind, Outcome, Reason, Relation, RelationType
+from bridge.model import CONTEXT_MESSAGES, EventKind, Outcome, Reason, Relation, RelationType
 from bridge.protocols import Entry, Sealing
 from bridge.seal import Sealer
-from bridge.surroundings import WINDOW
 from bridge.triage import AT_ONCE, HURRIED_SECONDS, TURN_SECONDS
 from tests.fakes import samples
 from tests.fakes.connector import OfferedFile
@@ -170,10 +169,29 @@ async def test_context_is_the_same_after_a_restart(house: House) -> None:
     assert [u.outcome for u in cold.before] == [Outcome.CAPTURE, Outcome.DISCARD, Outcome.CAPTURE]
 
 
+@pytest.mark.parametrize("restarted", [True, False])
+async def test_reactions_take_no_room_in_the_context(house: House, *, restarted: bool) -> None:
+    """A question is still at hand after more reactions than the context holds."""
+    to = Relation(type=RelationType.REACTION, upstream_id="$0")
+    many = [
+        samples.event(f"$r{i}", kind=EventKind.REACTION, relates_to=to)
+        for i in range(CONTEXT_MESSAGES + 1)
+    ]
+    await house.hear(samples.event("$0"), *many)
+    await house.triage.step()
+    if restarted:
+        await house.restart()
+    await house.hear(samples.event("$answer"))
+    await house.triage.step()
+    utterance, context = house.classifier.asked[-1]
+    assert utterance.upstream_id == "$answer"
+    assert [u.upstream_id for u in context.before] == ["$0"]
+
+
 async def test_context_is_of_the_same_group_and_bounded(house: House) -> None:
     """Other groups never stand in the context, and no more than the window."""
     await house.admit(samples.group("!other:example.org"))
-    mine = [samples.event(f"${i}") for i in range(WINDOW + 3)]
+    mine = [samples.event(f"${i}") for i in range(CONTEXT_MESSAGES + 3)]
     other = [samples.event(f"$o{i}", group_id="!other:example.org") for i in range(3)]
     await house.hear(*other, *mine)
     await house.triage.step()
@@ -193,7 +211,7 @@ async def test_later_messages_are_no_context(house: House) -> None:
 
 async def test_what_is_answered_is_found_however_far_back(house: House) -> None:
     """A reply's target is looked up in the journal when it is out of the window."""
-    far = [samples.event(f"${i}") for i in range(WINDOW + 2)]
+    far = [samples.event(f"${i}") for i in range(CONTEXT_MESSAGES + 2)]
     await house.hear(*far)
     await house.triage.step()
     await house.hear(

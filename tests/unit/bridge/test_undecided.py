@@ -86,6 +86,40 @@ async def test_it_becomes_a_capture_by_policy(house: House) -> None:
     ]
 
 
+async def test_what_it_leaned_on_is_kept_with_it(house: House) -> None:
+    """The question goes on the record with the answer that nobody decided; one act of each."""
+    house.says("$question", Outcome.DISCARD)
+    house.says("$answer", Outcome.REVIEW, "$question", "$nobody-knows")
+    await house.hear(samples.event("$question"), samples.event("$answer"))
+    await house.settle()
+    house.later(days=24)
+    await _undecided(house).round()
+    await house.settle()
+    states = await house.states()
+    assert (states["$question"], states["$answer"]) == (EntryState.STORED, EntryState.STORED)
+    verdicts = {e.event.upstream_id: e.verdict for e in await house.entries()}
+    question = verdicts["$question"]
+    assert question is not None
+    assert (question.reasons[0].code, question.context) == ("CONTEXT", ("$answer",))
+
+
+async def test_a_crash_leaves_neither_without_the_other(house: House) -> None:
+    """Its question is kept first: what died in between is still undecided."""
+    house.says("$question", Outcome.DISCARD)
+    house.says("$answer", Outcome.REVIEW, "$question")
+    await house.hear(samples.event("$question"), samples.event("$answer"))
+    await house.settle()
+    house.later(days=24)
+    house.die_at(Crash("after promote", 2))
+    with pytest.raises(asyncio.CancelledError):
+        await _decide_and_store(house)
+    await house.restart()
+    await _undecided(house).round()
+    await house.settle()
+    assert set((await house.states()).values()) == {EntryState.STORED}
+    assert len(await house.leaves("decision")) == 3
+
+
 async def test_the_copy_has_its_media(house: House) -> None:
     """Record and media stand in both areas with the same bytes, each with its area's date."""
     (entry,) = await house.entries()

@@ -62,8 +62,8 @@ def test_a_store_url_given_elsewhere_names_its_place() -> None:
         parse_store_url("ftp://x", Path("/srv"), field="--store")
 
 
-def test_retention_of_a_group() -> None:
-    """A group has its class's days, else the store's; the longest of all is known."""
+def test_the_longest_retention_is_known() -> None:
+    """Of the classes and the store's own; a group that is not listed has no table."""
     settings = read(
         S3
         + MATRIX
@@ -74,14 +74,11 @@ def test_retention_of_a_group() -> None:
     )
     long = settings.group("matrix", "!room:example.org")
     assert long is not None
-    assert settings.effective_retention(long) == 7300
-    assert settings.effective_retention(settings.group("matrix", "!other:example.org")) == 365
+    assert long.retention == "long"
     assert settings.group("matrix", "!unlisted:example.org") is None
-    assert settings.effective_retention(None) == 365
     assert settings.longest_retention() == 7300
     assert read(S3).longest_retention() == 365
     assert read("").longest_retention() is None
-    assert read("").effective_retention(None) is None
 
 
 def test_a_group_of_each_platform() -> None:

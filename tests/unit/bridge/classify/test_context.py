@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
-from bridge.classify import RuleClassifier
+from bridge.app.models import with_model
+from bridge.classify import Policy, RuleClassifier
 from bridge.model import Context, EventKind, Outcome, RelationType
 from tests.unit.bridge.classify.talk import codes, hold, rules, say
 
@@ -37,6 +40,31 @@ def test_c1_answer_to_a_reviewed_question_is_reviewed(classifier: RuleClassifier
     assert verdict.outcome is Outcome.REVIEW
     assert "ANSWER" in codes(verdict)
     assert verdict.context == (asked.upstream_id,)
+
+
+@pytest.mark.parametrize("build", [RuleClassifier, with_model])
+def test_c4_a_reviewed_answer_names_its_trivial_question(
+    policy: Policy, build: Callable[[Policy], RuleClassifier]
+) -> None:
+    """C4: whoever keeps the answer keeps the question, which is discarded by itself."""
+    asked = say("amara", "Are you free at 3?")
+    answer = say("bo", "No lol, hold the statement until Monday", 1, to="amara@0")
+
+    question, verdict = hold(build(policy), asked, answer)
+
+    assert question.outcome is Outcome.DISCARD
+    assert verdict.outcome is Outcome.REVIEW
+    assert verdict.context == (asked.upstream_id,)
+
+
+def test_c4_a_discard_names_nothing(classifier: RuleClassifier) -> None:
+    """C4: it is not kept, so neither is what it answers."""
+    answered = say("bo", "see you there at 3", 1, to="amara@0")
+
+    verdict = hold(classifier, say("amara", "Are you free at 3?"), answered)[1]
+
+    assert verdict.outcome is Outcome.DISCARD
+    assert verdict.context == ()
 
 
 def test_c2_explicit_reply_comes_first(classifier: RuleClassifier) -> None:

@@ -146,6 +146,44 @@ def test_messages_of_listed_people_are_captured(policy: Policy) -> None:
     assert other.outcome is Outcome.DISCARD
 
 
+@pytest.mark.parametrize(
+    "body", ["Approve it lol", "canvassing for the party, SoS has approved it", "yes", "", "🎉"]
+)
+def test_nothing_holds_back_what_listed_people_say(policy: Policy, body: str) -> None:
+    """Irony, party business and doubt are no bar to a listed sender."""
+    listed = RuleClassifier(replace(policy, capstone=("amara",)))
+
+    verdict = listed.classify(say("amara", body), Context())
+
+    assert listed.classify(say("bo", body), Context()).outcome is Outcome.REVIEW
+    assert verdict.outcome is Outcome.CAPTURE
+    assert "CAPSTONE" in codes(verdict)
+
+
+@pytest.mark.parametrize("kind", [EventKind.REACTION, EventKind.POLL_ANSWER, EventKind.MESSAGE])
+def test_what_listed_people_answer_is_kept_with_it(policy: Policy, kind: EventKind) -> None:
+    """A thumb of a listed sender under something trivial is kept, and names that."""
+    listed = RuleClassifier(replace(policy, capstone=("amara",)))
+    lunch = say("bo", "Pizza for lunch?")
+    thumb = say("amara", "👍", 1, kind=kind, to="bo@0")
+    nobodys = replace(thumb, sender_id="jo")
+
+    assert hold(listed, lunch, nobodys)[1].outcome is Outcome.DISCARD
+    verdict = hold(listed, lunch, thumb)[1]
+    assert verdict.outcome is Outcome.CAPTURE
+    assert codes(verdict) == {"CAPSTONE"}
+    assert verdict.context == (lunch.upstream_id,)
+
+
+def test_what_cannot_be_read_of_a_listed_sender_is_captured(policy: Policy) -> None:
+    """A sticker of a listed sender is kept unread."""
+    listed = RuleClassifier(replace(policy, capstone=("amara",)))
+
+    verdict = listed.classify(say("amara", "", kind=EventKind.STICKER), Context())
+
+    assert verdict.outcome is Outcome.CAPTURE
+
+
 def test_failure_of_a_stage_is_a_review(classifier: RuleClassifier) -> None:
     """A stage that breaks on its input costs nothing but a person's look."""
     broken = replace(say("amara", "Shall we sign?"), sent_at=datetime(2024, 3, 4))  # noqa: DTZ001

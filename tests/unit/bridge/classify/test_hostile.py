@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from bridge.classify import RuleClassifier
 from bridge.classify.normalise import read
 from bridge.model import Context, EventKind, Outcome, RelationType, Utterance, Verdict
-from tests.unit.bridge.classify.talk import codes, decided, say
+from tests.unit.bridge.classify.talk import codes, decided, hold, say
 
 WORDS = st.sampled_from(
     [
@@ -145,13 +145,17 @@ def test_huge_message_of_trivia_is_reviewed(classifier: RuleClassifier) -> None:
     assert {reason.rule for reason in verdict.reasons} == {"too-long"}
 
 
-@pytest.mark.parametrize(
-    ("body", "outcome"),
-    [("😂😂😂", Outcome.DISCARD), ("🦔🧿", Outcome.REVIEW), ("👍", Outcome.REVIEW)],
-)
-def test_emoji_alone(classifier: RuleClassifier, body: str, outcome: Outcome) -> None:
-    """Laughter alone is nothing, approval of nothing is doubt, and so is an unknown emoji."""
-    assert classifier.classify(say("amara", body), Context()).outcome is outcome
+@pytest.mark.parametrize("body", ["😂😂😂", "🎉", "🍕🍕🍕", "🦔🧿", "👍", "🎉!!", "...", "?"])
+def test_emoji_alone(classifier: RuleClassifier, body: str) -> None:
+    """What has no word is a matter for a person, known emoji or not."""
+    assert classifier.classify(say("amara", body), Context()).outcome is Outcome.REVIEW
+
+
+def test_emoji_that_answer_inherit(classifier: RuleClassifier) -> None:
+    """Approval with a cheer answers a question about lunch as a word would."""
+    lunch = say("amara", "Pizza for lunch?")
+
+    assert hold(classifier, lunch, say("bo", "👍🎉", 1))[1].outcome is Outcome.DISCARD
 
 
 @pytest.mark.parametrize(

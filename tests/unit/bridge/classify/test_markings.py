@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 
 from bridge.classify import RuleClassifier
+from bridge.classify.markings import Detector
+from bridge.classify.normalise import read
+from bridge.classify.terms import Form
 from bridge.model import Context, Outcome
 from tests.unit.bridge.classify.talk import codes, say
 
@@ -49,6 +52,14 @@ def test_official_sensitive_is_captured(classifier: RuleClassifier, body: str) -
         ("SECRET", "UK SECRET\nconvoy leaves at dawn"),
         ("SECRET", "\uff33\uff25\uff23\uff32\uff25\uff34 - convoy"),
         ("SECRET", "S\u200bECRET - convoy"),
+        ("SECRET", "SECRET (UK EYES ONLY) convoy leaves at dawn"),
+        ("SECRET", "SECRET, UK EYES ONLY"),
+        ("SECRET", "SECRET/UK EYES ONLY"),
+        ("SECRET", "Classification: SECRET"),
+        ("SECRET", "convoy leaves at dawn\nSecurity classification - SECRET, UKEO"),
+        ("SECRET", "convoy leaves at dawn [Classification: SECRET]"),
+        ("SECRET", "convoy leaves at dawn (SECRET - REL NATO)"),
+        ("TOP SECRET", "convoy leaves at dawn [TOP SECRET STRAP2, UKEO]"),
         ("TOP SECRET", "TOP SECRET//STRAP1 convoy"),
         ("TOP SECRET", "[TOP SECRET - UK EYES ONLY] convoy"),
         ("TOP SECRET", "TOP SECRET"),
@@ -93,6 +104,9 @@ def test_mention_is_kept_without_alarm(classifier: RuleClassifier, body: str) ->
         "it is time sensitive",
         "let's make it official",
         "our SECRET weapon",
+        "who is in? (SECRET SANTA)",
+        "(SECRET BALLOT)",
+        "Classification: SECRETARY",
         "SECRETARY - please call me",
         "TOP SECRET!!!",
         "top secret: I made a cake",
@@ -106,6 +120,35 @@ def test_ordinary_words_are_no_marking(classifier: RuleClassifier, body: str) ->
     assert verdict.markings == ()
     assert not verdict.restricted
     assert "MARKING" not in codes(verdict)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "who is in? (SECRET SANTA)",
+        "SECRET REL NATO see you at 3",
+        "lunch at 1, it is TOP-SECRET",
+    ],
+)
+def test_the_spelling_of_a_marking_in_capitals_is_never_discarded(
+    classifier: RuleClassifier, body: str
+) -> None:
+    """What is written like a marking where none stands is a matter for a person."""
+    verdict = classifier.classify(say("amara", body), Context())
+
+    assert verdict.outcome is Outcome.REVIEW
+    assert not verdict.restricted
+    assert "marking-spelling" in {reason.rule for reason in verdict.reasons}
+
+
+def test_a_policy_may_have_no_markings_and_no_caveats() -> None:
+    """Without forms nothing is found; without caveats a marking still is."""
+    form = Form(name="SECRET", spellings=("SECRET",), restricted=True)
+    reading = read("SECRET - convoy\n(SECRET)", longest=1000)
+
+    assert Detector.of((), ()).find(reading) == ()
+    assert Detector.of((), ()).alike(reading) == ()
+    assert [marking.name for marking in Detector.of((form,), ()).find(reading)] == ["SECRET"]
 
 
 def test_restriction_stands_over_capture_all(classifier: RuleClassifier) -> None:

@@ -8,7 +8,7 @@ from bridge.classify import Policy, RuleClassifier
 from bridge.classify.lexis import tokens
 from bridge.classify.model import Model, digest, read_model
 from bridge.classify.opinion import RULE
-from bridge.model import Context, EventKind, Outcome
+from bridge.model import Context, EventKind, Outcome, RelationType
 from tests.unit.bridge.classify.talk import decided, hold, rules, say
 
 FILE = Path(__file__).parents[4] / "config" / "models" / "heads-and-trees-1.bin"
@@ -74,13 +74,47 @@ def test_cited_words_stand_in_the_text(judged: RuleClassifier) -> None:
         assert reason.text.lower() in [body[t.start : t.end].lower() for t in tokens(body.lower())]
 
 
-@pytest.mark.parametrize("body", ["", "\x00", "😀😀", "x" * 65_536, "\ud800", "это вопрос решён"])
+@pytest.mark.parametrize(
+    "body", ["", "\x00", "😀😀", "🎉", "...", "x" * 65_536, "\ud800", "это вопрос решён"]
+)
 def test_what_cannot_be_read_is_a_matter_for_a_person(judged: RuleClassifier, body: str) -> None:
-    """Empty, damaged, foreign, overlong: never discarded for want of a signal."""
+    """Empty, wordless, damaged, foreign, overlong: never discarded for want of a signal."""
     verdict = judged.classify(say("a", body), Context())
-    if body != "😀😀":
-        assert verdict.outcome is Outcome.REVIEW
+    assert verdict.outcome is Outcome.REVIEW
     assert verdict.reasons
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "Stop y cynllun, a phaid a dweud i neb",
+        "Iawn, gwna hynny a dweud wrth y tim",
+        "Be am fory am 3?",
+        "Bore da bawb",
+        "Tha am modail sin airson an sgioba",
+        "Cha deach dad a lorg",
+        "Is maith liom an smaoineamh sin",
+        "On se voit a midi",
+        "Das will ich am Montag in Ruhe lesen",
+        "No to do jutra",
+        "Zgoda",
+    ],
+)
+def test_another_language_is_not_settled_by_the_model(judged: RuleClassifier, body: str) -> None:
+    """Words that English shares with a language do not make it English."""
+    verdict = judged.classify(say("a", body), Context())
+
+    assert verdict.outcome is Outcome.REVIEW
+    assert "unknown-language" in rules(verdict)
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["Nothing much wat bout u", "On my way home now, u want pizza?", "see u by the bus stop"],
+)
+def test_chatty_english_is_still_settled(judged: RuleClassifier, body: str) -> None:
+    """English that is short of common words is English all the same."""
+    assert judged.classify(say("a", body), Context()).outcome is Outcome.DISCARD
 
 
 def test_without_the_model_nothing_is_discarded(policy: Policy) -> None:
@@ -131,3 +165,17 @@ def test_the_same_text_is_judged_the_same_again(policy: Policy, model: Model) ->
 def test_an_assent_to_nothing_known_stays_a_matter_for_a_person(judged: RuleClassifier) -> None:
     """Whatever the model makes of the words, what they answer is not known."""
     assert judged.classify(say("a", "Yes, agreed"), Context()).outcome is Outcome.REVIEW
+
+
+def test_c7_the_model_does_not_settle_an_edit_of_a_reviewed_message(judged: RuleClassifier) -> None:
+    """C7: an edit into nothing of what a person is to look at is for that person too."""
+    first = say("a", "Thorpe wants the figures looked at again")
+    nothing = "Nothing much wat bout u"
+    edit = say("a", nothing, 5, kind=EventKind.EDIT, to="a@0", by=RelationType.EDIT)
+
+    before, after = hold(judged, first, edit)
+
+    assert judged.classify(say("a", nothing), Context()).outcome is Outcome.DISCARD
+    assert before.outcome is after.outcome is Outcome.REVIEW
+    assert "edit-of-reviewed" in rules(after)
+    assert after.context == (first.upstream_id,)

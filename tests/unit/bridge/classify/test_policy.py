@@ -12,7 +12,7 @@ from bridge.classify import Policy, RuleClassifier, parse_policy
 from bridge.classify.gate import Gate
 from bridge.classify.patterns import bare, compile_pattern, word_list
 from bridge.errors import PolicyError
-from bridge.model import Context, Outcome
+from bridge.model import CONTEXT_MESSAGES, Context, Outcome
 from tests.unit.bridge.classify.talk import say
 
 KEEP_CODES = (
@@ -50,6 +50,14 @@ def test_policy_is_frozen(policy: Policy) -> None:
     """A policy in force cannot be changed."""
     with pytest.raises(dataclasses.FrozenInstanceError):
         policy.version = "2"  # type: ignore[misc]
+
+
+def test_no_more_context_is_asked_for_than_there_is(policy_text: str) -> None:
+    """A policy that looks further back than messages are at hand is refused, with the bound."""
+    line = f"messages = {CONTEXT_MESSAGES}"
+    assert line in policy_text
+    with pytest.raises(PolicyError, match="at most 12"):
+        parse_policy(policy_text.replace(line, f"messages = {CONTEXT_MESSAGES + 1}"))
 
 
 def test_colour_can_be_switched(policy_text: str) -> None:
