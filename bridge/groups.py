@@ -28,10 +28,12 @@ INVITED = "invited: the recorder has not joined yet"
 JOINED = "joined: waiting for the state of the group"
 UNAPPROVED = "the recorder is in the group without an approval: nothing is kept"
 INVITED_AGAIN = "invited again after a removal: approve it again to record it"
+REMOVED_PAUSED = "removed while it was paused: approve it again to record it"
 NOTICE_REFUSED = "notice refused: "
 """How a note begins that says why the notice is not in the group."""
 
 _MOVED = "moved to "
+_GONE = frozenset({Presence.LEFT, Presence.REMOVED})
 _CAME = frozenset({"join", "member"})
 _PRESENT = _CAME | {"administrator", "creator", "restricted"}
 _PENDING: dict[Presence | None, str] = {Presence.INVITED: INVITED, Presence.JOINED: JOINED}
@@ -68,6 +70,7 @@ TRANSITIONS: dict[tuple[GroupState | None, GroupTrigger], GroupState] = {
     (GroupState.APPROVED, GroupTrigger.REMOVE): GroupState.REMOVED,
     (GroupState.ACTIVE, GroupTrigger.REMOVE): GroupState.REMOVED,
     (GroupState.NOT_RECORDING, GroupTrigger.REMOVE): GroupState.REMOVED,
+    (GroupState.PAUSED, GroupTrigger.REMOVE): GroupState.REMOVED,
     (GroupState.PROPOSED, GroupTrigger.CLOSE): GroupState.CLOSED,
     (GroupState.APPROVED, GroupTrigger.CLOSE): GroupState.CLOSED,
     (GroupState.ACTIVE, GroupTrigger.CLOSE): GroupState.CLOSED,
@@ -134,7 +137,7 @@ def first_sighting(sighting: Sighting, *, connector: str, platform: str) -> Grou
 
     None where the recorder is gone from the group already: there is nothing to approve.
     """
-    if sighting.presence in {Presence.LEFT, Presence.REMOVED}:
+    if sighting.presence in _GONE:
         return None
     blank = Group(
         connector=connector,
@@ -152,7 +155,7 @@ def apply_sighting(group: Group, sighting: Sighting) -> Group:
     name = group.name if sighting.name is None else sighting.name
     if _is_old_news(group, sighting):
         return replace(group, name=name)
-    trigger = _sighting_trigger(group.state, sighting)
+    trigger = _sighting_trigger(group, sighting)
     state = group.state
     if trigger is not None and is_possible(state, trigger):
         state = next_group_state(state, trigger)
@@ -166,10 +169,33 @@ def apply_sighting(group: Group, sighting: Sighting) -> Group:
     )
 
 
+def is_held_back(group: Group) -> bool:
+    """Whether a person paused a group that the settings file lists: only a person lets it go on.
+
+    A removal ends the stream, not the pause.
+    """
+    removed = group.state is GroupState.REMOVED and group.note == REMOVED_PAUSED
+    return group.listed and (group.state is GroupState.PAUSED or removed)
+
+
+def is_due_again(group: Group) -> bool:
+    """Whether a group that is taken up again is told anew: nobody may be there who was told."""
+    return group.state is GroupState.REMOVED or group.presence in _GONE
+
+
 def settled_group(
-    group: Group, *, notice: NoticeState, note: str, version: str | None, at: datetime
+    group: Group,
+    *,
+    notice: NoticeState,
+    note: str,
+    version: str | None,
+    at: datetime,
+    newcomer_at: datetime | None = None,
 ) -> Group:
-    """The group after a notice was posted or refused at ``at``. Who was there then is told."""
+    """The group after a notice was posted or refused at ``at``. Who was there then is told.
+
+    ``newcomer_at``: when the first member came who was not.
+    """
     stands = "" if group.note.startswith(NOTICE_REFUSED) else group.note
     return replace(
         group,
@@ -178,7 +204,7 @@ def settled_group(
         notices=group.notices + 1,
         notice_version=version,
         notice_at=at,
-        newcomer_at=None,
+        newcomer_at=newcomer_at,
     )
 
 
@@ -194,9 +220,9 @@ def is_arrival(event: Event) -> bool:
 
 
 def _notice(group: Group, state: GroupState) -> NoticeState:
-    """A notice that came to nothing while the group could not be read is due once it can."""
-    hears = group.state is GroupState.NOT_RECORDING and state is GroupState.ACTIVE
-    return NoticeState.DUE if hears and group.notice is NoticeState.REFUSED else group.notice
+    """A notice that came to nothing before is due where recording begins, or goes on."""
+    begins = state is GroupState.ACTIVE and group.state is not GroupState.ACTIVE
+    return NoticeState.DUE if begins and group.notice is NoticeState.REFUSED else group.notice
 
 
 def _is_old_news(group: Group, sighting: Sighting) -> bool:
@@ -204,20 +230,19 @@ def _is_old_news(group: Group, sighting: Sighting) -> bool:
 
     A removal that is told again, after a person approved the group anew, must not undo that.
     """
-    gone = {Presence.LEFT, Presence.REMOVED}
-    return sighting.presence in gone and group.presence in gone
+    return sighting.presence in _GONE and group.presence in _GONE
 
 
-def _sighting_trigger(state: GroupState, sighting: Sighting) -> GroupTrigger | None:
+def _sighting_trigger(group: Group, sighting: Sighting) -> GroupTrigger | None:
+    state = group.state
     match sighting.presence:
         case Presence.REMOVED:
             return GroupTrigger.REMOVE
-        case Presence.LEFT:
-            # An approved group was never joined: a withdrawn invitation leaves the approval.
-            return None if state is GroupState.APPROVED else GroupTrigger.REMOVE
-        case Presence.INVITED:
-            # Whoever is invited is not a member: a removal went by unseen.
-            return None if state is GroupState.APPROVED else GroupTrigger.REMOVE
+        case Presence.LEFT | Presence.INVITED:
+            # Whoever is invited is not a member: a removal went by unseen. Where the recorder was
+            # not in the group yet, an invitation came or was withdrawn: what was ordered stands.
+            early = state is GroupState.PAUSED and group.presence is not Presence.JOINED
+            return None if early or state is GroupState.APPROVED else GroupTrigger.REMOVE
         case Presence.JOINED:
             if sighting.obstacle is None:
                 return None
@@ -228,6 +253,9 @@ def _sighting_trigger(state: GroupState, sighting: Sighting) -> GroupTrigger | N
 
 def _note(group: Group, sighting: Sighting, state: GroupState) -> str:
     """Why the group is not recording, in words; empty where it is."""
+    paused = group.state is GroupState.PAUSED or group.note == REMOVED_PAUSED
+    if state is GroupState.REMOVED and paused:
+        return REMOVED_PAUSED
     if sighting.presence is Presence.REMOVED:
         return REMOVED
     if sighting.presence is Presence.LEFT:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Final
+from datetime import UTC, date, datetime
+from typing import Annotated, Final, TypeAlias
 
 import msgspec
 
@@ -27,6 +27,14 @@ from bridge.protocols.catalog import (
 RecordOf = Callable[[str], bytes | None]
 """The bytes under a key below ``v1/<tenant>/``, or None."""
 
+# What a database, a calendar or a store cannot take is no number, time or key of ours.
+_Number: TypeAlias = Annotated[int, msgspec.Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
+_Time: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True)]
+_Key: TypeAlias = Annotated[
+    str, msgspec.Meta(pattern=r"\A(?:records|review)(?:/[a-z0-9_-]{1,100}){1,10}\.json\Z")
+]
+_NOT_OURS: Final = (msgspec.MsgspecError, ValueError, OverflowError, RecursionError)
+
 
 class _Group(msgspec.Struct):
     id: str
@@ -36,22 +44,22 @@ class _Group(msgspec.Struct):
 class _Reason(msgspec.Struct):
     code: str
     rule: str
-    start: int = 0
-    end: int = 0
+    start: _Number = 0
+    end: _Number = 0
 
 
 class _Row(msgspec.Struct):
-    n: int
+    n: _Number
     s: str
-    leaf: int
+    leaf: _Number
     outcome: Outcome
     reasons: list[_Reason]
     score: float
     policy: str
     model: str
-    sent_at: datetime | None = None
-    context: list[int] = []
-    key: str | None = None
+    sent_at: _Time | None = None
+    context: list[_Number] = []
+    key: _Key | None = None
     sha256: str | None = None
 
 
@@ -74,13 +82,13 @@ class _Upstream(msgspec.Struct):
 class _Relation(msgspec.Struct):
     type: RelationType
     upstream_id: str
-    n: int | None = None
+    n: _Number | None = None
 
 
 class _Medium(msgspec.Struct):
     object: str | None = None
     sha256: str | None = None
-    size: int | None = None
+    size: _Number | None = None
     declared_type: str | None = None
     sniffed_type: str | None = None
     name: str | None = None
@@ -97,7 +105,7 @@ class _Capture(msgspec.Struct):
 class _Record(msgspec.Struct):
     platform: str
     kind: EventKind
-    observed_at: datetime
+    observed_at: _Time
     upstream: _Upstream
     capture: _Capture
     sender: _Sender | None = None
@@ -105,12 +113,12 @@ class _Record(msgspec.Struct):
     relates_to: _Relation | None = None
     media: list[_Medium] = []
     timer: _Timer | None = None
-    roster: int | None = None
+    roster: _Number | None = None
 
 
 class _Act(msgspec.Struct):
     kind: str
-    at: datetime
+    at: _Time
     by: str
     gid: str | None = None
     stream: str | None = None
@@ -153,11 +161,25 @@ def part_of(key: str, part: bytes) -> ManifestPart:
     """
     try:
         document = _PART.decode(part)
-        _, _, year, month, date, name = key.split("/")
-        number = int(name.removesuffix(".json"))
-    except (msgspec.MsgspecError, ValueError) as error:
+        for row in document.rows:
+            _in_calendar(row.sent_at)
+        _, _, *day, name = key.split("/")
+        number, filed = int(name.removesuffix(".json")), "-".join(day)
+        if date.fromisoformat(filed).isoformat() != filed or not 0 <= number < 1 << 63:
+            raise ValueError("it has no day and number")
+    except _NOT_OURS as error:
         raise CatalogError(f"{key} is no part of a manifest: {error}") from None
-    return ManifestPart(f"{year}-{month}-{date}", number, document)
+    return ManifestPart(filed, number, document)
+
+
+def _in_calendar(at: datetime | None) -> None:
+    """See that a time has a year by UTC too.
+
+    Raises:
+        OverflowError: it has none.
+    """
+    if at is not None:
+        at.astimezone(UTC)
 
 
 def listings_of(key: str, part: bytes, record_of: RecordOf) -> tuple[Listing, ...]:
@@ -177,7 +199,9 @@ def act_of(key: str, act: bytes) -> ListedAct:
     """
     try:
         found = _ACT.decode(act)
-    except msgspec.MsgspecError as error:
+        _in_calendar(found.at)
+        document = act.decode()
+    except _NOT_OURS as error:
         raise CatalogError(f"{key} is no act: {error}") from None
     return ListedAct(
         key=key,
@@ -185,7 +209,7 @@ def act_of(key: str, act: bytes) -> ListedAct:
         at=found.at,
         by=found.by,
         subject=found.gid or found.stream,
-        document=act.decode(),
+        document=document,
     )
 
 
@@ -223,9 +247,11 @@ def _record(row: _Row, record_of: RecordOf) -> _Record | None:
     if data is None or hashlib.sha256(data).hexdigest() != row.sha256:
         return None
     try:
-        return _RECORD.decode(data)
-    except msgspec.MsgspecError:
+        record = _RECORD.decode(data)
+        _in_calendar(record.observed_at)
+    except _NOT_OURS:
         return None
+    return record
 
 
 def _with_record(bare: Listing, record: _Record) -> Listing:

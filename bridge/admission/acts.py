@@ -25,11 +25,14 @@ class Acts:
     ) -> Placement:
         """A step on a group; ``at`` is when it was ordered.
 
-        One by which a group may be recorded has what is on record of it then.
+        One by which a group may be recorded has what is on record of it then. An invitation has no
+        step: of a group that nobody approved nothing MUST go into the store.
         """
         details: dict[str, Json] = {"step": kind.value, "why": why, "ordered_at": at}
         if kind in _WITH_PARTICULARS:
             details |= _particulars(group)
+        if kind is StepKind.APPROVE:
+            details["proposed_by"] = group.proposed_by
         return self._act(group, PlacementKind.STEP, by, details)
 
     def notice(self, group: Group, details: Mapping[str, Json]) -> Placement:

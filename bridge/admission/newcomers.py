@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
-from bridge.model import Group
+from bridge.model import Group, NoticeState
 from bridge.notices import Notice, newcomers_text
 from bridge.protocols import Clock, Journal
 from bridge.sayings import WORTH_SAYING, saying
@@ -36,10 +36,15 @@ class Newcomers:
     async def tell(self, group: Group) -> None:
         """Have newcomers told, if there are any and it is time.
 
+        Where the notice was refused there is none to point to: it is tried again instead, see
+        :class:`bridge.admission.notice.Notices`.
+
         Crash between the two writes: the mark stands, and the same sentence is written again under
         its key, which changes nothing.
         """
         if group.newcomer_at is None or group.notice_at is None:
+            return
+        if group.notice is NoticeState.REFUSED:
             return
         now = self._clock.now()
         told = group.newcomers_told_at

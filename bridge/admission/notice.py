@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -33,7 +33,9 @@ AGAIN_MOST = ((3600.0, 3), (86_400.0, 6))
 """Within so many seconds a group is told again at most so often, whoever keeps renaming it."""
 
 REFUSED_AGAIN = timedelta(days=1)
-"""A notice that a group refused is tried again after this time: its rights may have changed."""
+"""A notice that a group refused is tried again after this time, or for whoever joins meanwhile:
+its rights may have changed.
+"""
 
 ACCOUNT_PAUSE = 5.0
 UNREADABLE_REFUSAL = "nothing is said in a group that cannot be read"
@@ -68,6 +70,7 @@ class Notices:
         self._received = received
         self._refused_us: dict[str, float] = {}
         self._next_try: dict[str, float] = {}
+        self._first_try: dict[str, datetime] = {}
         self._changed: dict[tuple[str, str], tuple[str, float]] = {}
         self._repeats: dict[tuple[str, str], deque[float]] = {}
 
@@ -97,7 +100,7 @@ class Notices:
             answer = Announcement(upstream_id=None, refusal=str(error))
             await self._say_later(group, notice.text, key=key)
         if answer is not None:
-            await self.settle(group, answer, notice=notice)
+            await self.settle(group, answer, notice=notice, said_at=self._first_try.pop(key, None))
             self._refused_us.pop(key, None)
             self._next_try.pop(key, None)
 
@@ -120,7 +123,7 @@ class Notices:
             log.warning("notice_waits", connector=connector.name, what=str(error))
             self._next_try[key] = self._clock.monotonic() + AGAIN_PAUSE
             return False
-        await self.settle(group, answer, notice=notice)
+        await self.settle(group, answer, notice=notice, said_at=self._first_try.pop(key, None))
         where = (group.connector, group.group_id)
         self._changed.pop(where, None)
         self._next_try.pop(key, None)
@@ -151,12 +154,23 @@ class Notices:
         if group.notice_version is None or group.notice_at is None:
             return group.notice_version is not None
         refused = group.notice is NoticeState.REFUSED
-        if refused and self._clock.now() - group.notice_at >= REFUSED_AGAIN:
+        again = group.newcomer_at is not None
+        if refused and (again or self._clock.now() - group.notice_at >= REFUSED_AGAIN):
             return True
         return group.notice_version != notice.version
 
-    async def settle(self, group: Group, said: Announcement, *, notice: Notice | None) -> None:
-        """Journal the outcome with its act, which has the text and what it was made from."""
+    async def settle(
+        self,
+        group: Group,
+        said: Announcement,
+        *,
+        notice: Notice | None,
+        said_at: datetime | None = None,
+    ) -> None:
+        """Journal the outcome with its act, which has the text and what it was made from.
+
+        Who came after ``said_at`` is still to be told: the platform may have had it from then on.
+        """
         state = NoticeState.POSTED if said.upstream_id else NoticeState.REFUSED
         details: dict[str, Json] = {
             "upstream_id": said.upstream_id,
@@ -168,7 +182,9 @@ class Notices:
         act = self._acts.notice(group, details)
         note = f"{NOTICE_REFUSED}{said.refusal}" if said.refusal else ""
         version = None if notice is None else notice.version
-        await self._journal.settle_notice(group, notice=state, note=note, act=act, version=version)
+        await self._journal.settle_notice(
+            group, notice=state, note=note, act=act, version=version, said_at=said_at
+        )
         log.info("notice", connector=group.connector, state=state.value)
 
     def _of_the_account(
@@ -198,6 +214,8 @@ class Notices:
             ConnectorRejectedError: our account is refused.
             _NoAnswerError: no success in time, and no refusal of the group's either.
         """
+        # A try that reports nothing may have come through: the first counts, not the last.
+        self._first_try.setdefault(key, self._clock.now())
         until = self._clock.monotonic() + NOTICE_SECONDS
         try:
             async with asyncio.timeout(NOTICE_SECONDS):

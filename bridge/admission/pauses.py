@@ -45,7 +45,9 @@ class Pauses:
         last = next((loss for loss in reversed(marks) if loss.why == PAUSED), None)
         if last is not None:
             at = last.until if ends else last.since
-            if at is not None and abs(now - at) <= RETRIED:
+            # A removal ends a pause without a mark: one before the approval is another pause.
+            earlier = not ends and at is not None and _is_before(at, group.approved_at)
+            if at is not None and abs(now - at) <= RETRIED and not earlier:
                 return at
         since, until = (None, now) if ends else (now, None)
         loss = Loss(group_id=group.group_id, why="paused", since=since, until=until)
@@ -55,3 +57,7 @@ class Pauses:
     async def _say(self, group: Group, text: str, *, what: str, at: datetime) -> None:
         if is_told(group):
             await self._journal.say([saying(group, text, what=what, at=at)])
+
+
+def _is_before(at: datetime, approved_at: datetime | None) -> bool:
+    return approved_at is not None and at < approved_at

@@ -10,7 +10,7 @@ import structlog
 from bridge.admission.acts import Acts
 from bridge.admission.pauses import Pauses
 from bridge.canonical import rfc3339
-from bridge.groups import apply_step, is_possible, step_trigger
+from bridge.groups import apply_step, is_due_again, is_held_back, is_possible, step_trigger
 from bridge.lifecycle import InvalidTransitionError
 from bridge.model import Group, GroupState, NoticeState, Particulars, Presence
 from bridge.protocols import Clock, Connector, GroupStep, Journal, Placement, StepKind
@@ -101,11 +101,11 @@ class Register:
     async def readmit(self, group: Group) -> bool:
         """Back in a group that the file still lists, or invited to it: the approval stands.
 
-        False: the file does not list it.
+        False: the file does not list it, or a person paused it before.
         """
-        if (group.connector, group.group_id) not in self._listed:
+        if (group.connector, group.group_id) not in self._listed or is_held_back(group):
             return False
-        again = self._by_the_file(_approved_again(group))
+        again = self._by_the_file(_taken_up(group, StepKind.APPROVE))
         act = self._by_file(again, StepKind.APPROVE, "invited again, still listed")
         await self._journal.set_group(again, expect=group, acts=[act])
         return True
@@ -125,9 +125,9 @@ class Register:
             return
         current = _as_listed(known, listed)
         # A listed group that is paused was paused by a person, which a restart does not undo.
-        ordered = known.listed and known.state is GroupState.PAUSED
-        if is_possible(known.state, step_trigger(StepKind.APPROVE)) and not ordered:
-            current = self._by_the_file(_approved_again(current))
+        approvable = is_possible(known.state, step_trigger(StepKind.APPROVE))
+        if approvable and not is_held_back(known):
+            current = self._by_the_file(_taken_up(current, StepKind.APPROVE))
             acts = [self._by_file(current, StepKind.APPROVE, "listed in the file")]
             await self._move(known, current, acts)
         elif current != known and known.state in RECORDED:
@@ -197,9 +197,9 @@ class Register:
         named = replace(before, name=before.name or step.name)
         if step.kind is StepKind.APPROVE:
             return self._approved(self._described(named, step), step)
-        after = apply_step(named, step.kind)
-        refused = before.notice is NoticeState.REFUSED and step.kind is StepKind.RESUME
-        return replace(after, notice=NoticeState.DUE) if refused else after
+        if step.kind is StepKind.RESUME:
+            return _taken_up(named, step.kind)
+        return apply_step(named, step.kind)
 
     def _described(self, group: Group, step: GroupStep) -> Group:
         """The group with what an order says of it; what it leaves out stays as it stood.
@@ -220,7 +220,7 @@ class Register:
             InvalidTransitionError: it is closed.
         """
         signed = replace(group, approved_by=step.by, approved_at=step.at)
-        return signed if signed.state in RECORDED else _approved_again(signed)
+        return signed if signed.state in RECORDED else _taken_up(signed, StepKind.APPROVE)
 
     def _by_the_file(self, group: Group) -> Group:
         return replace(group, approved_by=BY_FILE, approved_at=self._clock.now())
@@ -229,12 +229,14 @@ class Register:
         return self._acts.step(group, kind, BY_FILE, why)
 
 
-def _approved_again(group: Group) -> Group:
-    """The group after an approval; one that the recorder had to leave is told anew."""
-    approved = apply_step(group, StepKind.APPROVE)
-    if group.state is GroupState.REMOVED:
-        return replace(approved, notice=NoticeState.DUE)
-    return approved
+def _taken_up(group: Group, kind: StepKind) -> Group:
+    """The group after an approval or a resumption; one that the recorder had to leave is told anew.
+
+    Raises:
+        InvalidTransitionError: the step is not possible from the group's state.
+    """
+    after = apply_step(group, kind)
+    return replace(after, notice=NoticeState.DUE) if is_due_again(group) else after
 
 
 def _as_listed(group: Group, listed: ListedGroup) -> Group:

@@ -7,19 +7,32 @@ import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 
 from bridge.app.adapters import OFFICE
 from bridge.app.console import role_named
+from bridge.app.reading import as_config_error
 from bridge.clock import SystemClock
 from bridge.console.passwords import SHORTEST, hashed
 from bridge.console.rights import clash_of
 from bridge.errors import ConfigError
 from bridge.protocols.people import Account, Role, TrailEntry
+from config.secrets import read_secret
 from config.settings import Settings
 from storage.office.people import SqlitePeople
 
 LONGEST_NAME = 200
 _GID = re.compile(r"[0-9a-f]{16}")
+
+
+def password_in(file: Path) -> str:
+    """The password in a file. Blocks.
+
+    Raises:
+        ConfigError: it cannot be read, or is open to others.
+    """
+    with as_config_error():
+        return read_secret(file)
 
 
 async def create_user(

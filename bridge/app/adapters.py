@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import IO
 
 from bridge.app.reading import as_config_error
-from bridge.errors import ConfigError
+from bridge.errors import ConfigError, LogUnavailableError
 from bridge.notekeys import NoteSigner, origin, parse_signing_key
 from bridge.protocols import CheckpointPlace, Clock, ObjectStore, RecordLog
 from bridge.protocols.holds import LegalHolds
@@ -85,6 +85,17 @@ def open_legal_holds(settings: Settings, clock: Clock) -> LegalHolds | None:
         http_proxy=settings.service.http_proxy,
         clock=clock,
     )
+
+
+async def is_store_used(settings: Settings) -> bool:
+    """Whether this recorder's log was ever published: then a folder without it is not its store."""
+    from storage.translog.heads import published_size
+
+    try:
+        return await published_size(settings.service.data_dir / LOG_FILE) is not None
+    except LogUnavailableError:
+        # The log itself will say what is wrong with its file; it is there, so there was a store.
+        return True
 
 
 def open_log(settings: Settings, clock: Clock, store: ObjectStore) -> RecordLog:

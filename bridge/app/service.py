@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from bridge.app.adapters import (
     OFFICE,
     check_signing_key,
+    is_store_used,
     lock_data_dir,
     open_journal,
     open_legal_holds,
@@ -70,7 +71,7 @@ async def running(
         store = open_store(settings, clock)
         stack.push_async_callback(store.aclose)
         if isinstance(store, LocalObjectStore):
-            await store.start()
+            await store.start(used=await is_store_used(settings))
         record_log = open_log(settings, clock, store)
         stack.push_async_callback(record_log.aclose)
         outsiders = await outsiders_of(settings, store=store, clock=clock)

@@ -66,7 +66,11 @@ def governing_of(opened: Opened, recording: Recording) -> Governing:
     """Wire these parts."""
     settings, journal, clock = opened.settings, opened.journal, opened.clock
     undecided = Undecided(
-        journal=journal, clock=clock, holds=opened.holds, review=review_time(settings)
+        journal=journal,
+        clock=clock,
+        holds=opened.holds,
+        review=review_time(settings),
+        revise=recording.triage.revise,
     )
     return Governing(
         admission=_admission_of(opened, recording),

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from bridge import deadlines, keys
 from bridge.app.adapters import FILE_WORKERS, S3_WORKERS
@@ -193,6 +194,7 @@ def _triage_of(opened: Opened, blind_key: bytes) -> Triage:
         ),
         clock=opened.clock,
         capture_all=opened.settings.policy.capture_all,
+        window=timedelta(minutes=opened.settings.policy.context_minutes),
         audit_percent=opened.settings.policy.audit_percent,
     )
 

@@ -19,7 +19,7 @@ from bridge.errors import JournalUnavailableError
 from bridge.health import Alarm, HealthMonitor
 from bridge.health_file import FILE as HEALTH_FILE
 from bridge.protocols import Counts, Entry
-from bridge.reconcile import FILE as PROGRESS_FILE
+from bridge.reconcile import FIXITY_FILE
 from bridge.rounds import Turns
 from bridge.supervise import Loop, Loops
 
@@ -88,7 +88,7 @@ def _alerts_of(opened: Opened, recording: Recording, health: HealthMonitor) -> A
         clock=opened.clock,
         blind_key=recording.blind_key,
         review=review_time(opened.settings),
-        progress=data_dir / PROGRESS_FILE,
+        fixity=data_dir / FIXITY_FILE,
     )
 
     async def standing() -> Sequence[Alarm]:

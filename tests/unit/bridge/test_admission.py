@@ -607,6 +607,83 @@ async def test_a_later_pause_is_another_one(house: House) -> None:
     assert len(await house.journal.sayings(limit=9)) == 3
 
 
+async def test_a_pause_after_a_return_is_another_one(house: House) -> None:
+    """The mark of a pause that a removal ended is not taken for one of the pause after it."""
+    await house.admit()
+    for presence, kind in (
+        (Presence.JOINED, StepKind.PAUSE),
+        (Presence.REMOVED, StepKind.APPROVE),
+        (Presence.JOINED, StepKind.PAUSE),
+    ):
+        await _sight(house, presence)
+        await _order(house, kind)
+        house.later(minutes=1)
+    assert await house.gaps() == [
+        ("paused", START, None),
+        ("paused", "2026-03-01T09:02:00.000Z", None),
+    ]
+
+
+async def test_a_removal_while_paused_ends_the_stream_and_the_notice(house: House) -> None:
+    """Paused, removed and back: approved and told anew before anything is stored."""
+    await house.admit()
+    await house.hear(samples.event("$1"))
+    await house.settle()
+    await _order(house, StepKind.PAUSE)
+    await _sight(house, Presence.REMOVED)
+    await _order(house, StepKind.RESUME)
+    assert (await house.group()).state is GroupState.REMOVED
+    house.later(hours=6)
+    await _order(house, StepKind.APPROVE)
+    await _sight(house, Presence.JOINED)
+    await house.hear(samples.event("$2"))
+    await house.settle()
+    assert (await house.states())["$2"] is EntryState.SEALED
+    await house.admission.round()
+    await house.settle()
+    assert (await house.states())["$2"] is EntryState.STORED
+    assert [act["total"] for act in await _acts(house, "close")] == [1]
+    assert len(await house.leaves("open")) == 2
+    assert await house.gaps() == [("paused", START, None)]
+
+
+@pytest.mark.parametrize("presence", [Presence.INVITED, Presence.JOINED])
+async def test_a_removal_does_not_lift_a_pause(house: House, presence: Presence) -> None:
+    """What a person paused stays unapproved through a removal, a return and a restart."""
+    await house.admit(samples.group(listed=True))
+    house.listed = (LISTED,)
+    await _order(house, StepKind.PAUSE)
+    for seen in (Presence.REMOVED, presence):
+        await _sight(house, seen)
+        await _list(house, LISTED)
+        await house.admission.round()
+    assert (await house.group()).state is GroupState.REMOVED
+    assert (house.connector.approved, house.connector.joins) == (frozenset(), [])
+    await _order(house, StepKind.APPROVE)
+    assert (await house.group()).state is GroupState.APPROVED
+
+
+async def test_a_pause_by_the_file_is_lifted_by_the_file(house: House) -> None:
+    """Taken out of the file, removed and listed again: approved by that."""
+    await house.admit(samples.group(listed=True))
+    await _list(house)
+    await _sight(house, Presence.REMOVED)
+    await _list(house, LISTED)
+    assert (await house.group()).state is GroupState.APPROVED
+
+
+async def test_what_was_paused_before_the_join_is_told_after_it(house: House) -> None:
+    """A notice that came to nothing by a pause is posted once the group is approved again."""
+    await _list(house, LISTED)
+    await _list(house)
+    await house.admission.round()
+    assert (await house.group()).notice is NoticeState.REFUSED
+    await _list(house, LISTED)
+    await _sight(house, Presence.JOINED)
+    await house.admission.round()
+    assert (await house.group()).notice is NoticeState.POSTED
+
+
 async def test_a_closed_group_ends_its_stream(house: House) -> None:
     """The stream is closed with its total; a delivery on its way is closed after it."""
     await house.admit()
@@ -703,6 +780,19 @@ async def test_an_approval_keeps_what_was_proposed(house: House) -> None:
     names = ("step", "owner", "purpose", "retention", "dpia", "device_type", "capture_all")
     assert tuple(approval[name] for name in names) == wanted
     assert (approval["why"], approval["by"]) == ("ordered", "owner@example.org")
+    assert approval["proposed_by"] == "owner@example.org"
+
+
+async def test_an_invitation_is_in_the_store_only_with_an_approval(house: House) -> None:
+    """Nothing is kept of a group that nobody approved; the approval says who invited."""
+    invited = replace(samples.sighting(Presence.INVITED), by="@ada:example.org")
+    house.connector.deliver(sightings=[invited])
+    await house.listen()
+    await house.admission.round()
+    assert await _acts(house) == []
+    await _order(house, StepKind.APPROVE)
+    (act,) = await _acts(house)
+    assert (act["step"], act["proposed_by"]) == ("approve", "@ada:example.org")
 
 
 async def test_an_approval_for_an_unknown_class_is_passed_over(house: House) -> None:

@@ -14,7 +14,7 @@ from bridge.errors import ConnectorRejectedError, ConnectorUnavailableError
 from bridge.model import Event, EventKind, GroupState, NoticeState, Presence, Timer
 from tests.fakes import samples
 from tests.fakes.crash import Crash
-from tests.unit.bridge.house import House
+from tests.unit.bridge.house import House, until
 
 NAMED = "To those who joined lately"
 
@@ -275,6 +275,43 @@ async def test_a_notice_tells_newcomers_too(told: House) -> None:
     told.later(hours=2)
     assert await _greeted(told) == 0
     assert len(_posts(told)) == 2
+
+
+@pytest.mark.parametrize("tries", [1, 2])
+async def test_who_comes_while_the_notice_is_posted_is_told(told: House, tries: int) -> None:
+    """The platform has taken it, our answer is still to come: the newcomer saw nothing of it."""
+    await _rename(told, "Flood recovery")
+    await told.admission.round()
+    told.later(seconds=STEADY_SECONDS)
+    told.connector.lost_posts = tries - 1
+    told.connector.announce_gate = asyncio.Event()
+    posting = asyncio.create_task(told.admission.round())
+    await until(lambda: len(told.connector.announcements) == 2)
+    told.later(seconds=2)
+    await told.hear(replace(_came("@a:x"), observed_at=told.clock.now()))
+    told.connector.announce_gate.set()
+    await posting
+    assert _posts(told)[-1] == "Flood recovery is recorded."
+    told.later(minutes=1)
+    assert await _greeted(told) == 1
+
+
+async def test_newcomers_are_not_pointed_to_a_notice_that_is_not_there(told: House) -> None:
+    """While the group refuses it, who joins has it tried again, once; then they are told by it."""
+    told.connector.refusals[samples.GROUP_ID] = "no right to post"
+    await _rename(told, "Flood recovery")
+    await _steady(told)
+    for who in ("@a:x", "@b:x"):
+        told.later(seconds=1)
+        await told.hear(replace(_came(who), observed_at=told.clock.now()))
+        await _steady(told)
+        await _steady(told, seconds=3600)
+        assert await _greeted(told) == 0
+        told.connector.refusals.clear()
+    assert len(told.connector.announcements) == 4
+    assert (await told.group()).notice is NoticeState.POSTED
+    assert (await told.group()).newcomer_at is None
+    assert _posts(told) == ["Flood cell is recorded.", "Flood recovery is recorded."]
 
 
 @pytest.mark.parametrize("point", ["before set_group", "after set_group"])

@@ -21,7 +21,7 @@ from bridge.app import (
 )
 from bridge.app.listed import class_names
 from bridge.app.orders import Ordered
-from bridge.app.rules import listed_groups, notices, retentions
+from bridge.app.rules import listed_groups, notices, retentions, schedule_of
 from bridge.cli import groups
 from bridge.clock import SystemClock
 from bridge.errors import ConfigError
@@ -169,7 +169,7 @@ def test_a_text_that_cannot_be_posted_stops_the_start(tmp_path: Path, text: str,
 def test_records_are_kept_by_the_class_of_their_group(
     listing: Settings, group_id: str, given: str | None, days: int | None
 ) -> None:
-    """The file's word, or else the register's; a class that is no more keeps the longest."""
+    """Kept, told and shown: the file's word, or the register's; if it is gone the longest."""
     stream = Stream(
         id="s",
         gid="g",
@@ -181,6 +181,10 @@ def test_records_are_kept_by_the_class_of_their_group(
     )
     wanted = None if days is None else timedelta(days=days)
     assert retentions(listing)(stream).records == wanted
+    assert schedule_of(listing).of("matrix", group_id, given).days == days
+    group = replace(samples.group(group_id), particulars=Particulars(retention=given))
+    told = notices(listing)(group).text
+    assert ("for as long as its rules require" if days is None else f"for {days} days") in told
 
 
 async def _order(

@@ -190,6 +190,25 @@ def test_an_invitation_to_a_group_at_work_means_a_removal_went_by() -> None:
     assert apply_sighting(group(GroupState.ACTIVE), seen).state is GroupState.REMOVED
 
 
+@pytest.mark.parametrize("presence", [Presence.REMOVED, Presence.LEFT, Presence.INVITED])
+def test_being_put_out_of_a_paused_group_removes_it(presence: Presence) -> None:
+    """A pause does not hide a removal, and the note of it stays until a person approves."""
+    seen = sighting(presence)
+    after = apply_sighting(group(GroupState.PAUSED, Presence.JOINED), seen)
+    assert (after.state, after.note) == (GroupState.REMOVED, groups.REMOVED_PAUSED)
+    back = apply_sighting(apply_sighting(after, sighting(Presence.INVITED)), sighting())
+    assert (back.state, back.note) == (GroupState.REMOVED, groups.REMOVED_PAUSED)
+    assert groups.REMOVED_PAUSED not in apply_step(back, StepKind.APPROVE).note
+
+
+@pytest.mark.parametrize("before", [None, Presence.INVITED])
+def test_a_group_that_was_paused_before_the_join_cannot_be_left(before: Presence | None) -> None:
+    """An invitation that comes or goes while an approval is paused is no removal."""
+    for presence in (Presence.INVITED, Presence.LEFT):
+        seen = apply_sighting(group(GroupState.PAUSED, before), sighting(presence))
+        assert seen.state is GroupState.PAUSED
+
+
 def test_a_successor_is_named_for_good() -> None:
     """A group that moved on says where to, and goes on saying it."""
     seen = sighting(successor="!next:example.org")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
 
+from bridge.canonical.json import Json
 from bridge.errors import CatalogError
 from bridge.listings import act_of, listings_of, part_of
 from bridge.protocols.catalog import Listing
@@ -82,6 +84,30 @@ def test_a_record_that_is_not_the_one_named_is_listed_as_damaged(
         assert replace(each, damaged=False).sha256 == one.sha256
 
 
+def _planted(**fields: Json) -> bytes:
+    """A manifest part of one row that is in order but for these fields."""
+    row: dict[str, Json] = {
+        "s": "aa66554433221100",
+        "n": 1,
+        "leaf": 0,
+        "outcome": "discard",
+        "reasons": [],
+        "score": 0,
+        "policy": "p",
+        "model": "m",
+    }
+    document: Json = {"gid": "00112233445566aa", "group": {"id": "!g"}, "rows": [{**row, **fields}]}
+    return json.dumps(document).encode()
+
+
+@pytest.mark.parametrize("sent_at", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999Z", None])
+def test_whatever_a_calendar_has_is_listed(sent_at: str | None) -> None:
+    """Whoever writes a message says when: it is no reason to leave out its day."""
+    part = part_of("manifests/g/2026/01/01/000000.json", _planted(sent_at=sent_at))
+    (listing,) = part.listings(lambda _key: None)
+    assert (listing.day, listing.sent_at is None) == ("2026-01-01", sent_at is None)
+
+
 @pytest.mark.parametrize(
     ("key", "body"),
     [
@@ -90,6 +116,18 @@ def test_a_record_that_is_not_the_one_named_is_listed_as_damaged(
         ("manifests/g/2026/01/01/000000.json", b'{"gid": 1}'),
         ("manifests/g/000000.json", None),
         ("manifests/g/2026/01/01/other.json", None),
+        ("manifests/g/2026/13/45/000000.json", None),
+        ("manifests/g/2026/W01/1/000000.json", None),
+        ("manifests/g/2026/01/01/9223372036854775808.json", None),
+        ("manifests/g/2026/01/01/000000.json", _planted(n=1 << 63)),
+        ("manifests/g/2026/01/01/000000.json", _planted(leaf=-(1 << 63) - 1)),
+        ("manifests/g/2026/01/01/000000.json", _planted(context=[1 << 70])),
+        ("manifests/g/2026/01/01/000000.json", _planted(sent_at="2026-01-01T00:00:00")),
+        ("manifests/g/2026/01/01/000000.json", _planted(sent_at="0001-01-01T00:00:00+10:00")),
+        ("manifests/g/2026/01/01/000000.json", _planted(sent_at="9999-12-31T23:59:59-10:00")),
+        ("manifests/g/2026/01/01/000000.json", _planted(key="records/../../a.json")),
+        ("manifests/g/2026/01/01/000000.json", _planted(key="records/a\0.json")),
+        ("manifests/g/2026/01/01/000000.json", b'{"x":' * 5000),
     ],
 )
 def test_what_is_no_part_is_refused_by_its_key(
@@ -108,3 +146,8 @@ def test_an_act_says_what_it_is_about(bodies: dict[str, bytes]) -> None:
     assert act.document.encode() == bodies[key]
     with pytest.raises(CatalogError, match="no act"):
         act_of(key, b'{"kind": "hold"}')
+    for at in ("2026-01-01T00:00:00", "0001-01-01T00:00:00+10:00"):
+        with pytest.raises(CatalogError, match="no act"):
+            act_of(key, json.dumps({"kind": "hold", "by": "ada", "at": at}).encode())
+    with pytest.raises(CatalogError, match="no act"):
+        act_of(key, b'{"kind": "hold", "by": "a", "at": "2026-01-01T00:00:00Z", "x": "\xff"}')
