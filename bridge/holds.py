@@ -5,9 +5,10 @@ That a hold keeps what it covers does not wait for any of this: Forget reads the
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 
 import msgspec
 import structlog
@@ -30,6 +31,10 @@ AGAIN_SECONDS = 600.0
 """How long what came since the last look at the store's own holds waits at most for the next."""
 
 AT_ONCE = 100
+
+READ_AGAIN_SECONDS = 86_400.0
+READ_AGAIN_AT_ONCE = 600
+"""Of what the store held a day ago, how much a look asks of again: one object a second."""
 
 
 class HoldActs(Rounds):
@@ -85,8 +90,35 @@ class HoldActs(Rounds):
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reading:
+    """What the store said of an object. ``since``: when, on the clock that is never set."""
+
+    held: bool
+    at: datetime
+    since: float
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What was read of the objects of a hold; ``at`` is when the first of them was."""
+
+    held: int = 0
+    unheld: int = 0
+    at: datetime | None = None
+
+    def count(self, reading: _Reading) -> None:
+        self.held += reading.held
+        self.unheld += not reading.held
+        self.at = reading.at if self.at is None else min(self.at, reading.at)
+
+
 class StoreHolds(Rounds):
-    """Has the store hold, by its own means, what the holds cover, and reads that back."""
+    """Has the store hold, by its own means, what the holds cover, and reads that back.
+
+    What stands there is set and read again daily: others may lift it. What was let go is not
+    touched again: whoever holds it since has reasons of their own.
+    """
 
     failing = "not_holding"
 
@@ -97,7 +129,8 @@ class StoreHolds(Rounds):
         self._store = store
         self._known: tuple[tuple[Hold, ...], tuple[Hold, ...]] | None = None
         self._looked_at = 0.0
-        self._done: dict[str, bool] = {}
+        self._read: dict[str, _Reading] = {}
+        """What became as it was asked; those that were read longest ago come first."""
 
     async def round(self) -> None:
         """Go through all that is stored, where that is due.
@@ -109,47 +142,61 @@ class StoreHolds(Rounds):
         since = self._clock.monotonic() - self._looked_at
         if (standing, ended) == self._known and since < AGAIN_SECONDS:
             return
+        if self._known is not None:
+            self._doubt_the_oldest()
+        # Until the look came to its end it is due: while the store is away, that is said.
+        self._known = None
         self._looked_at = self._clock.monotonic()
-        unheld = await self._go_through(standing, Scopes(ended)) if standing or ended else 0
+        unheld = await self._go_through(standing, ended) if standing or ended else 0
         self._known = (standing, ended)
         self.finding = (
             f"{unheld} objects under legal hold are not held by the store itself." if unheld else ""
         )
 
-    async def _go_through(self, standing: tuple[Hold, ...], ended: Scopes) -> int:
-        scopes, after = Scopes(standing), 0
-        held, unheld = Counter[int](), Counter[int]()
+    async def _go_through(self, standing: tuple[Hold, ...], ended: tuple[Hold, ...]) -> int:
+        """How many objects the worst-off hold that stands has which the store does not hold."""
+        over, once, after = Scopes(standing), Scopes(ended), 0
+        tallies = {hold.number: _Tally() for hold in (*standing, *ended)}
         while found := await self._journal.stored(after=after, limit=AT_ONCE):
             after = found[-1].seq
             for entry in found:
-                over = scopes.over(entry)
-                if not over and not ended.cover(entry):
+                holds, were = over.over(entry), once.over(entry)
+                if not holds and not were:
                     continue
                 for key in _objects(entry):
-                    kept = await self._set(key, held=bool(over))
-                    for hold in over:
-                        (held if kept else unheld)[hold.number] += 1
-        for hold in standing:
-            known = StoreKnows(
-                held=held[hold.number], unheld=unheld[hold.number], at=self._clock.now()
-            )
-            await self._journal.store_told(hold.number, known)
-        return max(unheld.values(), default=0)
+                    reading = await self._set(key, held=bool(holds))
+                    for hold in (*holds, *were):
+                        tallies[hold.number].count(reading)
+        for number, tally in tallies.items():
+            at = tally.at or self._clock.now()
+            known = StoreKnows(held=tally.held, unheld=tally.unheld, at=at)
+            await self._journal.store_told(number, known)
+        return max((tallies[hold.number].unheld for hold in standing), default=0)
 
-    async def _set(self, key: str, *, held: bool) -> bool:
+    def _doubt_the_oldest(self) -> None:
+        """Have read again what was longest ago, a day or more."""
+        before = self._clock.monotonic() - READ_AGAIN_SECONDS
+        old = (key for key, each in self._read.items() if each.held and each.since <= before)
+        for key in [*islice(old, READ_AGAIN_AT_ONCE)]:
+            del self._read[key]
+
+    async def _set(self, key: str, *, held: bool) -> _Reading:
         """What the store says of it afterwards. What it refuses costs no other object its hold."""
-        if self._done.get(key) is held:
-            return held
+        known = self._read.get(key)
+        if known is not None and known.held is held:
+            return known
         try:
             kept = await self._store.set(key, held=held)
         except ObjectStoreUnavailableError:
             raise
         except ObjectStoreError as error:
             log.warning("hold_refused_by_store", hint=error.hint)
-            return False
+            kept = False
+        reading = _Reading(held=kept, at=self._clock.now(), since=self._clock.monotonic())
+        self._read.pop(key, None)
         if kept is held:
-            self._done[key] = held
-        return kept
+            self._read[key] = reading
+        return reading
 
 
 class _Medium(msgspec.Struct):

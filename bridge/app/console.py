@@ -21,7 +21,7 @@ from bridge.app.policies import policy_of
 from bridge.app.proofs import proofs_of
 from bridge.app.reading import as_config_error
 from bridge.app.rules import platforms_of, schedule_of
-from bridge.app.standing import RecorderBeside, classes_of
+from bridge.app.standing import RecorderBeside
 from bridge.clock import SystemClock
 from bridge.console.callers import is_loopback
 from bridge.console.gate import Gate
@@ -177,7 +177,6 @@ async def console_of(settings: Settings) -> AsyncIterator[Gate]:
             trusted_proxy=settings.console.trusted_proxy,
             provider=provider,
             address=settings.console.address,
-            retention=classes_of(settings, blind_key),
             recorder=RecorderBeside(settings, clock),
             proofs=proofs,
             policy=policy,

@@ -23,6 +23,7 @@ data/records/     records, byte for byte as the archive stores them (RFC 8785 JS
 data/records.jsonl  the same bytes, one record on a line
 data/media/       attachments as they came: written by strangers, open them with care
 data/rows.jsonl   one line for each record: where it stands, what was decided of it, what was proved
+                  and what does not fit; digests of attachments there are those it names
 data/proofs/      proofs of the records' leaves in the log (C2SP tlog-proof)
 data/checkpoint   the signed checkpoint that the proofs lead to
 data/verifier.key the key that must have signed it: compare it with one that you have elsewhere
@@ -42,6 +43,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     stem: str
     key: str
+    gid: str
     sha256: str | None
     leaf: int
     stream: str
@@ -60,7 +62,10 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
-    """A record as the store has it, and what was found of it. ``media``: those that are there."""
+    """A record as the store has it, and what was found of it.
+
+    ``media``: those that are there, with the size and digest of the bytes that are.
+    """
 
     listing: Listing
     record: bytes | None = field(repr=False)
@@ -83,7 +88,7 @@ class Taken:
     @property
     def is_unproved(self) -> bool:
         """Whether something of it does not fit."""
-        return self.record is None or self.standing is Standing.UNPROVED
+        return self.record is None or self.standing is Standing.UNPROVED or bool(self.remarks)
 
     @staticmethod
     def place(key: str, medium: ListedMedium) -> str:
@@ -224,6 +229,7 @@ def _row(taken: Taken, digest: str | None) -> Row:
     return Row(
         stem=taken.stem,
         key=listing.key or "",
+        gid=listing.gid,
         sha256=digest,
         leaf=listing.leaf,
         stream=listing.stream,

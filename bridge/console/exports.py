@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -14,10 +15,11 @@ import structlog
 
 from bridge.console.bags import Bag, Taken
 from bridge.console.reels import Reel
+from bridge.console.sending import weighed
 from bridge.errors import MunimentError
 from bridge.protocols import Clock, ObjectStore
 from bridge.protocols.catalog import Catalog, ListedMedium, Listing, Search
-from bridge.protocols.proof import Pin, Proofs
+from bridge.protocols.proof import Pin, Proofs, Remark, Standing
 
 log = structlog.get_logger(__name__)
 
@@ -199,7 +201,7 @@ class _Preparation:
                 await self._sources.alarm(each.stem, each.codes)
 
     async def _take(self, listing: Listing, pin: Pin | None) -> Taken:
-        """A record with its proofs, and which of its attachments are there."""
+        """A record with its proofs, and its attachments as they are."""
         key, store = listing.key or "", self._sources.store
         body = await store.get(key)
         taken = Taken(listing=listing, record=body)
@@ -211,16 +213,35 @@ class _Preparation:
                 proofs=proof.leaves,
                 remarks=proof.findings,
             )
-        if body is not None:
-            there = [each for each in listing.media if each.object and each.sha256]
-            found = [each for each in there if await self._has(key, each)]
-            taken = replace(taken, media=tuple(found))
-        return taken
+        return taken if body is None else await self._with_media(taken)
 
-    async def _has(self, key: str, medium: ListedMedium) -> bool:
-        """Whether an attachment stands there as its record names it, as far as can be told."""
-        info = await self._sources.store.head(Taken.place(key, medium))
-        return info is not None and info.size == medium.size
+    async def _with_media(self, taken: Taken) -> Taken:
+        """Every byte is read: what changes only after this breaks a download off."""
+        media: list[ListedMedium] = []
+        remarks = list(taken.remarks)
+        for each in taken.listing.media:
+            if not each.object or not each.sha256:
+                continue
+            place = Taken.place(taken.listing.key or "", each)
+            found = await weighed(self._sources.store, place)
+            if found is None:
+                _remark(remarks, "media_missing", place, f"{place} is not in the store.")
+                continue
+            media.append(replace(each, sha256=found[0], size=found[1]))
+            if found[0] != each.sha256:
+                what = f"The bytes of {place} are not those that its record names."
+                _remark(remarks, "media_mismatch", place, what)
+        standing = taken.standing
+        if remarks and standing is not None:
+            standing = Standing.UNPROVED
+        return replace(taken, media=tuple(media), remarks=tuple(remarks), standing=standing)
+
+
+def _remark(remarks: list[Remark], code: str, place: str, what: str) -> None:
+    """Add a remark on an attachment, unless the verification said so already."""
+    names = re.compile(rf"{re.escape(place)}(?![0-9])")
+    if not any(each.code == code and names.search(each.what) for each in remarks):
+        remarks.append(Remark(code=code, what=what))
 
 
 def _add(bag: Bag, taken: Sequence[Taken]) -> None:

@@ -7,15 +7,16 @@ ordered is out of the queue at once, and shown as ordered until the recorder has
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 
+from bridge.console.ciphertexts import unopened
 from bridge.console.rights import Right
 from bridge.console.site import Visit
 from bridge.errors import JournalError, JournalUnavailableError
-from bridge.model import EventKind, Outcome
+from bridge.model import Outcome
 from bridge.protocols import DecisionOrder, Office
 from bridge.protocols.catalog import Listing, Search
 from bridge.protocols.holds import Hold, Holds
@@ -24,8 +25,10 @@ from bridge.scopes import Scopes
 MOST = 500
 """Messages in one list: the oldest days that hold so many."""
 
+MOST_OF_A_DAY = 10_000
+"""Messages in one list where a single day holds more than ``MOST``."""
+
 PAGE = 500
-MOST_PAGES = 20
 SAMPLE = 5
 """Of many alike so many are decided one by one before the others may be decided together."""
 
@@ -143,19 +146,16 @@ def holds_of(visit: Visit) -> Holds:
 
 async def sheet_of(visit: Visit, line: Line, gid: str | None = None) -> Sheet:
     """One list, for who asks and, where given, for one group."""
-    listings, more = await _under_review(visit, line, gid)
-    apart = line is Line.RESTRICTED
-    items = await items_of(visit, [each for each in listings if is_restricted(each) is apart])
-    audited = line is Line.SAMPLE
-    if line not in {Line.SENSITIVE, Line.RESTRICTED}:
-        items = [each for each in items if _is_audited(each) is audited]
-    waiting = [each for each in items if _waits(each, line)]
+    listings, more = await _found(visit, line, gid)
+    items = await items_of(visit, listings)
+    waiting = [each for each in items if _waits(each.order, line)]
     ordered = [each for each in items if each.order is not None and not is_marked(each)]
+    apart = line is Line.RESTRICTED
     return Sheet(
         line=line,
         items=tuple(sorted(waiting, key=lambda each: each.age if apart else each.risk)),
         ordered=tuple(sorted(ordered, key=lambda each: each.last)),
-        restricted=sum(map(is_restricted, listings)),
+        restricted=await _kept_apart(visit, gid),
         more=more,
         taken=await taken_up(visit),
     )
@@ -166,26 +166,29 @@ def is_restricted(listing: Listing) -> bool:
     return listing.outcome is Outcome.REVIEW and listing.key is None
 
 
-def _is_audited(item: Item) -> bool:
-    return any(reason.code == AUDIT for reason in item.listing.reasons)
+def _is_of(listing: Listing, line: Line) -> bool:
+    if is_restricted(listing) or line is Line.RESTRICTED:
+        return is_restricted(listing) and line is Line.RESTRICTED
+    return any(reason.code == AUDIT for reason in listing.reasons) is (line is Line.SAMPLE)
 
 
-def _waits(item: Item, line: Line) -> bool:
-    return is_marked(item) if line is Line.SENSITIVE else item.order is None
+def _waits(order: DecisionOrder | None, line: Line) -> bool:
+    return _is_mark(order) if line is Line.SENSITIVE else order is None
+
+
+def _is_mark(order: DecisionOrder | None) -> bool:
+    return order is not None and order.outcome is Outcome.REVIEW
 
 
 def is_marked(item: Item) -> bool:
     """Whether it is for those alone who may see what is sensitive."""
-    return item.order is not None and item.order.outcome is Outcome.REVIEW
+    return _is_mark(item.order)
 
 
-async def hidden_from(visit: Visit, listings: Sequence[Listing]) -> frozenset[tuple[str, int]]:
-    """Which of these are marked, and so not for who asks, by stream and number."""
-    if Right.SENSITIVE in visit.rights or visit.parts.orders is None:
-        return frozenset()
-    events = [(each.stream, each.n) for each in listings]
-    said = await visit.parts.orders.last_decisions(events)
-    return frozenset((each.stream, each.n) for each in said if each.outcome is Outcome.REVIEW)
+def is_decided(item: Item) -> bool:
+    """Whether nothing is left to say of it. A mark is to be lifted, also from what is a record."""
+    is_open = item.listing.outcome is Outcome.REVIEW and item.order is None
+    return not (is_open or is_marked(item))
 
 
 async def taken_up(visit: Visit) -> int | None:
@@ -201,8 +204,7 @@ async def items_of(visit: Visit, listings: Sequence[Listing]) -> list[Item]:
     names = {
         group.gid: group.name or group.group_id for group in await visit.parts.catalog.groups()
     }
-    said = await orders_of(visit).last_decisions([(each.stream, each.n) for each in listings])
-    orders = {(each.stream, each.n): each for each in said}
+    orders = await _orders(visit, listings)
     scopes = Scopes(await holds_of(visit).standing())
     return [
         Item(
@@ -216,78 +218,94 @@ async def items_of(visit: Visit, listings: Sequence[Listing]) -> list[Item]:
     ]
 
 
+async def _orders(
+    visit: Visit, listings: Sequence[Listing]
+) -> dict[tuple[str, int], DecisionOrder]:
+    said = await orders_of(visit).last_decisions([(each.stream, each.n) for each in listings])
+    return {(each.stream, each.n): each for each in said}
+
+
 def _due(visit: Visit, listing: Listing) -> datetime | None:
     received, review = listing.observed_at or listing.at, visit.parts.schedule.review
-    return None if received is None or review is None else received + review
+    if received is None or review is None or listing.outcome is not Outcome.REVIEW:
+        return None
+    return received + review
 
 
-async def _under_review(visit: Visit, line: Line, gid: str | None) -> tuple[list[Listing], bool]:
-    """What the catalog lists under review in the groups of who asks, and whether there is more."""
+async def _found(visit: Visit, line: Line, gid: str | None) -> tuple[list[Listing], bool]:
+    """What waits in a list or was ordered of it, and whether there is more.
+
+    Whole days, the oldest first, until so much waits as one list takes: what does not wait is in
+    nobody's way, however much of it there is.
+    """
     if line is Line.SENSITIVE:
-        return await _marked(visit, gid), False
-    gids = _groups(visit, gid)
-    search = Search(outcomes=(Outcome.REVIEW,), gids=gids, limit=PAGE)
-    until: datetime | None = None
-    if line is Line.SAMPLE:
-        search = replace(search, codes=(AUDIT,))
-    elif line is Line.RESTRICTED:
-        search = replace(search, restricted=True)
-    else:
-        until = await _until(visit, gids)
-    found = await _all(visit, replace(search, until=until))
-    return [each for each in found if visit.may_see(each.gid)], until is not None
-
-
-def _groups(visit: Visit, gid: str | None) -> tuple[str, ...]:
-    if gid is not None:
-        return (gid,)
-    return tuple(sorted(visit.session.groups)) if visit.session else ()
-
-
-async def _until(visit: Visit, gids: Iterable[str]) -> datetime | None:
-    """The end of the days, from the oldest on, that hold enough; None: all of them do."""
-    chosen = frozenset(gids)
-    total = 0
-    for each in await visit.parts.catalog.days():
-        if chosen and each.gid not in chosen:
-            continue
-        if total >= MOST:
-            return datetime.combine(date.fromisoformat(each.day), datetime.min.time(), UTC)
-        total += each.review
-    return None
-
-
-async def _all(visit: Visit, search: Search) -> list[Listing]:
+        return await _marked(visit, gid)
     found: list[Listing] = []
-    before: int | None = None
-    for _ in range(MOST_PAGES):
-        page = await visit.parts.catalog.search(replace(search, before=before))
-        found += page.listings
-        before = page.following
-        if before is None:
-            break
-    opened = {
-        (each.stream, each.upstream_id) for each in found if each.kind is not EventKind.ENCRYPTED
-    }
-    return [
-        each
-        for each in found
-        if each.kind is not EventKind.ENCRYPTED or (each.stream, each.upstream_id) not in opened
-    ]
+    days: list[str] = []
+    async for page in _pages(visit, line, gid):
+        mine = await unopened(visit, [each for each in page if _is_of(each, line)])
+        orders = await _orders(visit, mine)
+        found += mine
+        days += [each.day for each in mine if _waits(orders.get((each.stream, each.n)), line)]
+        last = days[MOST - 1] if len(days) >= MOST else None
+        if last is not None and (page[-1].day > last or len(days) >= MOST_OF_A_DAY):
+            return [each for each in found if each.day <= last], True
+    return found, False
 
 
-async def _marked(visit: Visit, gid: str | None) -> list[Listing]:
-    by_stream: dict[str, list[int]] = {}
-    for order in await orders_of(visit).marks(limit=MOST):
-        by_stream.setdefault(order.stream, []).append(order.n)
+async def _pages(visit: Visit, line: Line, gid: str | None) -> AsyncIterator[tuple[Listing, ...]]:
+    """What the catalog lists under review in the groups of who asks, the oldest first."""
+    if gid is not None and not visit.may_see(gid):
+        return
+    search = replace(
+        _search(visit, gid),
+        codes=(AUDIT,) if line is Line.SAMPLE else (),
+        restricted=line is Line.RESTRICTED,
+        oldest=True,
+        limit=PAGE,
+    )
+    while True:
+        page = await visit.parts.catalog.search(search)
+        if page.listings:
+            yield page.listings
+        if page.following is None:
+            return
+        search = replace(search, before=page.following)
+
+
+def _search(visit: Visit, gid: str | None) -> Search:
+    own = visit.session.groups if visit.session else frozenset()
+    gids = sorted(own) if gid is None else [gid]
+    return Search(outcomes=(Outcome.REVIEW,), gids=tuple(gids))
+
+
+async def _kept_apart(visit: Visit, gid: str | None) -> int:
+    if gid is not None and not visit.may_see(gid):
+        return 0
+    search = replace(_search(visit, gid), restricted=True, limit=1)
+    return (await visit.parts.catalog.search(search)).total
+
+
+async def _marked(visit: Visit, gid: str | None) -> tuple[list[Listing], bool]:
+    """What is marked, the oldest marks first, and whether there is more."""
     found: list[Listing] = []
-    for stream, numbers in by_stream.items():
-        found += await visit.parts.catalog.numbered(stream, numbers)
-    return [
-        each
-        for each in found
-        if each.outcome is Outcome.REVIEW and visit.may_see(each.gid) and gid in {None, each.gid}
-    ]
+    marks: tuple[DecisionOrder, ...] = ()
+    after = 0
+    while len(found) < MOST and (marks := await orders_of(visit).marks(after=after, limit=PAGE)):
+        after = marks[-1].number
+        by_stream: dict[str, list[int]] = {}
+        for order in marks:
+            by_stream.setdefault(order.stream, []).append(order.n)
+        for stream, numbers in by_stream.items():
+            listed = await visit.parts.catalog.numbered(stream, numbers)
+            found += [each for each in listed if _is_shown(visit, each, gid)]
+    return found, bool(marks)
+
+
+def _is_shown(visit: Visit, listing: Listing, gid: str | None) -> bool:
+    """Whether a marked message has a page for who asks, whatever became of its review."""
+    is_stored = listing.key is not None
+    return is_stored and visit.may_see(listing.gid) and gid in {None, listing.gid}
 
 
 def lines_for(visit: Visit) -> tuple[Line, ...]:

@@ -39,6 +39,16 @@ class Schedule:
         return (self.usual, *self.classes)
 
     def of(self, connector: str, group_id: str, given: str | None = None) -> RetentionClass:
-        """The class of a group: what the settings say, or else the register's word, ``given``."""
+        """The class of a group: what the settings say, or else the register's word, ``given``.
+
+        What is stored, what a notice promises and what the console shows MUST all be asked here. A
+        class that is no more keeps as long as the longest one: nothing goes too early.
+        """
         name = self.named.get((connector, group_id), given)
-        return next((each for each in self.classes if each.name == name), self.usual)
+        if name is None:
+            return self.usual
+        gone = RetentionClass(name=name, days=self._longest())
+        return next((each for each in self.classes if each.name == name), gone)
+
+    def _longest(self) -> int | None:
+        return max((each.days for each in self.all if each.days is not None), default=None)

@@ -67,17 +67,42 @@ async def record_bytes(store: ObjectStore, source: Source) -> bytes:
     return body
 
 
+async def weighed(store: ObjectStore, key: str) -> tuple[str, int] | None:
+    """SHA-256 and size of the bytes that stand under a key now; None: none do.
+
+    What the store keeps as their digest is not asked: the bytes may have changed under it.
+
+    Raises:
+        ObjectStoreError: the store does not answer.
+    """
+    body = await store.body(key)
+    if body is None:
+        return None
+    source = Source(key, body.digest.hex)
+    file = await asyncio.to_thread(_opened, body, source)
+    digest, size = hashlib.sha256(), 0
+    try:
+        while chunk := await asyncio.to_thread(_read, file, source):
+            digest.update(chunk)
+            size += len(chunk)
+    finally:
+        file.close()
+    return digest.hexdigest(), size
+
+
 async def medium_bytes(
-    store: ObjectStore, source: Source, *, skip: int = 0
+    store: ObjectStore, source: Source, *, skip: int = 0, as_kept: bool = True
 ) -> AsyncIterator[bytes]:
     """The bytes of an attachment from ``skip`` on, in parts.
+
+    With ``as_kept`` none is given where already the digest that the store keeps is another one.
 
     Raises:
         MismatchError: they are not those with this digest, or are not there.
         ObjectStoreError: the store does not answer.
     """
     body = await store.body(source.key)
-    if body is None or body.digest.hex != source.sha256:
+    if body is None or (as_kept and body.digest.hex != source.sha256):
         raise _mismatch(source)
     file = await asyncio.to_thread(_opened, body, source)
     digest, held = hashlib.sha256(), b""
@@ -138,7 +163,7 @@ async def _cut(piece: Piece, store: ObjectStore, *, skip: int) -> AsyncIterator[
     elif piece.is_record:
         yield (await record_bytes(store, piece.source))[skip:]
     else:
-        async for data in medium_bytes(store, piece.source, skip=skip):
+        async for data in medium_bytes(store, piece.source, skip=skip, as_kept=False):
             yield data
 
 

@@ -36,6 +36,7 @@ from bridge.console.rights import Right, rights_of
 from bridge.console.schedule import Schedule
 from bridge.console.sessions import Sessions
 from bridge.console.standing import Recorder
+from bridge.console.zones import within
 from bridge.protocols import Clock, Journal, ObjectStore, Office
 from bridge.protocols.catalog import Catalog
 from bridge.protocols.holds import Holds
@@ -102,7 +103,6 @@ class Parts:
     proofs: Proofs | None = None
     policy: Policy | None = None
     exports: Exports = field(default_factory=Exports)
-    retention: Mapping[str, frozenset[str]] = field(default_factory=dict)
     recorder: Recorder | None = None
     orders: Office | None = None
     holds: Holds | None = None
@@ -118,6 +118,11 @@ class Parts:
             JournalError: the recorder never ran here, or its journal cannot be read.
         """
         return self.ledger.journal
+
+    @property
+    def retention(self) -> tuple[str, ...]:
+        """The names of the classes of retention that the settings have."""
+        return tuple(each.name for each in self.schedule.classes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,7 +265,7 @@ def moment(at: datetime | None, visit: Visit) -> str:
     """A time as people read it, with its zone; empty where there is none."""
     if at is None:
         return ""
-    return at.astimezone(visit.parts.zone).strftime("%-d %B %Y, %H:%M:%S %Z")
+    return within(at, visit.parts.zone).strftime("%-d %B %Y, %H:%M:%S %Z")
 
 
 def environment() -> Environment:

@@ -13,6 +13,7 @@ from typing import Protocol, TypeVar
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
+from bridge.console.classes import classes_by_gid
 from bridge.console.site import Visit
 from bridge.model import EventKind, Outcome
 from bridge.protocols.catalog import ListedGroup, Search
@@ -224,20 +225,21 @@ async def _gids(visit: Visit, wanted: Wanted) -> tuple[str, ...]:
     gids = frozenset(chosen) or (visit.session.groups if visit.session else frozenset())
     name = wanted.one("retention")
     if name:
-        of_class = _of_class(visit, wanted, name)
+        of_class = await _of_class(visit, wanted, name)
         gids = of_class & gids if gids else of_class
         gids = gids or frozenset({NOBODY})
     return tuple(sorted(gids))
 
 
-def _of_class(visit: Visit, wanted: Wanted, name: str) -> frozenset[str]:
+async def _of_class(visit: Visit, wanted: Wanted, name: str) -> frozenset[str]:
     """The groups of a retention class."""
-    classes = visit.parts.retention
-    if name == DEFAULT_CLASS:
-        return frozenset(wanted.scope) - frozenset[str]().union(*classes.values())
-    if name not in classes:
+    if name not in {*visit.parts.retention, DEFAULT_CLASS}:
         wanted.wrong("retention", "This retention class is not known. Choose from the list.")
-    return classes.get(name, frozenset())
+        return frozenset()
+    usual = visit.parts.schedule.usual
+    known = await classes_by_gid(visit.parts)
+    called = usual.name if name == DEFAULT_CLASS else name
+    return frozenset(gid for gid in wanted.scope if known.get(gid, usual).name == called)
 
 
 def _members(wanted: Wanted, name: str, kind: type[_E]) -> tuple[_E, ...]:

@@ -13,20 +13,23 @@ from bridge.console.site import Visit
 from bridge.model import Outcome
 from bridge.protocols.catalog import Listing
 
+Place = tuple[str, int]
+"""Stream and number of a message."""
+
 HIDDEN = "Marked as sensitive: not shown to your role."
 
 
 async def is_veiled(visit: Visit, listing: Listing) -> bool:
     """Whether somebody else must look at this."""
-    return (listing.stream, listing.n) in await _marked(visit, [listing])
+    return bool(await marked_among(visit, [_place(listing)]))
 
 
 async def veiled(visit: Visit, listings: Sequence[Listing]) -> list[Listing]:
     """The same listings; of those that are sensitive nothing of what was said."""
-    marked = await _marked(visit, listings)
+    marked = await marked_among(visit, [_place(each) for each in listings])
     return [
         replace(each, body=HIDDEN, media=(), reasons=(), key=None)
-        if (each.stream, each.n) in marked
+        if _place(each) in marked
         else each
         for each in listings
     ]
@@ -34,13 +37,18 @@ async def veiled(visit: Visit, listings: Sequence[Listing]) -> list[Listing]:
 
 async def unveiled(visit: Visit, listings: Sequence[Listing]) -> tuple[Listing, ...]:
     """Only those that may be seen."""
-    marked = await _marked(visit, listings)
-    return tuple(each for each in listings if (each.stream, each.n) not in marked)
+    marked = await marked_among(visit, [_place(each) for each in listings])
+    return tuple(each for each in listings if _place(each) not in marked)
 
 
-async def _marked(visit: Visit, listings: Sequence[Listing]) -> frozenset[tuple[str, int]]:
+async def marked_among(visit: Visit, places: Sequence[Place]) -> frozenset[Place]:
+    """Those of these messages that somebody else must look at."""
     orders = visit.parts.orders
-    if orders is None or Right.SENSITIVE in visit.rights or not listings:
+    if orders is None or Right.SENSITIVE in visit.rights or not places:
         return frozenset()
-    said = await orders.last_decisions([(each.stream, each.n) for each in listings])
+    said = await orders.last_decisions(places)
     return frozenset((each.stream, each.n) for each in said if each.outcome is Outcome.REVIEW)
+
+
+def _place(listing: Listing) -> Place:
+    return listing.stream, listing.n

@@ -32,4 +32,15 @@ def filed_days(day: date, zone: ZoneInfo) -> tuple[date, ...]:
 def days_of(filed: date, zone: ZoneInfo) -> frozenset[date]:
     """The days in ``zone`` that a day by UTC has a part of."""
     ends = (time.min, time.max)
-    return frozenset(datetime.combine(filed, each, UTC).astimezone(zone).date() for each in ends)
+    return frozenset(within(datetime.combine(filed, each, UTC), zone).date() for each in ends)
+
+
+def within(at: datetime, zone: ZoneInfo) -> datetime:
+    """A time in ``zone``; by UTC where no calendar has that.
+
+    Whoever writes a message says when: it may be the first moment of the year 1.
+    """
+    try:
+        return at.astimezone(zone)
+    except OverflowError:
+        return at.astimezone(UTC)

@@ -20,7 +20,7 @@ from bridge.console.rights import Right
 from bridge.console.site import Page, Visit, moment
 from bridge.console.text import Span
 from bridge.console.veil import veiled
-from bridge.console.zones import days_of, filed_days, zone_named
+from bridge.console.zones import days_of, filed_days, within, zone_named
 from bridge.model import Outcome
 from bridge.protocols.catalog import DayCount, Listing
 
@@ -91,7 +91,7 @@ def said_at(at: datetime | None, visit: Visit, zone: ZoneInfo | None) -> str:
     """A time in the zone that was chosen, else in the department's."""
     if at is None or zone is None:
         return moment(at, visit)
-    return at.astimezone(zone).strftime("%-d %B %Y, %H:%M:%S %Z")
+    return within(at, zone).strftime("%-d %B %Y, %H:%M:%S %Z")
 
 
 class BadChoiceError(ValueError):
@@ -189,8 +189,7 @@ async def _listings(visit: Visit, gid: str, choice: Choice) -> tuple[Listing, ..
     return tuple(
         each
         for each in found
-        if (each.at.astimezone(zone).date() if each.at else date.fromisoformat(each.day))
-        == choice.day
+        if (within(each.at, zone).date() if each.at else date.fromisoformat(each.day)) == choice.day
     )
 
 

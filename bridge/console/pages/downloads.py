@@ -19,6 +19,7 @@ from bridge.console.alarm import raise_alarm
 from bridge.console.bags import Row
 from bridge.console.exports import Export, Sources, State, Wanted
 from bridge.console.pages.account import proof_first
+from bridge.console.recheck import may_still_have
 from bridge.console.reels import Reel, Source
 from bridge.console.rights import Right
 from bridge.console.sending import (
@@ -75,6 +76,7 @@ async def _form(visit: Visit, params: QueryParams, wrong: str, *, status: int) -
     if wanted.is_asked and wanted.search is not None:
         found = (await visit.parts.catalog.search(wanted.search)).total
         total = f"more than {COUNTED:,}" if found > COUNTED else f"{found:,}"
+        await visit.note("search", f"{total} found", details=f"for a download: {wanted.link}")
     problems = [each.sentence for each in wanted.problems]
     return visit.page(
         "console/downloads_all.html",
@@ -116,7 +118,7 @@ async def prepare(visit: Visit) -> Response:
         gids=session.groups if session else frozenset(),
     )
     await visit.parts.exports.tidy(visit.now)
-    await visit.note("prepare download", asked.what[:200], details=why)
+    await visit.note("prepare download", asked.what, details=why)
     export = visit.parts.exports.begin(asked, sources_of(visit))
     return RedirectResponse(f"/downloads/{export.name}", status_code=303)
 
@@ -166,16 +168,15 @@ def _export(visit: Visit) -> Export:
 
 async def show(visit: Visit) -> Response:
     """How far a download is, and where it can be had."""
-    export = _export(visit)
-    return visit.page("console/downloads_one.html", title="Download", export=export)
+    return _page(visit, _export(visit))
 
 
 async def bag_of(visit: Visit) -> Response:
     """The bag, or the part of it that is asked for: a download that broke off goes on."""
     export = _export(visit)
-    reel = export.reel
-    if export.state is not State.READY or reel is None or not reel.is_open:
-        return _not_ready(visit, export)
+    reel = await _ready(visit, export)
+    if isinstance(reel, Response):
+        return reel
     etag = f'"{export.name}"'
     headers = _headers(f"muniment-{export.name}.tar", "application/x-tar")
     headers |= {"accept-ranges": "bytes", "etag": etag}
@@ -217,9 +218,9 @@ _Form = Callable[[Visit, Reel], AsyncIterator[bytes]]
 
 async def _records(visit: Visit, what: str, ending: str, kind: str, form: _Form) -> Response:
     export = _export(visit)
-    reel = export.reel
-    if export.state is not State.READY or reel is None or not reel.is_open:
-        return _not_ready(visit, export)
+    reel = await _ready(visit, export)
+    if isinstance(reel, Response):
+        return reel
     if (ask := proof_first(visit)) is not None:
         return ask
     headers = _headers(f"muniment-{export.name}.{ending}", kind)
@@ -321,8 +322,20 @@ def _headers(name: str, kind: str) -> dict[str, str]:
     }
 
 
-def _not_ready(visit: Visit, export: Export) -> Response:
-    return visit.page("console/downloads_one.html", title="Download", status=409, export=export)
+async def _ready(visit: Visit, export: Export) -> Reel | Response:
+    """What is to be sent, or the page that says why it cannot be had."""
+    reel = export.reel
+    if export.state is not State.READY or reel is None or not reel.is_open:
+        return _page(visit, export, status=409)
+    if not await may_still_have(visit, reel):
+        await visit.note("denied", f"download {export.name}", allowed=False)
+        return _page(visit, export, status=409, is_stale=True)
+    return reel
+
+
+def _page(visit: Visit, export: Export, *, status: int = 200, is_stale: bool = False) -> Response:
+    values = {"export": export, "is_stale": is_stale}
+    return visit.page("console/downloads_one.html", title="Download", status=status, **values)
 
 
 PAGES = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -28,6 +29,9 @@ FIELDS: Final = ("authority", "matter", "why", "persons", "from", "to", "terms",
 LONGEST: Final = 1000
 PERSONS: Final = 10
 """People that one typed name may mean; with more it has to be said more exactly."""
+
+_MATRIX_ID: Final = re.compile(r"@[^\s:]{1,250}:\S{1,250}")
+_TELEGRAM_ID: Final = re.compile(r"-?[1-9][0-9]{0,18}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,9 +209,16 @@ async def _scope(
 
 
 async def _persons(visit: Visit, typed: str, problems: list[str]) -> tuple[str, ...]:
-    """The ids of the people that are named, one on each line: an id, or a name as it was shown."""
+    """The ids of the people that are named, one on each line: an id, or a name as it was shown.
+
+    A full id is taken as it is: of somebody of whom nothing was kept no catalog knows. A number
+    may be a name as well; then both are meant.
+    """
     found: list[str] = []
     for name in filter(None, (each.strip() for each in typed.splitlines())):
+        if _MATRIX_ID.fullmatch(name):
+            found.append(_sayable(name))
+            continue
         try:
             people = await visit.parts.catalog.persons(_sayable(name), limit=PERSONS + 1)
         except CatalogError:
@@ -215,10 +226,15 @@ async def _persons(visit: Visit, typed: str, problems: list[str]) -> tuple[str, 
         ids = [id_ for id_, _ in people if id_ == name] or [
             id_ for id_, shown in people if shown.casefold() == name.casefold()
         ]
+        if _TELEGRAM_ID.fullmatch(name):
+            ids.append(name)
         if not ids and len(people) <= PERSONS:
             ids = [id_ for id_, _ in people]
         if not ids:
-            problems.append(f"Nobody, or too many, are known as {name[:100]!r}: give the full id.")
+            problems.append(
+                f"Nobody, or too many, are known as {name[:100]!r}: give the full id, such as "
+                "@name:example.org or a number."
+            )
         found += ids
     return tuple(dict.fromkeys(found))
 

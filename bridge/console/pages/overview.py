@@ -16,6 +16,7 @@ from bridge.console.site import Page, Visit
 from bridge.console.standing import Standing
 from bridge.delays import LATELY
 from bridge.errors import CatalogError, JournalError, LogError
+from bridge.gaps import OF_ONE_EVENT, in_time
 from bridge.model import GroupState, Loss
 from bridge.protocols.catalog import DayCount, ListedGroup
 
@@ -189,15 +190,17 @@ def against_timers(groups: Iterable[GroupView], delay: float | None) -> list[Tim
 def covered(
     group: GroupView, losses: Sequence[Loss], *, since: datetime, until: datetime
 ) -> Coverage:
-    """What of a period is known to be missing. A loss without a beginning or end is open there."""
+    """What of a period is known to be missing. A loss without a beginning or end is open there.
+
+    One of a single event is counted, and takes no time away from the rest of the group.
+    """
     length = (until - since).total_seconds()
     spans = []
-    within = []
-    for loss in losses:
-        start, end = max(loss.since or since, since), min(loss.until or until, until)
-        if start <= end:
+    within = [loss for loss in losses if loss.why in OF_ONE_EVENT and _cut(loss, since, until)]
+    for loss in in_time(losses):
+        if (span := _cut(loss, since, until)) is not None:
             within.append(loss)
-            spans.append(((start - since).total_seconds(), (end - since).total_seconds()))
+            spans.append(span)
     joined = _joined(spans)
     return Coverage(
         group=group,
@@ -205,6 +208,14 @@ def covered(
         hours=sum(end - start for start, end in joined) / 3600,
         marks=tuple((start / length, end / length) for start, end in joined),
     )
+
+
+def _cut(loss: Loss, since: datetime, until: datetime) -> tuple[float, float] | None:
+    """From when to when in the period, in seconds; None where it lies outside."""
+    start, end = max(loss.since or since, since), min(loss.until or until, until)
+    if start > end:
+        return None
+    return (start - since).total_seconds(), (end - since).total_seconds()
 
 
 def _joined(spans: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:

@@ -145,8 +145,10 @@ async def _by_id(visit: Visit, listing: Listing, upstream_id: str | None) -> Seq
 def meaning_of(visit: Visit, reason: ListedReason) -> tuple[str, str]:
     """What the policy in force says of a code, and what it leads to; empty where it has none."""
     policy = visit.parts.policy
-    code = policy.codes.get(reason.code) if policy is not None else None
-    return ("", "") if code is None else (code.description, code.outcome.value)
+    if policy is None:
+        return ("", "")
+    code = policy.codes.get(reason.code)
+    return policy.described(reason.code), "" if code is None else code.outcome.value
 
 
 def quote_of(listing: Listing, reason: ListedReason) -> str:

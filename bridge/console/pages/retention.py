@@ -8,6 +8,7 @@ from datetime import date, timedelta
 
 from starlette.responses import Response
 
+from bridge.console.classes import classes_by_gid
 from bridge.console.pages.groups import GroupView, every_group
 from bridge.console.queue import holds_of
 from bridge.console.rights import Right
@@ -47,19 +48,15 @@ async def show(visit: Visit) -> Response:
     holds = await holds_of(visit).standing()
     days = await visit.parts.catalog.days()
     schedule = visit.parts.schedule
-    by_class: dict[str, list[GroupView]] = {each.name: [] for each in schedule.all}
+    by_class: dict[RetentionClass, list[GroupView]] = {each: [] for each in schedule.all}
+    known = await classes_by_gid(visit.parts)
     for group in groups:
-        register = group.register
-        named = schedule.usual
-        if register is not None:
-            named = schedule.of(
-                register.connector, register.group_id, register.particulars.retention
-            )
-        by_class[named.name].append(group)
+        # One that is no more comes after the others.
+        by_class.setdefault(known.get(group.gid, schedule.usual), []).append(group)
     return visit.page(
         "console/retention_all.html",
         title="Retention",
-        classes=[_view(each, by_class[each.name], holds, days) for each in schedule.all],
+        classes=[_view(each, of_it, holds, days) for each, of_it in by_class.items()],
         today=f"{visit.now:%Y-%m}",
     )
 
@@ -91,7 +88,7 @@ def _due(
     records, held = Counter[str](), Counter[str]()
     for each in days:
         said = date.fromisoformat(each.day)
-        month = f"{said + timedelta(days=retention.days):%Y-%m}"
+        month = _month(said, retention.days)
         records[month] += each.captured
         if any(_may_cover(hold, each.gid) and _in_time(hold, said) for hold in holds):
             held[month] += each.captured
@@ -100,6 +97,14 @@ def _due(
         for month in sorted(records)
         if records[month]
     )
+
+
+def _month(said: date, days: int) -> str:
+    """The month in which it falls due; the last one of all for what is later."""
+    try:
+        return f"{said + timedelta(days=days):%Y-%m}"
+    except OverflowError:
+        return f"{date.max:%Y-%m}"
 
 
 def _in_time(hold: Hold, day: date) -> bool:

@@ -17,7 +17,7 @@ from bridge.console.queue import (
     Item,
     Line,
     Sheet,
-    hidden_from,
+    is_decided,
     is_marked,
     items_of,
     lines_for,
@@ -27,6 +27,7 @@ from bridge.console.queue import (
 )
 from bridge.console.rights import Right
 from bridge.console.site import Page, Visit
+from bridge.console.veil import unveiled
 from bridge.model import Outcome
 from bridge.protocols import DecisionOrder, Label
 from bridge.protocols.catalog import Listing
@@ -171,9 +172,6 @@ async def _form(
     codes = (
         {} if policy is None else {name: each.description for name, each in policy.codes.items()}
     )
-    decided = item.listing.outcome is not Outcome.REVIEW or (
-        item.order is not None and not is_marked(item)
-    )
     return visit.page(
         "console/review_one.html",
         title="Review of one message",
@@ -181,9 +179,9 @@ async def _form(
         item=item,
         around=around,
         line=line,
-        decided=decided,
+        decided=is_decided(item),
         taken=await taken_up(visit),
-        actions=ACTIONS,
+        actions=[each for each in ACTIONS if _may_become(item, each)],
         codes=codes,
         problems=problems,
         chosen=visit.posted("action"),
@@ -192,11 +190,10 @@ async def _form(
     )
 
 
-async def _around(visit: Visit, listing: Listing) -> list[Listing]:
+async def _around(visit: Visit, listing: Listing) -> tuple[Listing, ...]:
     """What stands around, without what is marked as sensitive for others."""
     found = await visit.parts.catalog.around(listing, before=BEFORE, after=AFTER)
-    hidden = await hidden_from(visit, found)
-    return [each for each in found if (each.stream, each.n) not in hidden]
+    return await unveiled(visit, found)
 
 
 async def decide(visit: Visit) -> Response:
@@ -211,16 +208,15 @@ async def decide(visit: Visit) -> Response:
         return await _form(visit, item, line, problems=problems, status=400)
     sheet = await sheet_of(visit, line)
     action = BY_NAME[visit.posted("action")]
-    is_drawn = item.event in {each.event for each in sheet.drawn(item.lot)}
-    order = order_of(visit, item, action, lot=item.lot if is_drawn else "")
+    order = order_of(visit, item, action, lot=item.lot if await _is_drawn(visit, item) else "")
     await visit.note(
         "decide",
         keys.stem_of(item.listing.key or ""),
         details=f"{action.name} {order.code}".strip(),
     )
     last = _number(visit.posted("last"))
-    done = item.listing.outcome is Outcome.REVIEW and last is not None
-    if not done or await orders_of(visit).decide_after(order, last=last or 0) is None:
+    is_late = is_decided(item) or last is None
+    if is_late or await orders_of(visit).decide_after(order, last=last or 0) is None:
         (now,) = await items_of(visit, [item.listing])
         return await _form(visit, now, line, problems=(MEANWHILE,), status=409)
     following = [each for each in sheet.items if each.event != item.event]
@@ -230,15 +226,30 @@ async def decide(visit: Visit) -> Response:
     return RedirectResponse(f"/review/{stem}?{urlencode({'list': line.value})}", status_code=303)
 
 
+async def _is_drawn(visit: Visit, item: Item) -> bool:
+    """Whether it is of the sample of its lot, which is drawn of what waits in its group."""
+    waiting = await sheet_of(visit, Line.WAITING, item.listing.gid)
+    return item.event in {each.event for each in waiting.drawn(item.lot)}
+
+
 def problems_of(visit: Visit, items: list[Item]) -> tuple[str, ...]:
     """What is wrong with what was typed about these messages."""
     action = visit.posted("action")
     found = said_wrong(visit, BY_NAME)
     if action == "class" and not _is_code(visit, visit.posted("code")):
         found.append("Choose the reason under which it is kept.")
+    known = BY_NAME.get(action)
+    if known is not None and not all(_may_become(item, known) for item in items):
+        found.append("It is a record, and cannot be discarded.")
     if action == "discard" and any(item.holds for item in items):
         found.append("It is under a legal hold, and cannot be discarded while that stands.")
     return tuple(found)
+
+
+def _may_become(item: Item, action: Action) -> bool:
+    """Whether this may be said of it: what is a record is not discarded any more."""
+    is_record = item.listing.outcome is Outcome.CAPTURE
+    return not (is_record and action.outcome is Outcome.DISCARD)
 
 
 def said_wrong(visit: Visit, known: Container[str]) -> list[str]:

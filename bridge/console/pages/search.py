@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
@@ -10,6 +11,7 @@ from starlette.responses import Response
 from bridge.console.rights import Right
 from bridge.console.site import Page, Visit
 from bridge.console.terms import DEFAULT_CLASS, Wanted, search_of
+from bridge.console.veil import veiled
 from bridge.model import EventKind, Outcome
 from bridge.protocols.catalog import COUNTED, Found, Listing
 
@@ -54,11 +56,25 @@ async def show(visit: Visit) -> Response:
         return _page(visit, wanted)
     search = replace(wanted.search, limit=PER_PAGE)
     found = await visit.parts.catalog.search(search)
-    beside = await visit.parts.catalog.beside(found.listings)
+    hits = await _hits(visit, found.listings)
     page = "" if search.before is None else f" page {search.before}"
     await visit.note("search", f"{_count(found)} found", details=wanted.link + page)
-    hits = [hit_of(*each) for each in zip(found.listings, beside, strict=True)]
     return _page(visit, wanted, found=found, hits=hits)
+
+
+async def _hits(visit: Visit, found: Sequence[Listing]) -> list[Hit]:
+    """What was found with its neighbours; of what is sensitive only that it is there."""
+    beside = await visit.parts.catalog.beside(found)
+    seen = {
+        (each.stream, each.n): each
+        for each in await veiled(visit, [*found, *(each for some in beside for each in some)])
+    }
+    return [
+        hit_of(
+            seen[listing.stream, listing.n], tuple(seen[each.stream, each.n] for each in neighbours)
+        )
+        for listing, neighbours in zip(found, beside, strict=True)
+    ]
 
 
 def _page(

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from bridge.errors import JournalUnavailableError
+from bridge.errors import JournalUnavailableError, ObjectStoreUnavailableError
 from bridge.forget import Forget
 from bridge.holds import HoldActs, StoreHolds
 from bridge.lifecycle import EntryState
 from bridge.model import Digest, Outcome
+from bridge.protocols.hold_acts import StoreKnows
 from bridge.protocols.holds import Hold, HoldScope, Release
 from bridge.undecided import Undecided
 from storage.office.holds import SqliteHolds
@@ -307,6 +308,93 @@ async def test_the_store_is_told(house: House) -> None:
     await house.holds.release(Release(hold=1, by="grace", at=NOW, why="closed"))
     await telling.round()
     assert store.held == set()
+    known = await house.journal.store_knows(1)
+    assert known is not None
+    assert (known.held, known.unheld) == (0, 2)
+
+
+async def test_the_store_is_asked_again_daily(house: House) -> None:
+    """What others lifted there is held again, and the time told is that of the reading."""
+    store = FakeLegalHolds()
+    telling = StoreHolds(journal=house.journal, holds=house.holds, store=store, clock=house.clock)
+    await house.holds.place(_hold())
+    await telling.round()
+    first, asked = house.clock.now(), frozenset(store.held)
+    store.held.clear()
+    house.later(hours=2)
+    await telling.round()
+    known = await house.journal.store_knows(1)
+    assert known is not None
+    assert known.at == first
+    second = house.later(hours=23)
+    await telling.round()
+    known = await house.journal.store_knows(1)
+    assert known == StoreKnows(held=2, unheld=0, at=second)
+    assert store.held == asked
+
+
+class AwayStore(FakeLegalHolds):
+    """A store that may not answer."""
+
+    away = False
+
+    async def set(self, key: str, *, held: bool) -> bool:
+        """As the store, while it answers."""
+        if self.away:
+            raise ObjectStoreUnavailableError("no answer")
+        return await super().set(key, held=held)
+
+
+async def test_a_store_that_is_away_is_asked_until_it_answers(house: House) -> None:
+    """No round passes over what was not read again, and the time told stays the old one."""
+    store = AwayStore()
+    telling = StoreHolds(journal=house.journal, holds=house.holds, store=store, clock=house.clock)
+    await house.holds.place(_hold())
+    await telling.round()
+    first, store.away = house.clock.now(), True
+    house.later(days=1)
+    for _ in range(2):
+        with pytest.raises(ObjectStoreUnavailableError):
+            await telling.round()
+    known = await house.journal.store_knows(1)
+    assert known is not None
+    assert known.at == first
+    store.away = False
+    await telling.round()
+    known = await house.journal.store_knows(1)
+    assert known == StoreKnows(held=2, unheld=0, at=house.clock.now())
+
+
+async def test_what_was_let_go_is_not_touched_again(house: House) -> None:
+    """Whoever holds an object after a release keeps their own hold."""
+    store = FakeLegalHolds()
+    telling = StoreHolds(journal=house.journal, holds=house.holds, store=store, clock=house.clock)
+    await house.holds.place(_hold())
+    await telling.round()
+    theirs = set(store.held)
+    await house.holds.release(Release(hold=1, by="grace", at=NOW, why="closed"))
+    await telling.round()
+    store.held |= theirs
+    house.later(days=2)
+    await telling.round()
+    assert store.held == theirs
+
+
+async def test_a_look_reads_again_no_more_than_its_pace(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was read longest ago comes first, and the rest at the next look."""
+    monkeypatch.setattr("bridge.holds.READ_AGAIN_AT_ONCE", 1)
+    store = FakeLegalHolds()
+    telling = StoreHolds(journal=house.journal, holds=house.holds, store=store, clock=house.clock)
+    await house.holds.place(_hold())
+    await telling.round()
+    house.later(days=1)
+    store.held.clear()
+    for held in (1, 2):
+        await telling.round()
+        house.later(minutes=10)
+        assert len(store.held) == held
 
 
 @pytest.mark.parametrize(("deaf", "refusing"), [(True, False), (False, True)])

@@ -10,14 +10,45 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bridge.console.conversation import arranged
+from bridge.console.schedule import RetentionClass, Schedule
 from bridge.console.zones import days_of, filed_days, zone_named
 from bridge.model import Outcome, RelationType
 from bridge.protocols.catalog import ListedReason
 from bridge.protocols.people import Role
 from tests.unit.bridge.console.desk import Desk
+from tests.unit.bridge.console.proving import path_of
 from tests.unit.bridge.console.told import GID, STREAM, about, said, shapes, tell
 
 DAY = f"/groups/{GID}/2026-06-01"
+
+
+@pytest.mark.parametrize("zone", ["Europe/London", "America/New_York", "Asia/Tokyo"])
+@pytest.mark.parametrize("at", [datetime(1, 1, 1, tzinfo=UTC), datetime.max.replace(tzinfo=UTC)])
+async def test_a_message_may_be_dated_to_the_ends_of_the_calendar(
+    desk: Desk, tmp_path: Path, at: datetime, zone: str
+) -> None:
+    """Whoever writes it says when; every page that shows it is there."""
+    dated = replace(said(1), sent_at=at)
+    desk.parts = replace(desk.parts, zone=ZoneInfo(zone))
+    await tell(desk, tmp_path, [dated, said(2)])
+    browser = await desk.browser(Role.READER)
+    for path in (DAY, f"{DAY}?tz={zone}", path_of(dated), "/search?q=Agreed"):
+        answer = await browser.get(path)
+        assert answer.status_code == 200, path
+    assert "number 1</span>" in (await browser.get(DAY)).text
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
+async def test_a_day_may_be_at_the_ends_of_the_calendar(
+    desk: Desk, tmp_path: Path, day: str
+) -> None:
+    """Where one is listed, all pages that count days are there."""
+    schedule = Schedule(usual=RetentionClass(name="", days=2555))
+    desk.parts = replace(desk.parts, schedule=schedule)
+    await tell(desk, tmp_path, [replace(said(1), day=day), said(2)])
+    browser = await desk.browser(Role.RECORDS_MANAGER)
+    for path in ("/overview", "/retention", DAY, f"{DAY}?tz=Asia/Tokyo", f"{DAY}?tz=Etc/GMT%2b5"):
+        assert (await browser.get(path)).status_code == 200, path
 
 
 async def test_what_was_decided_is_told_apart(desk: Desk, tmp_path: Path) -> None:

@@ -255,3 +255,11 @@ async def test_a_class_of_the_register_is_shown(accounts: Desk) -> None:
     assert accounts.parts.schedule.of("x", "y", "short") == RetentionClass(
         name="short", days=365, authority="DfE/12"
     )
+
+
+async def test_a_class_that_is_gone_is_shown_as_it_is_kept(accounts: Desk) -> None:
+    """A group whose class the settings lost is kept, and shown, as long as the longest class."""
+    path = await _known(accounts, GroupState.ACTIVE, said=Particulars(retention="gone"))
+    browser = await accounts.browser(Role.OWNER)
+    assert "gone, 2555 days" in (await browser.get(path)).text
+    assert ">gone</bdi></h2>" in (await browser.get("/retention")).text

@@ -81,6 +81,7 @@ async def test_a_hold_is_placed_with_its_scope(desk: Desk) -> None:
         ({"to": "9999-12-31"}, "Write days"),
         ({"groups": "nowhere"}, "Choose groups"),
         ({"persons": "nobody at all"}, "give the full id"),
+        ({"persons": "@nobody"}, "give the full id"),
     ],
 )
 async def test_what_is_not_understood_holds_nothing(
@@ -192,6 +193,35 @@ async def test_holds_are_placed_without_recorder_and_catalog(desk: Desk) -> None
     assert (await other.get(f"/holds/{number}")).status_code == 200
     assert (await other.get("/holds")).status_code == 200
     await gone.aclose()
+
+
+@pytest.mark.parametrize("name", ["@minister:example.org", "5550001", "-1009999999999"])
+@pytest.mark.parametrize("catalog", ["there", "away"])
+async def test_a_hold_reaches_whoever_nothing_was_kept_of(
+    desk: Desk, name: str, catalog: str
+) -> None:
+    """A full id is taken as it is, whether or not a catalog knows of it."""
+    gone = SqliteCatalog(desk.root / "none.db")
+    if catalog == "away":
+        desk.app = await asyncio.to_thread(console_over, replace(desk.parts, catalog=gone))
+    number = await _placed(
+        await desk.browser(Role.FOI_OFFICER), everything="", persons=f"{name}\n{name}"
+    )
+    assert (await _holds(desk).holds(number - 1))[0].scope.persons == (name,)
+    await gone.aclose()
+
+
+async def test_a_released_hold_says_what_the_store_still_holds(desk: Desk) -> None:
+    """As read back: what other holds cover, or nothing."""
+    number = await _placed(await desk.browser(Role.HOLD_AUTHORITY))
+    other = await desk.browser(Role.HOLD_AUTHORITY, name="al")
+    await other.post(f"/holds/{number}/release", {"why": "over"})
+    for held, said in [(3, "The store held 3 objects of it"), (0, "holds nothing for it any more")]:
+        known = StoreKnows(held=held, unheld=4, at=desk.clock.now())
+        await desk.journal.store_told(number, known)
+        answer = await other.get(f"/holds/{number}")
+        assert said in answer.text
+        assert "does not hold 4" not in answer.text
 
 
 async def test_words_of_strangers_stay_words(desk: Desk) -> None:

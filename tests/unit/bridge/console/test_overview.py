@@ -212,8 +212,20 @@ def test_gaps_are_cut_to_the_period_and_overlaps_count_once() -> None:
     assert found.hours == pytest.approx(5)
     assert len(found.losses) == 3
     assert found.marks[-1][1] == 1
-    whole = covered(view("a"), [loss(None, None)], since=since, until=NOW)
-    assert whole.marks == ((0, 1),)
+
+
+def test_a_pause_takes_its_own_time_and_an_attachment_none() -> None:
+    """The two gaps of a pause are its beginning and its end; one of an attachment has no time."""
+    since = NOW - timedelta(days=28)
+    began = Loss(group_id="!a", why="paused", since=NOW - timedelta(hours=3))
+    ended = Loss(group_id="!a", why="paused", until=NOW - timedelta(hours=2))
+    attachment = Loss(group_id="!a", why="media_not_obtained")
+    found = covered(view("a"), [began, ended, attachment], since=since, until=NOW)
+    assert found.hours == pytest.approx(1)
+    assert len(found.losses) == 2
+    assert len(found.marks) == 1
+    lasting = covered(view("a"), [began], since=since, until=NOW)
+    assert lasting.hours == pytest.approx(3)
 
 
 @pytest.mark.parametrize(

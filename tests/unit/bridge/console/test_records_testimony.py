@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from bridge.app.proofs import LogProofs, Opened
+from bridge.app.proofs import LARGEST_READ, LogProofs, Opened
 from bridge.console.proving import sentences
+from bridge.keys import REVIEW
+from bridge.notekeys import parse_verifier
 from bridge.protocols.proof import Proof, Standing
+from storage.objects.evidence_local import LocalEvidence
 from storage.translog.verify.engine import Question
 from tests.archive import Archive
 from tests.archive.build import draft
@@ -20,8 +23,11 @@ from tests.archive.memory import MemoryEvidence, Version
 from tests.archive.mutations import question
 from tests.fakes.clock import FakeClock
 from tests.servers.tsa import make_authority
+from tests.vectors.form import TENANT, read
+from tests.vectors.scene import A, record_key
 
 ZONE = ZoneInfo("Europe/London")
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +94,35 @@ async def test_a_testimony_that_does_not_fit_proves_nothing(
     assert proof.standing is Standing.PROVED
     kind = {".note": "witness", ".tsr": "timestamp"}[form]
     assert not any(each.is_checked for each in proof.testimonies if each.kind == kind)
+
+
+async def test_a_large_attachment_is_left_for_its_download(archive: Archive) -> None:
+    """It is told as unread, whatever its bytes are; nothing of it is called missing."""
+    evidence = MemoryEvidence.of(archive)
+    medium = min(
+        each for each in evidence.objects if each.startswith("records/") and "/media/" in each
+    )
+    folder, _, rest = medium.partition("/media/")
+    owner = f"{folder}/{rest.partition('/')[0]}.json"
+    evidence.change(medium, bytes(LARGEST_READ + 1))
+
+    def opened() -> Opened:
+        return question(archive), evidence
+
+    proof = await LogProofs(opened, FakeClock(archive.now)).of(owner)
+    assert (proof.standing, proof.unread, proof.findings) == (Standing.PROVED, (medium,), ())
+
+
+async def test_a_record_that_is_gone_in_order_is_not_called_verified(tmp_path: Path) -> None:
+    """Its leaves are proved and nothing is found against it, but there is nothing to verify."""
+    vector = read("expired-discarded")
+    keys = tuple(parse_verifier(line) for line in vector.public_key)
+    asked = Question(keys=keys, tenant=TENANT, shard="0", now=NOW, version="0")
+    evidence = LocalEvidence(vector.lay_out(tmp_path), TENANT)
+    proofs = LogProofs(lambda: (asked, evidence), FakeClock(NOW))
+    proof = await proofs.of(record_key(A, 3, REVIEW))
+    assert (proof.standing, proof.findings) == (Standing.UNPROVED, ())
+    assert "absent_in_order" in {each.code for each in proof.told}
 
 
 async def test_without_anchors_nobody_is_quoted(archive: Archive) -> None:

@@ -235,8 +235,10 @@ class ManyAlike(SqliteCatalog):
     alike: tuple[Listing, ...] = ()
 
     async def search(self, search: Search) -> Found:
-        """All of them, where reviews are asked for."""
-        return Found(listings=self.alike, total=len(self.alike))
+        """All of them, where reviews of their group are asked for."""
+        of_groups = [each for each in self.alike if not search.gids or each.gid in search.gids]
+        found = () if search.restricted else tuple(of_groups)
+        return Found(listings=found, total=len(found))
 
     async def by_stem(self, stem: str) -> Listing | None:
         """The one with this stem."""

@@ -11,13 +11,17 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
-from bridge.model import Outcome
+from bridge.console.schedule import RetentionClass, Schedule
+from bridge.console.veil import HIDDEN
+from bridge.model import Group, GroupState, Outcome, Particulars
+from bridge.protocols import DecisionOrder, Label
 from bridge.protocols.catalog import Listing
 from bridge.protocols.holds import Hold, HoldScope
 from bridge.protocols.people import Role
 from storage.catalog import SqliteCatalog
 from storage.office.holds import SqliteHolds
 from tests.unit.bridge.console.desk import Browser, Desk, console_over
+from tests.unit.bridge.console.told import STREAM, said, tell
 
 WORD = "agreed"
 
@@ -141,11 +145,26 @@ async def test_a_day_is_a_day_of_the_zone_that_is_asked(desk: Desk) -> None:
     assert "+0545" in answer.text
 
 
-async def test_a_retention_class_is_the_groups_that_have_it(desk: Desk) -> None:
-    """The rest has the store's own."""
+@pytest.mark.parametrize("of", ["settings", "register"])
+async def test_a_retention_class_is_the_groups_that_have_it(desk: Desk, of: str) -> None:
+    """By the settings, or else by its register's word; the rest has the store's own."""
     gids = Counter(each.gid for each in desk.listings.values() if each.key)
     gid = gids.most_common(1)[0][0]
-    parts = replace(desk.parts, retention={"Seven years": frozenset({gid})})
+    one = next(each for each in desk.listings.values() if each.gid == gid and each.platform)
+    seven = RetentionClass(name="Seven years", days=2555)
+    named = {("office", one.group_id): seven.name} if of == "settings" else {}
+    schedule = Schedule(classes=(seven,), named=named)
+    parts = replace(desk.parts, schedule=schedule, connectors={"office": one.platform})
+    if of == "register":
+        group = Group(
+            connector="office",
+            platform=one.platform,
+            group_id=one.group_id,
+            name="Flood cell",
+            state=GroupState.ACTIVE,
+            particulars=Particulars(retention=seven.name),
+        )
+        assert await desk.journal.set_group(group, expect=None)
     app = await asyncio.to_thread(console_over, parts)
     known = await desk.browser(Role.READER)
     browser = Browser(app)
@@ -283,6 +302,35 @@ async def test_who_may_export_is_led_to_the_download_of_the_same_search(desk: De
     }  # fmt: skip
     reader = await desk.browser(Role.READER, name="reader")
     assert "/downloads?" not in (await reader.get(path)).text
+
+
+async def test_what_is_marked_as_sensitive_is_found_without_its_words(
+    desk: Desk, tmp_path: Path
+) -> None:
+    """As a result and as a neighbour it is shown veiled, but to those who review what it is."""
+    bodies = ("Cheers.", "About my divorce.", "Agreed.")
+    await tell(desk, tmp_path, [said(n, body) for n, body in enumerate(bodies, 1)])
+    mark = DecisionOrder(
+        stream=STREAM,
+        n=2,
+        outcome=Outcome.REVIEW,
+        by="al",
+        at=desk.clock.now(),
+        why="a family matter",
+        label=Label.PERSONAL,
+    )
+    assert desk.parts.orders is not None
+    await desk.parts.orders.decide(mark)
+    browser = await desk.browser(Role.READER)
+    sensitive = await desk.browser(Role.SENSITIVITY_REVIEWER, name="sam")
+    for word, linked in (("divorce", 0), ("cheers", 1), ("agreed", 1)):
+        answer = (await browser.get(f"/search?q={word}")).text
+        assert "my divorce." not in answer
+        assert answer.count(HIDDEN) == 1
+        assert len(records(answer)) == linked
+        answer = (await sensitive.get(f"/search?q={word}")).text
+        assert "my divorce." in answer
+        assert HIDDEN not in answer
 
 
 async def test_without_a_catalog_the_page_says_how_to_make_one(desk: Desk, tmp_path: Path) -> None:

@@ -1,0 +1,208 @@
+"""The review queue in the long run: a backlog keeps nothing out of it, nor does time."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from bridge import keys
+from bridge.console.queue import MOST, SAMPLE
+from bridge.model import EventKind, Outcome, RelationType
+from bridge.protocols import DecisionOrder, Entry, Journal, Label
+from bridge.protocols.catalog import ListedReason, ListedRelation, Listing
+from bridge.protocols.people import Role
+from storage.catalog import SqliteCatalog, SqliteCatalogWriter
+from tests.contracts.journal.encrypted import key
+from tests.contracts.journal.encrypted import shut as encrypted
+from tests.fakes.samples import CONNECTOR, batch, group, proof, sealing, verdict
+from tests.unit.bridge.console.desk import Browser, Desk, console_over
+from tests.unit.bridge.console.told import GID, said
+
+MONDAY = datetime(2026, 6, 1, 8, tzinfo=UTC)
+TUESDAY = MONDAY + timedelta(days=1)
+_STEMS = re.compile(r'href="/review/([0-9a-f-]+)\?')
+
+
+def waiting(n: int, at: datetime, *, code: str = "DOUBT", gid: str = GID) -> Listing:
+    """A message that waits for a person."""
+    listing = said(n, f"Text {n}.", at=at)
+    key = (listing.key or "").replace("records/", "review/").replace(GID, gid)
+    reasons = (ListedReason(code=code, rule="r"),)
+    return replace(listing, gid=gid, outcome=Outcome.REVIEW, key=key, reasons=reasons)
+
+
+def shut(n: int, at: datetime) -> Listing:
+    """A message that waits and is still encrypted."""
+    listing = waiting(n, at, code="ENCRYPTED")
+    return replace(listing, kind=EventKind.ENCRYPTED, upstream_id=f"$c{n}", body=None)
+
+
+def opened(n: int, of: Listing, outcome: Outcome) -> Listing:
+    """The content of a ciphertext, as the catalog has it by what was decided."""
+    listing = said(n, at=TUESDAY + timedelta(hours=n % 10))
+    if outcome is Outcome.DISCARD:
+        bare = replace(listing, outcome=outcome, key=None, sha256=None, kind=None, body=None)
+        return replace(bare, upstream_id=None, observed_at=None, sender_id=None, sender_name=None)
+    relation = ListedRelation(type=RelationType.DECRYPTED, upstream_id=of.upstream_id or "", n=of.n)
+    return replace(
+        listing,
+        outcome=outcome,
+        upstream_id=of.upstream_id,
+        revision="decrypted",
+        relates_to=relation,
+    )
+
+
+async def fill(desk: Desk, folder: Path, listings: Sequence[Listing]) -> None:
+    """Have the desk's console list these and nothing else."""
+    path = folder / "filled" / "catalog.db"
+    writer = await SqliteCatalogWriter.open(path)
+    places = sorted({(each.gid, each.day) for each in listings})
+    for gid, day in places:
+        key = f"manifests/{gid}/{day.replace('-', '/')}/000000.json"
+        rows = [each for each in listings if (each.gid, each.day) == (gid, day)]
+        await writer.take(key, listings=rows)
+    await writer.aclose()
+    desk.parts = replace(desk.parts, catalog=SqliteCatalog(path))
+    desk.app = await asyncio.to_thread(console_over, desk.parts)
+
+
+async def listed(browser: Browser, path: str = "/review") -> list[str]:
+    """The stems of a list."""
+    answer = await browser.get(path)
+    assert answer.status_code == 200
+    return _STEMS.findall(answer.text)
+
+
+def stem(listing: Listing) -> str:
+    """The name of its page."""
+    return keys.stem_of(listing.key or "")
+
+
+async def say(desk: Desk, listings: Sequence[Listing], label: Label | None = None) -> None:
+    """Order that these are kept, or mark them."""
+    assert desk.parts.orders is not None
+    for each in listings:
+        await desk.parts.orders.decide(
+            DecisionOrder(
+                stream=each.stream,
+                n=each.n,
+                outcome=Outcome.REVIEW if label else Outcome.CAPTURE,
+                by="al",
+                at=desk.clock.now(),
+                why="why",
+                label=label,
+            )
+        )
+
+
+async def opened_in(journal: Journal) -> Entry:
+    """The entry of a ciphertext that was stored, and whose content came later."""
+    await journal.set_group(group(), expect=None)
+    await journal.append(batch(encrypted("$c1")))
+    (found,) = await journal.unopened(CONNECTOR, limit=1)
+    await journal.judge([(found.seq, verdict(Outcome.REVIEW))])
+    judged = await journal.entry(found.seq)
+    assert judged is not None
+    await journal.seal([sealing(judged)])
+    sealed = await journal.entry(found.seq)
+    assert sealed is not None
+    await journal.store([proof(sealed)])
+    await journal.decrypted([key(sealed)])
+    return sealed
+
+
+@pytest.mark.parametrize("what", ["drawn", "opened"])
+async def test_what_waits_is_listed_behind_all_that_does_not(
+    desk: Desk, tmp_path: Path, what: str
+) -> None:
+    """Neither samples of discards nor ciphertexts that were opened fill the list of what waits."""
+    make = shut if what == "opened" else waiting
+    before = [make(n, MONDAY + timedelta(seconds=n)) for n in range(MOST)]
+    contents = [opened(1000 + each.n, each, Outcome.CAPTURE) for each in before]
+    if what == "drawn":
+        drawn = (ListedReason(code="AUDIT", rule="lot"),)
+        before, contents = [replace(each, reasons=drawn) for each in before], []
+    last = waiting(5000, TUESDAY)
+    await fill(desk, tmp_path, [*before, *contents, last])
+    browser = await desk.browser(Role.REVIEWER)
+    assert await listed(browser) == [stem(last)]
+
+
+async def test_the_oldest_days_are_listed_whole(desk: Desk, tmp_path: Path) -> None:
+    """The day on which the list is full stands in it to its end; the page says there is more."""
+    monday = [waiting(n, MONDAY + timedelta(seconds=n)) for n in range(MOST + 20)]
+    tuesday = [waiting(5000 + n, TUESDAY + timedelta(seconds=n)) for n in range(3)]
+    await fill(desk, tmp_path, [*monday, *tuesday])
+    browser = await desk.browser(Role.REVIEWER)
+    assert set(await listed(browser)) == {stem(each) for each in monday}
+    assert "There are more." in (await browser.get("/review")).text
+    await say(desk, monday[:21])
+    assert set(await listed(browser)) == {stem(each) for each in [*monday[21:], *tuesday]}
+
+
+@pytest.mark.parametrize("outcome", list(Outcome))
+async def test_a_ciphertext_that_was_opened_waits_for_nobody(
+    desk: Desk, tmp_path: Path, outcome: Outcome
+) -> None:
+    """Whatever was decided of its content; one that is still encrypted waits."""
+    entry = await opened_in(desk.journal)
+    closed = shut(2, MONDAY)
+    first = shut(entry.n, MONDAY)
+    if outcome is Outcome.DISCARD:
+        first = replace(first, stream=entry.stream.id)
+    content = opened(9, first, outcome)
+    await fill(desk, tmp_path, [first, closed, content])
+    browser = await desk.browser(Role.REVIEWER)
+    found = await listed(browser)
+    assert stem(first) not in found
+    assert stem(closed) in found
+
+
+async def test_a_sample_is_decided_whatever_waits_in_other_groups(
+    desk: Desk, tmp_path: Path
+) -> None:
+    """What was drawn of a group counts, also where an older backlog fills the list of all."""
+    other = "ff112233445566aa"
+    older = [waiting(n, MONDAY + timedelta(seconds=n)) for n in range(MOST)]
+    alike = [waiting(5000 + n, TUESDAY + timedelta(seconds=n), gid=other) for n in range(9)]
+    await fill(desk, tmp_path, [*older, *alike])
+    browser = await desk.browser(Role.REVIEWER)
+    path = f"/review/many?group={other}&code=DOUBT"
+    for _ in range(SAMPLE):
+        first, *_ = re.findall(r'href="/review/([0-9a-f-]+)"', (await browser.get(path)).text)
+        fields = {"action": "discard", "why": "alike", "last": "0"}
+        assert (await browser.post(f"/review/{first}", fields)).status_code == 303
+    assert (await browser.get(path)).text.count('name="item"') == len(alike) - SAMPLE
+
+
+@pytest.mark.parametrize("code", ["UNDECIDED", "HOLD"])
+async def test_a_mark_is_lifted_also_from_what_became_a_record(
+    desk: Desk, tmp_path: Path, code: str
+) -> None:
+    """By those who review what is sensitive, who may not discard it any more; then all see it."""
+    kept = replace(said(1), reasons=(ListedReason(code=code, rule="r"),), part=1)
+    await fill(desk, tmp_path, [kept])
+    await say(desk, [kept], Label.ESCALATED)
+    manager = await desk.browser(Role.RECORDS_MANAGER)
+    sam = await desk.browser(Role.SENSITIVITY_REVIEWER, name="sam")
+    path, record = f"/review/{stem(kept)}", f"/records/{stem(kept)}"
+    assert (await manager.get(record)).status_code == 404
+    assert await listed(manager) == await listed(sam) == []
+    assert await listed(sam, "/review?list=sensitive") == [stem(kept)]
+    page = (await sam.get(path)).text
+    assert 'value="keep"' in page
+    assert 'value="discard"' not in page
+    fields = {"why": "It is no private matter", "last": "1", "list": "sensitive"}
+    assert (await sam.post(path, {**fields, "action": "discard"})).status_code == 400
+    assert (await sam.post(path, {**fields, "action": "keep"})).status_code == 303
+    assert await listed(sam, "/review?list=sensitive") == []
+    assert (await manager.get(record)).status_code == 200
+    assert "This message is decided" in (await sam.get(path)).text
+    assert (await sam.post(path, {**fields, "last": "2", "action": "keep"})).status_code == 409
