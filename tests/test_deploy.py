@@ -13,7 +13,9 @@ import pytest
 
 from bridge.cli.arguments import parse
 from bridge.errors import MunimentError
+from config.settings import parse as parse_settings
 from tests.pages import DOCS, ROOT, page
+from tests.patience import PATIENCE
 
 DEPLOY = DOCS / "deploy"
 UNITS = ("muniment.service", "muniment-console.service")
@@ -25,6 +27,12 @@ PROGRAM = "/opt/muniment/bin/muniment"
 
 class _Pod(msgspec.Struct):
     args: list[str]
+    folder: str = msgspec.field(name="workingDir")
+
+
+class _First(msgspec.Struct):
+    name: str
+    command: list[str]
 
 
 class _Context(msgspec.Struct):
@@ -33,6 +41,7 @@ class _Context(msgspec.Struct):
 
 class _PodSpec(msgspec.Struct):
     containers: list[_Pod]
+    first: list[_First] = msgspec.field(name="initContainers")
     context: _Context = msgspec.field(name="securityContext")
 
 
@@ -77,7 +86,7 @@ def _systemd(*arguments: str) -> subprocess.CompletedProcess[str]:
     tool = shutil.which("systemd-analyze")
     assert tool is not None, "install the package systemd"
     return subprocess.run(
-        [tool, *arguments], capture_output=True, text=True, check=False, timeout=60
+        [tool, *arguments], capture_output=True, text=True, check=False, timeout=PATIENCE
     )
 
 
@@ -86,6 +95,27 @@ def test_systemd_takes_the_unit_as_it_is(unit: str, tmp_path: Path) -> None:
     """No unknown key, no value that is passed over."""
     done = _systemd("verify", "--man=no", "--recursive-errors=no", str(_placed(unit, tmp_path)))
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_the_credentials_of_the_unit_reach_their_settings(unit: str, tmp_path: Path) -> None:
+    """The lines in its comments hold once they are let in: no key is unknown, no name is wrong."""
+    text = re.sub(r"^#(LoadCredential|Environment)=", r"\1=", _read(unit), flags=re.MULTILINE)
+    placed = tmp_path / unit
+    placed.write_text(text.replace(PROGRAM, sys.executable))
+    done = _systemd("verify", "--man=no", "--recursive-errors=no", str(placed))
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+    loaded = re.findall(r"^LoadCredential=([a-z.]+):/etc/muniment/\1$", text, re.MULTILINE)
+    told = re.findall(r"^Environment=MUNIMENT_(\w+)__(\w+)=%d/([a-z.]+)$", text, re.MULTILINE)
+    assert [name for _, _, name in told] == loaded
+    own = Path("/run/credentials") / unit
+    settings = parse_settings(
+        '[console]\noidc_issuer = "https://id.example.org"\noidc_client_id = "records"\n',
+        tmp_path / "muniment.toml",
+        {f"MUNIMENT_{table}__{key}": str(own / name) for table, key, name in told},
+    )
+    for table, key, name in told:
+        assert getattr(getattr(settings, table.lower()), key.lower()) == own / name
 
 
 @pytest.mark.parametrize("unit", UNITS)
@@ -141,6 +171,19 @@ def test_the_manifest_starts_one_recorder_that_is_not_root() -> None:
     pod = manifest.spec.template.spec
     assert pod.context.is_not_root
     assert _is_command(pod.containers[0].args)
+
+
+def test_the_pod_waits_for_the_settings_that_init_makes(tmp_path: Path) -> None:
+    """In the folder in which it then runs, which is not the top of the volume."""
+    pod = msgspec.yaml.decode(_read("kubernetes.yaml"), type=_StatefulSet).spec.template.spec
+    folder = pod.containers[0].folder
+    assert f"-- muniment init {folder} " in page("docs/operations.md").text
+    assert Path(folder).parent == Path("/data")
+    waits = next(each for each in pod.first if each.name == "settings")
+    (tmp_path / "muniment.toml").touch()
+    command = [each.replace(folder, str(tmp_path)) for each in waits.command]
+    assert command != waits.command
+    assert subprocess.run(command, check=False, timeout=PATIENCE).returncode == 0
 
 
 def test_the_ci_example_takes_nothing_that_can_be_moved() -> None:

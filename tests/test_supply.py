@@ -21,6 +21,7 @@ from supply.locks import RUNTIME, Pin, assets, everything, pins
 from supply.needs import PROGRAM, needs, project
 from supply.sbom import bom
 from tests.pages import DOCS, ROOT
+from tests.patience import PATIENCE
 
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
 PARTS = everything()
@@ -159,7 +160,7 @@ def test_the_same_locks_give_the_same_bytes(made: bytes, tmp_path: Path) -> None
         cwd=ROOT,
         env={"PYTHONHASHSEED": "4711"},
         check=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert target.read_bytes() == made
     assert b"://" not in made
@@ -208,7 +209,7 @@ def test_a_service_that_is_away_ends_with_two(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert done.returncode == NO_ANSWER
     assert done.stdout.startswith("runtime.txt: no answer.")

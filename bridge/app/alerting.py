@@ -15,7 +15,7 @@ from bridge.errors import ConfigError, JournalUnavailableError
 from bridge.health import Alarm
 from bridge.model import GroupState
 from bridge.protocols import Clock, Counts, Journal
-from bridge.reconcile import Progress, read_progress
+from bridge.reconcile import read_fixity
 from bridge.undecided import BEFORE
 from config.secrets import read_secret
 from config.settings import Settings
@@ -100,14 +100,14 @@ class Conditions:
         clock: Clock,
         blind_key: bytes,
         review: timedelta,
-        progress: Path,
+        fixity: Path,
     ) -> None:
-        """``review`` is the time that reviews have; ``progress`` where comparisons end."""
+        """``review`` is the time that reviews have; ``fixity`` where comparisons end."""
         self._journal = journal
         self._clock = clock
         self._blind_key = blind_key
         self._review = review
-        self._progress = progress
+        self._fixity_file = fixity
         self._found: tuple[Alarm, ...] = ()
         self._next_look = float("-inf")
 
@@ -154,17 +154,9 @@ class Conditions:
 
     async def _fixity(self) -> Sequence[Alarm]:
         """Whether the last comparison with the store found what does not fit."""
-        progress = await asyncio.to_thread(read_progress, self._progress)
-        if progress is None:
-            return ()
-        reports = [each.report for each in _newest_first(progress) if each.report is not None]
-        last = next((r for r in reports if r.subject == "store" and r.complete), None)
+        last = await asyncio.to_thread(read_fixity, self._fixity_file)
         fits = last is None or last.fits
         return () if fits else (_said("store", "does not fit the journal"),)
-
-
-def _newest_first(progress: Progress) -> list[Progress]:
-    return sorted((progress, *progress.earlier), key=lambda each: each.number, reverse=True)
 
 
 def _said(part: str, trouble: str, *, subject: str = "") -> Alarm:

@@ -102,7 +102,11 @@ def _totals(counts: Counts) -> Iterator[Metric]:
         ("records_stored", "Records with a receipt of the store, ever.", counts.stored),
         ("late", "Records stored after their message disappeared, ever.", counts.late),
         ("gaps", "Known losses, ever.", counts.gaps),
-        ("restricted", "Messages marked SECRET or above, ever.", counts.restricted),
+        (
+            "restricted",
+            "Messages marked SECRET or above, and their echoes, ever.",
+            counts.restricted,
+        ),
     ):
         yield CounterMetricFamily(f"muniment_{name}", what, value)
 

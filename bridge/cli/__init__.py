@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from bridge.cli.arguments import parse
 from bridge.cli.ending import leave
 from bridge.errors import MunimentError
+from bridge.secrecy import no_core_dumps
 
 __all__ = ["EXIT_CANNOT", "leave", "main"]
 
@@ -20,6 +21,8 @@ EXIT_CANNOT = 2
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command; gives the exit code."""
+    # First: most verbs hold keys or plain text, and settings name secrets.
+    no_core_dumps()
     options = parse(arguments)
     try:
         code: int = options.command(options)

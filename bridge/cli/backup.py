@@ -12,7 +12,6 @@ from bridge.app import read_settings
 from bridge.app.backup.making import make_backup
 from bridge.app.backup.progress import Step
 from bridge.cli.terminal import standard_error
-from bridge.secrecy import no_core_dumps
 
 ABOUT = """\
 Writes the databases, the keys and the settings into one new file, encrypted to [backup] recipient.
@@ -41,7 +40,6 @@ def add(verbs: argparse._SubParsersAction, everywhere: argparse.ArgumentParser) 
 
 def command(options: argparse.Namespace) -> int:
     """Write it, and say what it is."""
-    no_core_dumps()
     settings = read_settings(options.config)
     console = standard_error()
     with Bars(*columns(), console=console, transient=True) as bars:

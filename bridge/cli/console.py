@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bridge.app import read_settings
-from bridge.app.accounts import change_user, create_user, users
+from bridge.app.accounts import change_user, create_user, password_in, users
 from bridge.app.console import serve_console
 from bridge.cli.account import user
 from bridge.cli.run import configure_logging
@@ -20,7 +20,6 @@ from bridge.cli.terminal import standard_error
 from bridge.console.passwords import SHORTEST
 from bridge.errors import ConfigError
 from bridge.protocols.people import Role
-from bridge.secrecy import no_core_dumps
 
 ROLES = ", ".join(Role)
 
@@ -89,14 +88,13 @@ def _describe(verb: argparse.ArgumentParser, *, is_new: bool) -> None:
         required=is_new,
         type=Path,
         metavar="FILE",
-        help=f"holds the password, {SHORTEST} characters or more",
+        help=f"holds the password, {SHORTEST} characters or more; closed to others",
     )
 
 
 def command(options: argparse.Namespace) -> int:
     """Serve until SIGTERM or SIGINT."""
     configure_logging()
-    no_core_dumps()
     settings = read_settings(options.config)
 
     def ready() -> None:
@@ -119,7 +117,7 @@ def create(options: argparse.Namespace) -> int:
         options.name,
         options.role,
         groups=options.group,
-        password=_password(options.password_file),
+        password=password_in(options.password_file),
         by=user(),
     )
     asyncio.run(making)
@@ -141,7 +139,7 @@ def change(options: argparse.Namespace) -> int:
         options.name,
         roles=options.role,
         groups=options.group,
-        password=None if file is None else _password(file),
+        password=None if file is None else password_in(file),
         disabled=disabled,
         by=user(),
     )
@@ -163,13 +161,3 @@ def show(options: argparse.Namespace) -> int:
         )
     standard_error().print(table)
     return 0
-
-
-def _password(file: Path) -> str:
-    try:
-        return file.read_text("utf-8").rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            f"{file} cannot be read ({type(error).__name__}).",
-            hint="Name a text file that holds the password on one line.",
-        ) from None

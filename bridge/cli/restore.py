@@ -11,7 +11,6 @@ from bridge.app.backup.restoring import restore
 from bridge.cli.backup import Screen, columns
 from bridge.cli.reconcile import log_to_stderr
 from bridge.cli.terminal import standard_error
-from bridge.secrecy import no_core_dumps
 
 ABOUT = """\
 Puts a back-up into a data directory without a journal, and replaces nothing. With no settings file
@@ -41,7 +40,6 @@ def add(verbs: argparse._SubParsersAction, everywhere: argparse.ArgumentParser) 
 
 def command(options: argparse.Namespace) -> int:
     """Restore, and say what else is to be known."""
-    no_core_dumps()
     log_to_stderr()
     console = standard_error()
     with Bars(*columns(), console=console, transient=True) as bars:

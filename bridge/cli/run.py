@@ -15,7 +15,6 @@ import structlog
 from bridge import app
 from bridge.app import Bridge, Settings, read_settings, running
 from bridge.cli.ending import Workers
-from bridge.secrecy import no_core_dumps
 
 
 def add(verbs: argparse._SubParsersAction, everywhere: argparse.ArgumentParser) -> None:  # type: ignore[type-arg]
@@ -37,7 +36,6 @@ def add(verbs: argparse._SubParsersAction, everywhere: argparse.ArgumentParser) 
 def command(options: argparse.Namespace) -> int:
     """Run until SIGTERM or SIGINT, then drain."""
     configure_logging()
-    no_core_dumps()
     settings = read_settings(options.config)
     if options.console:
         app.check_console(settings)  # loaded here: most recorders serve no pages

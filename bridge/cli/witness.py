@@ -12,7 +12,6 @@ from pathlib import Path
 from bridge.app.witness import MEMORY, PUBLIC_KEY, SIGNING_KEY, new_witness, witnessing
 from bridge.cli.run import configure_logging
 from bridge.errors import ConfigError
-from bridge.secrecy import no_core_dumps
 
 MAKING = """\
 Makes a folder with a signing key, the key to give away, and the memory of what was signed. The
@@ -87,7 +86,6 @@ def command(options: argparse.Namespace) -> int:
                 hint="See `muniment witness --help`; `muniment witness init` makes a key.",
             )
     configure_logging()
-    no_core_dumps()
     return asyncio.run(_witness(options))
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from bridge.app.policies import CALIBRATION_FILE
+from bridge.app.policies import CALIBRATION_FILE, base_of, shipped_policies
 from config.sections import SINGLE
 from config.settings import Settings
 from config.tables import REPEATED
@@ -22,15 +22,19 @@ JOURNAL, LOG, OFFICE = "journal.db", "log.db", "office.db"
 SETTINGS = "muniment.toml"
 CALIBRATION = CALIBRATION_FILE
 FILES = "files/"
+POLICY = "policy.file"
+BASE = "policy.extends"
 
 FOLDERS = frozenset({"data_dir", "local_files"})
 """Settings that name folders. Nothing below them is taken along but what is named here."""
 
 
-def named_files(settings: Settings) -> dict[str, Path]:
+def named_files(settings: Settings, *, unpacked: Path | None = None) -> dict[str, Path]:
     """Each file that the settings name, by the setting's name, whether it is there or not.
 
-    A recovery key that the recorder made itself stands beside the journal; it is one of them.
+    A recovery key that the recorder made itself stands beside the journal; it is one of them. So is
+    the policy that ``[policy] file`` extends, which stands beside that. ``unpacked`` is the folder
+    of a back-up's files, where they are not in their places yet.
     """
     found: dict[str, Path] = {}
     for section in SINGLE:
@@ -42,7 +46,19 @@ def named_files(settings: Settings) -> dict[str, Path]:
         if account.recovery_key_file is None:
             place = settings.service.data_dir / f"matrix-{account.name}.recovery-key"
             found[f"matrix.{account.name}.recovery_key_file"] = place
+    if (base := _base(settings.policy.file, unpacked)) is not None:
+        found[BASE] = base
     return found
+
+
+def _base(policy: Path | None, unpacked: Path | None) -> Path | None:
+    """Where the base of a policy of one's own stands; None: it has none, or needs no file."""
+    if policy is None or (name := base_of(unpacked / POLICY if unpacked else policy)) is None:
+        return None
+    place = policy.with_name(f"{name}.toml")
+    # One that is shipped needs none, but a file beside the policy goes before it.
+    is_needed = unpacked is not None or name not in shipped_policies() or place.exists()
+    return place if is_needed else None
 
 
 def _of(name: str, table: BaseModel) -> dict[str, Path]:

@@ -26,8 +26,9 @@ from bridge.app.backup.contents import (
 )
 from bridge.app.backup.progress import Show, Step
 from bridge.app.backup.settling import settle
+from bridge.app.policies import policy_of
 from bridge.app.reading import as_config_error, read_settings
-from bridge.errors import ConfigError
+from bridge.errors import ConfigError, PolicyError
 from bridge.reconcile.unclaimed import FILE as UNCLAIMED
 from config.secrets import read_secret
 from config.settings import Settings, parse
@@ -110,6 +111,7 @@ def _restored(
     )
     show(Step(what="moving it into place"))
     sentences += _place(unpacked, places, config)
+    sentences += _without_policy(settings)
     return Restored(made_at=unpacked.about.made_at, sentences=tuple(sentences))
 
 
@@ -231,7 +233,8 @@ def _places(unpacked: _Unpacked, config: Path) -> dict[str, Path]:
         ConfigError: another key stands there already, or settings of the back-up lead elsewhere.
     """
     places = {}
-    for name, target in named_files(unpacked.settings).items():
+    named = named_files(unpacked.settings, unpacked=unpacked.stage / FILES)
+    for name, target in named.items():
         source = unpacked.file(f"{FILES}{name}")
         if source is None:
             continue
@@ -283,6 +286,16 @@ def _staged(unpacked: _Unpacked, places: dict[str, Path]) -> Settings:
             "store": settings.store.model_copy(update=hidden),
         }
     )
+
+
+def _without_policy(settings: Settings) -> list[str]:
+    """What is wrong with the policy as it stands now: told, since it can be mended any time."""
+    try:
+        policy_of(settings)
+    except (ConfigError, PolicyError) as error:
+        fact = str(error).rstrip(".")
+        return [f"`muniment run` will not start with this policy: {fact}. {error.hint}"]
+    return []
 
 
 def _place(unpacked: _Unpacked, places: dict[str, Path], config: Path) -> list[str]:

@@ -14,8 +14,8 @@ from bridge.app.alerting import LOOK_SECONDS, Conditions, channels_of
 from bridge.errors import ConfigError
 from bridge.keys import group_gid
 from bridge.model import GroupState, Outcome
-from bridge.reconcile import FILE, Progress, Report
-from bridge.reconcile.progress import write_progress
+from bridge.reconcile import FIXITY_FILE, Report
+from bridge.reconcile.fixity import keep_fixity
 from config.settings import Settings, parse
 from tests.contracts.journal.encrypted import shut
 from tests.contracts.journal.subjects import LATER, MemoryBacking, Subject
@@ -122,13 +122,13 @@ class _Scene:
     def __init__(self, folder: Path) -> None:
         self.clock = FakeClock()
         self.subject = Subject(MemoryBacking(self.clock), self.clock)
-        self.file = folder / FILE
+        self.file = folder / FIXITY_FILE
         self.conditions = Conditions(
             journal=self.subject.journal,
             clock=self.clock,
             blind_key=BLIND_KEY,
             review=REVIEW,
-            progress=self.file,
+            fixity=self.file,
         )
 
     async def told(self) -> list[tuple[str, str, str]]:
@@ -198,13 +198,11 @@ async def test_reviews_are_told_before_policy_decides_them(scene: _Scene) -> Non
     assert await scene.told() == [("reviews", "soon decided by policy", "")]
 
 
-def _ended(
-    number: int, *, fits: bool, complete: bool = True, subject: str = "store", at: str = ""
-) -> Progress:
-    report = Report(
+def _report(*, fits: bool, complete: bool = True, subject: str = "store") -> Report:
+    return Report(
         subject=subject,
-        began_at=at,
-        ended_at=at,
+        began_at="",
+        ended_at="",
         fits=fits,
         complete=complete,
         trouble="",
@@ -212,7 +210,6 @@ def _ended(
         findings=[],
         groups=[],
     )
-    return Progress(number=number, at=at, finished=True, report=report)
 
 
 MISFIT = ("store", "does not fit the journal", "")
@@ -221,23 +218,21 @@ MISFIT = ("store", "does not fit the journal", "")
 @pytest.mark.parametrize(
     ("ended", "told"),
     [
-        ([_ended(1, fits=True)], []),
-        ([_ended(1, fits=False)], [MISFIT]),
-        ([_ended(2, fits=True), _ended(1, fits=False)], []),
-        ([_ended(2, fits=False, complete=False), _ended(1, fits=True)], []),
-        ([_ended(2, fits=False, subject="source"), _ended(1, fits=False)], [MISFIT]),
-        ([Progress(number=3, at=""), _ended(1, fits=False)], [MISFIT]),
+        ([_report(fits=True)], []),
+        ([_report(fits=False)], [MISFIT]),
+        ([_report(fits=False), _report(fits=True)], []),
+        ([_report(fits=True), _report(fits=False, complete=False)], []),
+        ([_report(fits=False), _report(fits=True, complete=False)], [MISFIT]),
+        ([_report(fits=False), _report(fits=True, subject="source")], [MISFIT]),
+        ([_report(fits=True), _report(fits=False, subject="source")], []),
     ],
 )
 async def test_a_store_that_does_not_fit_is_told(
-    scene: _Scene, ended: list[Progress], told: list[tuple[str, str, str]]
+    scene: _Scene, ended: list[Report], told: list[tuple[str, str, str]]
 ) -> None:
     """By the last comparison with the store that reached its end, until another one fits."""
-    last, *earlier = ended
-    last = Progress(
-        number=last.number, at=last.at, report=last.report, earlier=tuple(earlier), finished=True
-    )
-    await asyncio.to_thread(write_progress, scene.file, last)
+    for report in ended:
+        await asyncio.to_thread(keep_fixity, scene.file, report)
     assert await scene.told() == told
 
 

@@ -23,7 +23,7 @@ from config.settings import Settings, parse
 from connectors.matrix.crypto.upkeep import Upkeep
 from tests.fakes import samples
 from tests.fakes.homeserver import PASSWORD, RECORDER, FakeHomeserver
-from tests.fakes.intake import PATIENCE
+from tests.patience import PATIENCE
 from tests.unit.connectors.matrix.crypto.olm import OlmAccount
 
 TABLE = """

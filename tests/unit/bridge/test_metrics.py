@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -22,6 +23,7 @@ from tests.fakes.clock import START, FakeClock
 from tests.pages import ROOT, section, table_cells
 
 RULES = ROOT / "docs" / "deploy" / "muniment.rules.yml"
+RULES_CASES = Path(__file__).with_name("rules_test.yml")
 OURS = re.compile(r"\bmuniment_[a-z_]+")
 SUFFIX = re.compile(r"_(?:bucket|sum|count)$")
 SHOWN = re.compile(r"\b((?:muniment|process)_[a-z_]+)({[^}]*})?")
@@ -229,6 +231,15 @@ async def test_the_rules_use_names_that_exist() -> None:
     assert used <= _names(await _page(NUMBERS))
 
 
+def _labels(page: str) -> dict[str, set[str]]:
+    """The labels of each metric, with those that Prometheus adds itself."""
+    labels: dict[str, set[str]] = {}
+    for sample in _samples(page):
+        name, *pairs = sample.split("{")
+        labels.setdefault(name, {"instance", "job"}).update(each.split("=")[0] for each in pairs)
+    return labels
+
+
 def _targets() -> list[_Target]:
     return [target for panel in BOARD.panels for target in panel.targets]
 
@@ -244,10 +255,7 @@ async def test_the_dashboard_shows_every_number_and_no_other() -> None:
 
 async def test_the_dashboard_names_labels_that_exist() -> None:
     """In selectors, sums and legends: of the metric, or what Prometheus adds itself."""
-    labels: dict[str, set[str]] = {}
-    for sample in _samples(await _page(NUMBERS)):
-        name, *pairs = sample.split("{")
-        labels.setdefault(name, {"instance", "job"}).update(each.split("=")[0] for each in pairs)
+    labels = _labels(await _page(NUMBERS))
     for target in _targets():
         given: set[str] = set()
         for name, selector in SHOWN.findall(target.expr):
@@ -285,14 +293,42 @@ def test_the_panels_lie_beside_each_other() -> None:
     assert all(panel.type == "row" or panel.description.endswith(".") for panel in BOARD.panels)
 
 
+async def test_an_alert_joins_what_has_the_same_labels() -> None:
+    """Or says by which it joins: otherwise Prometheus finds no pair, and nobody is ever called."""
+    labels = _labels(await _page(NUMBERS))
+    joined = [
+        rule.split("labels:")[0]
+        for rule in RULES.read_text("utf-8").split("expr: ")[1:]
+        if re.search(r"\band\b", rule.split("labels:")[0])
+    ]
+    assert joined
+    for expr in joined:
+        found = {frozenset(labels[name]) for name in OURS.findall(expr)}
+        assert len(found) == 1 or "and on (instance, job)" in expr, expr
+
+
 def test_promtool_takes_the_rules_where_it_is_installed() -> None:
     """Prometheus' own checker; elsewhere each rule is looked at for what it must have."""
     rules = RULES.read_text("utf-8").split("- alert: ")[1:]
     assert all(re.match(r"Muniment\w+\n +expr: .*\n", rule) for rule in rules)
     assert all("severity: " in rule and "summary: " in rule for rule in rules)
+    _promtool("check", RULES)
+
+
+def test_promtool_calls_each_alert_when_it_should() -> None:
+    """Where it is installed: each that joins or computes has cases, and promtool agrees."""
+    cases = RULES_CASES.read_text("utf-8")
+    for rule in RULES.read_text("utf-8").split("- alert: ")[1:]:
+        expr = rule.partition("expr: ")[2].partition("labels:")[0]
+        if re.search(r"\b(?:and|or)\b|\w\(", expr):
+            assert f"alertname: {rule.split()[0]}\n" in cases, rule
+    _promtool("test", RULES_CASES)
+
+
+def _promtool(what: str, file: Path) -> None:
     promtool = shutil.which("promtool")
     if promtool is not None:
         done = subprocess.run(
-            [promtool, "check", "rules", str(RULES)], capture_output=True, check=False
+            [promtool, what, "rules", str(file)], capture_output=True, check=False
         )
         assert done.returncode == 0, done.stdout.decode() + done.stderr.decode()

@@ -17,6 +17,7 @@ from bridge.protocols import Saying
 from tests.fakes import samples
 from tests.fakes.connector import ScriptedConnector
 from tests.fakes.crash import Crash
+from tests.patience import PATIENCE
 from tests.unit.bridge.house import House, stopped, until
 
 
@@ -206,7 +207,7 @@ async def test_connectors_speak_side_by_side(house: House) -> None:
         [_saying(house, "quick", "!o", connector="other"), _saying(house, "x", connector="gone")]
     )
     running = house.start(house.speech.run)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while await _waiting(house) > 1:  # noqa: ASYNC110 - what is waited for sets no event
             await asyncio.sleep(0)
     assert _said(other) == [("!o", "quick")]

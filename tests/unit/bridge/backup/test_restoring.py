@@ -17,6 +17,7 @@ from bridge.app import open_store
 from bridge.app.adapters import lock_data_dir
 from bridge.app.backup import placing
 from bridge.app.backup.contents import JOURNAL
+from bridge.app.policies import DEFAULT, policy_of, shipped_policies
 from bridge.canonical import act_bytes, rfc3339
 from bridge.canonical.json import Json
 from bridge.clock import SystemClock
@@ -342,6 +343,47 @@ def test_settings_of_the_back_up_lead_nowhere_else(machine: Machine, old: str, n
     assert not elsewhere.exists()
     machine.secret("muniment.toml", settings)
     machine.restore()
+    assert machine.states() == {"discarded": 1, "received": 1}
+
+
+OURS = """\
+extends = "base-1"
+name = "ours"
+version = "1"
+title = "Ours"
+sources = ["Us"]
+"""
+
+
+def _extend(machine: Machine) -> None:
+    """A policy of one's own is in force, and the back-up is still to be made."""
+    machine.secret("policies/ours-1.toml", OURS)
+    text = machine.config.read_text()
+    for was, now in (("uk-nccc", "ours"), ("2023.1", '1"\nfile = "policies/ours-1.toml')):
+        assert text.count(f'= "{was}"\n') == 1
+        text = text.replace(f'= "{was}"\n', f'= "{now}"\n')
+    machine.config.write_text(text)
+    (machine.folder / "kept.age").unlink()
+
+
+def test_a_policy_comes_back_with_the_one_that_it_extends(machine: Machine) -> None:
+    """That one stands beside it, and no setting names it."""
+    _extend(machine)
+    machine.secret("policies/base-1.toml", shipped_policies()[DEFAULT])
+    before = policy_of(machine.settings).label
+    assert machine.backup().missing == ()
+    machine.lose()
+    assert machine.restore().sentences == ()
+    assert policy_of(machine.settings).label == before
+
+
+def test_a_policy_without_its_base_is_told_of(machine: Machine) -> None:
+    """At the back-up, and by a restore, which puts the rest back."""
+    _extend(machine)
+    assert machine.backup().missing == (str(machine.folder / "policies" / "base-1.toml"),)
+    machine.lose()
+    (said,) = machine.restore().sentences
+    assert "will not start with this policy: extends: there is no policy 'base-1'." in said
     assert machine.states() == {"discarded": 1, "received": 1}
 
 
