@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
 from bridge import keys
+from bridge.console.elsewhere import elsewhere
 from bridge.console.queue import (
     SAMPLE,
     Item,
@@ -167,7 +168,10 @@ async def _form(
     visit: Visit, item: Item, line: Line, *, problems: tuple[str, ...] = (), status: int = 200
 ) -> Response:
     around = await _around(visit, item.listing)
+    others = await elsewhere(visit, item.listing)
     await visit.note("view review", keys.stem_of(item.listing.key or ""))
+    for each in others:
+        await visit.note("view review", keys.stem_of(each.key or ""), details="said elsewhere")
     policy = visit.parts.policy
     codes = (
         {} if policy is None else {name: each.description for name, each in policy.codes.items()}
@@ -178,6 +182,7 @@ async def _form(
         status=status,
         item=item,
         around=around,
+        elsewhere=others,
         line=line,
         decided=is_decided(item),
         taken=await taken_up(visit),
