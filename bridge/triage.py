@@ -63,6 +63,7 @@ class Triage:
         That is less where the message must be safe sooner, or while ``hurried`` is set.
         ``audit_percent`` of the discards go to review, drawn by lot. ``on_restricted`` is told of a
         marking of SECRET or above before the journal is: what it keeps, a crash does not lose.
+        ``on_marked`` is told of a lower one, whose message is kept.
         """
         self._journal = journal
         self._classifier = classifier
@@ -82,6 +83,7 @@ class Triage:
         self._paused = ""
         self._put_off_for: dict[int, str] = {}
         self.on_restricted: Callable[[Entry], Awaitable[None]] = _nobody
+        self.on_marked: Callable[[Entry], Awaitable[None]] = _nobody
         self.hurried = False
         self.lag = 0.0
         self.turns = Turns(clock)
@@ -188,9 +190,7 @@ class Triage:
             verdict = await self._verdict(entry, context)
             self._surroundings.remember(entry, verdict)
             verdicts[entry.seq] = verdict
-            if verdict.restricted:
-                await self.on_restricted(entry)
-                log.error("restricted_marking", stream=entry.stream.id, n=entry.n)
+            await self._tell_of_markings(entry, verdict)
             if self._clock.monotonic() >= until:
                 break
         kinds = {entry.seq: entry.event.kind for entry in entries}
@@ -199,6 +199,14 @@ class Triage:
         await self._patience.put_off(waiting)
         if any(was_awaited(entry) and entry.seq in verdicts for entry in entries):
             await self._patience.end()
+
+    async def _tell_of_markings(self, entry: Entry, verdict: Verdict) -> None:
+        if verdict.restricted:
+            await self.on_restricted(entry)
+            log.error("restricted_marking", stream=entry.stream.id, n=entry.n)
+        elif verdict.markings:
+            await self.on_marked(entry)
+            log.info("lower_marking", stream=entry.stream.id, n=entry.n)
 
     async def _note_commands(
         self, entries: Sequence[Entry], verdicts: Mapping[int, Verdict]

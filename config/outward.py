@@ -118,6 +118,11 @@ class Alerts(Table):
         description="The same trouble is raised at most once in so many minutes; what came"
         " meanwhile is counted.",
     )
+    nudge: bool = Field(
+        True,
+        description="Tell, once a day of each group, that a marking below SECRET was used in it:"
+        " such talk may belong on the department's own systems. It is recorded all the same.",
+    )
 
     @property
     def port(self) -> int:

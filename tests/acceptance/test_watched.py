@@ -23,7 +23,13 @@ from tests.servers.scripted import Scripted, ScriptedServer, scripted_server
 
 TITLE = "Reservoir cell"
 NAME = "Agatha Underhill"
-SAID = ("Agreed, we close the sluice at nine.", "Lunch?", "Decision: the bridge stays shut.")
+MARKED = "OFFICIAL-SENSITIVE\nThe ferries go to the northern yard."
+SAID = (
+    "Agreed, we close the sluice at nine.",
+    "Lunch?",
+    "Decision: the bridge stays shut.",
+    MARKED,
+)
 SPILLED = "SECRET\nThe convoy leaves at six."
 HOOK = "hook-4711-unsaid"
 LOOK_SECONDS = 0.2
@@ -168,6 +174,7 @@ async def test_what_others_see_of_a_recorder_that_runs(office: Office) -> None:
         for text in SAID:
             office.anna.say(office.room, text)
         await _settled(office, 1 + len(SAID))
+        await _until(lambda: _told(office, ("messages", "marked")), "a lower marking is told")
         office.hook.answers = [Scripted(status=503)]
         office.anna.say(office.room, SPILLED)
         await _until(lambda: _is(office, "muniment_restricted_total", 1), "it is kept back")
@@ -196,6 +203,7 @@ def _says_nothing(office: Office, name: str, text: str) -> None:
     """No content, nobody's name or id, no secret."""
     unsaid = (
         *SAID,
+        *MARKED.splitlines()[1:],
         *SPILLED.splitlines()[1:],
         *NAME.split(),
         TITLE,

@@ -51,7 +51,7 @@ def watching_of(
     loops: Loops,
     alarms: Callable[[], Awaitable[Sequence[Alarm]]],
 ) -> Watching:
-    """Wire these parts. From here on a marking of SECRET or above is told."""
+    """Wire these parts. From here on a protective marking is told."""
 
     def turns() -> dict[str, Turns]:
         return {**dict(recording.turns()), "publisher": publishing.publisher.turns}
@@ -77,7 +77,12 @@ def watching_of(
     async def on_restricted(entry: Entry) -> None:
         await alerts.note_restricted(entry.stream.gid, f"{entry.stream.id}-{entry.n}")
 
+    async def on_marked(entry: Entry) -> None:
+        await alerts.note_marked(entry.stream.gid, f"{entry.stream.id}-{entry.n}")
+
     recording.triage.on_restricted = on_restricted
+    if opened.settings.alerts.nudge:
+        recording.triage.on_marked = on_marked
     return Watching(health=health, metrics=metrics, alerts=alerts)
 
 

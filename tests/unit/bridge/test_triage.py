@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -405,6 +406,24 @@ async def test_one_entry_that_cannot_be_sealed_costs_its_neighbours_nothing(hous
     assert (first.state, second.state) == (EntryState.JUDGED, EntryState.SEALED)
     assert first.attempts == 1
     assert "ValueError" in house.triage.health
+
+
+async def test_a_lower_marking_is_told_and_holds_nothing_back(house: House) -> None:
+    """Whoever is to remind the group is told of each; its message goes on to be kept."""
+    told: list[str] = []
+
+    async def on_marked(entry: Entry) -> None:
+        told.append(entry.event.upstream_id)
+
+    marked = replace(house.classifier.verdict(), markings=("OFFICIAL-SENSITIVE",))
+    secret = house.classifier.verdict(Outcome.REVIEW, restricted=True)
+    secret = replace(secret, markings=("SECRET",))
+    house.classifier.verdicts |= {"$1": marked, "$2": secret}
+    await house.hear(*(samples.event(f"${n}") for n in range(1, 4)))
+    house.triage.on_marked = on_marked
+    await house.settle()
+    assert told == ["$1"]
+    assert (await house.states())["$1"] is EntryState.STORED
 
 
 @pytest.mark.parametrize("point", ["before judge", "after judge"])
