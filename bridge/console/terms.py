@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from bridge.console.classes import classes_by_gid
 from bridge.console.site import Visit
+from bridge.console.veil import within_rights
 from bridge.model import EventKind, Outcome
 from bridge.protocols.catalog import ListedGroup, Search
 from bridge.protocols.holds import HoldScope
@@ -100,6 +101,7 @@ async def search_of(visit: Visit, params: Params) -> Wanted:
 
     Raises:
         CatalogError: the catalog, which knows the groups and people, cannot be asked.
+        JournalUnavailableError: the office, which knows what is marked, cannot be asked.
     """
     wanted = Wanted(
         zone=visit.parts.zone,
@@ -131,7 +133,8 @@ async def search_of(visit: Visit, params: Params) -> Wanted:
     persons = await _persons(visit, wanted)
     scope = await _hold(visit, wanted)
     if not wanted.problems:
-        wanted.search = _within(replace(search, persons=persons), scope)
+        search = _within(replace(search, persons=persons), scope)
+        wanted.search = await within_rights(visit, search)
     return wanted
 
 

@@ -11,12 +11,19 @@ from dataclasses import replace
 from bridge.console.rights import Right
 from bridge.console.site import Visit
 from bridge.model import Outcome
-from bridge.protocols.catalog import Listing
+from bridge.protocols.catalog import Listing, Search
 
 Place = tuple[str, int]
 """Stream and number of a message."""
 
+_AT_ONCE = 1000
 HIDDEN = "Marked as sensitive: not shown to your role."
+
+
+PASSED_OVER = (
+    "Messages that are marked as sensitive are not found by what they say, nor by their reasons or"
+    " attachments: they are for others to see."
+)
 
 
 async def is_veiled(visit: Visit, listing: Listing) -> bool:
@@ -48,6 +55,31 @@ async def marked_among(visit: Visit, places: Sequence[Place]) -> frozenset[Place
         return frozenset()
     said = await orders.last_decisions(places)
     return frozenset((each.stream, each.n) for each in said if each.outcome is Outcome.REVIEW)
+
+
+def passes_over(visit: Visit, search: Search | None) -> str:
+    """What is to be said beside what a search found: empty, or that not all was searched."""
+    asks = search is not None and search.asks_what_was_said
+    return PASSED_OVER if asks and Right.SENSITIVE not in visit.rights else ""
+
+
+async def within_rights(visit: Visit, search: Search) -> Search:
+    """The search without what is marked as sensitive: that it is found would tell what it says."""
+    if not passes_over(visit, search):
+        return search
+    return replace(search, passed_over=await _all_marked(visit))
+
+
+async def _all_marked(visit: Visit) -> tuple[Place, ...]:
+    orders = visit.parts.orders
+    if orders is None:
+        return ()
+    found: list[Place] = []
+    after = 0
+    while marks := await orders.marks(after=after, limit=_AT_ONCE):
+        found += [(each.stream, each.n) for each in marks]
+        after = marks[-1].number
+    return tuple(found)
 
 
 def _place(listing: Listing) -> Place:

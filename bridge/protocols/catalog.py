@@ -112,7 +112,8 @@ class Search:
     Times are ``since`` <= said < ``until``. ``before`` is where the last page ended, also where
     ``oldest`` asks for the oldest first and what follows is later. ``markings`` are as they stand
     in the text; case and what joins their words do not matter. ``restricted``: of what is under
-    review only what stands nowhere in the store.
+    review only what stands nowhere in the store. ``passed_over``: events, by stream and number,
+    that are not found whatever they hold.
     """
 
     words: Query | None = None
@@ -127,9 +128,16 @@ class Search:
     media_types: tuple[str, ...] = ()
     sha256: str | None = None
     restricted: bool = False
+    passed_over: tuple[tuple[str, int], ...] = field(default=(), repr=False)
     oldest: bool = False
     before: int | None = None
     limit: int = 50
+
+    @property
+    def asks_what_was_said(self) -> bool:
+        """Whether being found tells something of what a message says or has with it."""
+        said = (self.words, self.codes, self.markings, self.media_types, self.sha256)
+        return any(said)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -75,6 +75,10 @@ _LATER = SELECT + _AROUND.format(">=", ">=", "")
 _RESTRICTED = """
  AND EXISTS (SELECT 1 FROM listing r WHERE r.id = {0} AND r.key IS NULL AND r.outcome = 'review')
 """
+_PASSED_OVER = """
+ AND {0} NOT IN (SELECT p.id FROM json_each(?) e JOIN listing p
+                 ON p.stream = e.value ->> 0 AND p.n = e.value ->> 1)
+"""
 _GROUPS = """
 SELECT g.gid, g.platform, g.group_id, g.name,
        SUM(d.number * (d.outcome = 'capture')), SUM(d.number * (d.outcome = 'review')),
@@ -261,6 +265,9 @@ def _search(db: sqlite3.Connection, search: Search) -> Found:
     condition = f"{chosen} >= ? AND {chosen} < ?" + (" AND word MATCH ?" if match else "")
     condition += _RESTRICTED.format(f"{source}.{chosen}") if search.restricted else ""
     words: tuple[Value, ...] = () if match is None else (match,)
+    if search.passed_over:
+        condition += _PASSED_OVER.format(f"{source}.{chosen}")
+        words = (*words, json.dumps(search.passed_over))
     counting = f"SELECT COUNT(*) FROM (SELECT 1 FROM {source} WHERE {condition} LIMIT ?)"  # noqa: S608
     (total,) = db.execute(counting, (low, high, *words, COUNTED + 1)).fetchone()
     first, last, order = low, high, "" if search.oldest else "DESC"

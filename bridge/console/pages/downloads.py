@@ -34,7 +34,7 @@ from bridge.console.sending import (
 from bridge.console.site import Page, Visit
 from bridge.console.terms import search_of
 from bridge.console.text import cell, disposition
-from bridge.console.veil import unveiled
+from bridge.console.veil import passes_over, unveiled
 from bridge.protocols.catalog import COUNTED
 
 LONGEST_REASON: Final = 500
@@ -86,6 +86,7 @@ async def _form(visit: Visit, params: QueryParams, wrong: str, *, status: int) -
         stems=stems,
         link=wanted.link,
         total=total,
+        passed_over="" if stems else passes_over(visit, wanted.search),
         problems=[*problems, *([wrong] if wrong else [])],
         why=visit.posted("why")[:LONGEST_REASON],
     )

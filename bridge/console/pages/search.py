@@ -11,7 +11,7 @@ from starlette.responses import Response
 from bridge.console.rights import Right
 from bridge.console.site import Page, Visit
 from bridge.console.terms import DEFAULT_CLASS, Wanted, search_of
-from bridge.console.veil import veiled
+from bridge.console.veil import passes_over, veiled
 from bridge.model import EventKind, Outcome
 from bridge.protocols.catalog import COUNTED, Found, Listing
 
@@ -101,6 +101,7 @@ def _page(
         found=found,
         count=_count(found) if found else "",
         hits=hits or [],
+        passed_over=passes_over(visit, wanted.search),
         next=f"{wanted.link}&{urlencode({'before': following})}" if following else "",
         first=wanted.search is not None and wanted.search.before is None,
         outcomes=OUTCOMES,

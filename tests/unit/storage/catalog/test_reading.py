@@ -97,6 +97,19 @@ async def test_conditions_find_what_has_them(
     assert (await catalog.search(search)).total == min(len(wanted), COUNTED + 1)
 
 
+@pytest.mark.parametrize("search", [Search(), Search(outcomes=(Outcome.CAPTURE,))])
+async def test_what_is_passed_over_is_not_found(
+    catalog: SqliteCatalog, newest: Newest, search: Search
+) -> None:
+    """Nor counted; all others are. One that is not listed is passed over too."""
+    kept = {n for n, each in newest.items() if each.outcome in (search.outcomes or Outcome)}
+    some = sorted(kept)[:7]
+    found = await everything(catalog, replace(search, passed_over=(*some, ("ff", 9))))
+    assert names(found) == kept - {*some}
+    counted = (await catalog.search(replace(search, passed_over=tuple(some)))).total
+    assert counted == min(len(kept) - len(some), COUNTED + 1)
+
+
 @pytest.mark.parametrize("search", [Search(), Search(outcomes=(Outcome.REVIEW,))])
 async def test_the_oldest_may_come_first(catalog: SqliteCatalog, search: Search) -> None:
     """The same in the other order, page by page."""
