@@ -141,6 +141,14 @@ def promoted(decided_at: datetime) -> Deadline:
     return Deadline(safe_by=decided_at + PROMPTLY)
 
 
+def is_promoted(*, safe_by: datetime, received_at: datetime) -> bool:
+    """Whether a deadline is that of a discard made significant later: all others are due before.
+
+    What it took from receipt to storage tells nothing of how fast messages are stored.
+    """
+    return safe_by > received_at + PROMPTLY
+
+
 def outruns(timer: Timer, capture_delay: timedelta) -> bool:
     """Whether messages may disappear before they are stored: the timer is too short for us.
 

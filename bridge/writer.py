@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import structlog
 
+from bridge.deadlines import is_promoted
 from bridge.delays import Delays, Distribution
 from bridge.errors import (
     JournalError,
@@ -18,7 +19,7 @@ from bridge.errors import (
     ObjectStoreUnavailableError,
 )
 from bridge.lifecycle import EntryState
-from bridge.model import CaptureMethod, Event, EventKind
+from bridge.model import CaptureMethod, EventKind
 from bridge.protocols import Clock, Entry, Journal, StoredProof
 from bridge.rounds import Turns
 from bridge.seal import Keeper
@@ -95,7 +96,8 @@ class Writer:
         """What it lately took from receipt to storage, at the slow end; None if nobody knows.
 
         Of live messages for which there was nothing to wait for: no attachment, no other message,
-        no key. What was encrypted when it came counts from when it was opened.
+        no key, nothing that made them matter later. What was encrypted when it came counts from
+        when it was opened.
         """
         return self._capture_delays.slow_end
 
@@ -182,7 +184,7 @@ class Writer:
         """Of messages that can tell something: not of the second copy of a review."""
         if entry.expires_at is not None:
             self.margins.note((entry.expires_at - proof.at).total_seconds())
-        if entry.stored_at is None and _waited_for_nothing(entry.event):
+        if entry.stored_at is None and _waited_for_nothing(entry):
             came_at = entry.opened_at or entry.event.observed_at
             seconds = max((self._clock.now() - came_at).total_seconds(), 0.0)
             self._capture_delays.note(seconds)
@@ -224,11 +226,13 @@ class Writer:
         await self._journal.fail(entry.seq, error=name, next_try=now + pause)
 
 
-def _waited_for_nothing(event: Event) -> bool:
-    """Not for its files, for a key, or for the key of what it refers to."""
+def _waited_for_nothing(entry: Entry) -> bool:
+    """Not for its files, a key, the key of what it refers to, or what made it matter."""
+    event = entry.event
     return (
         event.method is CaptureMethod.LIVE
         and not event.attachments
         and event.kind is not EventKind.ENCRYPTED
         and event.relates_to is None
+        and not is_promoted(safe_by=entry.safe_by, received_at=event.observed_at)
     )

@@ -147,6 +147,15 @@ def test_a_promoted_discard_has_a_minute_and_is_never_late() -> None:
     assert deadlines.lateness_ms(stored_at=_at(1e6), expires_at=None) == 0
 
 
+def test_a_promoted_discard_is_known_by_its_deadline() -> None:
+    """Every other is due within a minute of its receipt, whatever timer it has."""
+    later = deadlines.promoted(_at(0.001))
+    assert deadlines.is_promoted(safe_by=later.safe_by, received_at=NOW)
+    for timer in (None, _timer(1), _timer(1e9)):
+        usual = plan(sent_at=_at(500), received_at=NOW, timer=timer)
+        assert not deadlines.is_promoted(safe_by=usual.safe_by, received_at=NOW)
+
+
 @pytest.mark.parametrize(
     ("stored", "late_ms"),
     [(-1, 0), (0, 0), (0.0001, 1), (0.001, 1), (1.5, 1500), (3600, 3_600_000)],

@@ -342,6 +342,23 @@ async def test_the_capture_delay_is_from_receipt_to_storage(house: House) -> Non
     assert house.writer.capture_delay == timedelta(seconds=3)
 
 
+async def test_what_became_significant_later_tells_nothing_of_the_capture_delay(
+    house: House,
+) -> None:
+    """A discard that an answer promoted was not slow to store: no timer is too short for it."""
+    house.says("$question", Outcome.DISCARD)
+    house.says("$answer", Outcome.CAPTURE, "$question")
+    await house.hear(samples.event("$question"))
+    await house.settle()
+    now = house.later(minutes=10)
+    await house.hear(samples.event("$answer", observed_at=now, sent_at=now))
+    house.later(seconds=2)
+    await house.settle()
+    assert set((await house.states()).values()) == {EntryState.STORED}
+    assert house.writer.capture_delay == timedelta(seconds=2)
+    assert house.writer.capture_delays.upto[-1] == (float("inf"), 1)
+
+
 async def test_a_store_that_answers_again_ends_the_pauses_of_its_silence(house: House) -> None:
     """The first success lets all try that it kept waiting; a conflict serves out its own pause."""
     await house.hear(*(samples.event(f"${i}") for i in range(3)))
