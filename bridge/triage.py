@@ -63,7 +63,7 @@ class Triage:
         That is less where the message must be safe sooner, or while ``hurried`` is set.
         ``audit_percent`` of the discards go to review, drawn by lot. ``on_restricted`` is told of a
         marking of SECRET or above before the journal is: what it keeps, a crash does not lose.
-        ``on_marked`` is told of a lower one, whose message is kept.
+        ``on_lower_marking`` is told of a lower one, whose message is kept.
         """
         self._journal = journal
         self._classifier = classifier
@@ -83,7 +83,7 @@ class Triage:
         self._paused = ""
         self._put_off_for: dict[int, str] = {}
         self.on_restricted: Callable[[Entry], Awaitable[None]] = _nobody
-        self.on_marked: Callable[[Entry], Awaitable[None]] = _nobody
+        self.on_lower_marking: Callable[[Entry], Awaitable[None]] = _nobody
         self.hurried = False
         self.lag = 0.0
         self.turns = Turns(clock)
@@ -204,8 +204,8 @@ class Triage:
         if verdict.restricted:
             await self.on_restricted(entry)
             log.error("restricted_marking", stream=entry.stream.id, n=entry.n)
-        elif verdict.markings:
-            await self.on_marked(entry)
+        elif verdict.markings and verdict.outcome is Outcome.CAPTURE:
+            await self.on_lower_marking(entry)
             log.info("lower_marking", stream=entry.stream.id, n=entry.n)
 
     async def _note_commands(

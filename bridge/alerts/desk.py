@@ -16,6 +16,9 @@ LASTING = timedelta(seconds=60)
 AT_ONCE = frozenset({"forked", "recorder removed", "retention", "timer too short"})
 """Kinds of trouble that are told the moment they are there."""
 
+REMINDERS = frozenset({"lower marking"})
+"""Kinds of trouble that nobody has to mend: they keep nothing else from being told."""
+
 MOST_OWED = 500
 
 
@@ -37,6 +40,18 @@ class Desk:
         if name not in standing.happened:
             standing.happened.append(name)
 
+    def remind(self, part: str, trouble: str, subject: str, name: str, *, now: datetime) -> bool:
+        """As :meth:`note`, but once in a day (UTC). False: that was done already."""
+        today = now.date().isoformat()
+        if self._ledger.reminded_on != today:
+            self._ledger.reminded_on, self._ledger.reminded = today, []
+        reminder = (part, trouble, subject)
+        if reminder in self._ledger.reminded:
+            return False
+        self._ledger.reminded.append(reminder)
+        self.note(part, trouble, subject, name, now=now)
+        return True
+
     def observe(self, alarms: Sequence[Alarm], *, now: datetime) -> list[Alert]:
         """What is to be told, given that these and no others stand now."""
         present = {key_of(alarm) for alarm in alarms}
@@ -55,8 +70,10 @@ class Desk:
             owed = self._ledger.owed.setdefault(channel, [])
             owed += [a for a in alerts if (a.part, a.subject) != ("alerts", channel)]
             excess = len(owed) - MOST_OWED
-            # What happened is told once only; of the rest the newest counts.
-            for alert in [a for a in owed if a.change is not Change.HAPPENED][: max(excess, 0)]:
+            # What happened is told once only; of the rest the newest counts, and reminders least.
+            spare = [a for a in owed if a.trouble in REMINDERS]
+            spare += [a for a in owed if a.change is not Change.HAPPENED]
+            for alert in spare[: max(excess, 0)]:
                 owed.remove(alert)
 
     def _find(self, part: str, trouble: str, subject: str, *, now: datetime) -> Standing:

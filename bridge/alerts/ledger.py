@@ -41,10 +41,15 @@ class Standing(msgspec.Struct, kw_only=True):
 
 
 class Ledger(msgspec.Struct, kw_only=True):
-    """The whole file. ``owed``: the alerts of each channel, oldest first."""
+    """The whole file. ``owed``: the alerts of each channel, oldest first.
+
+    ``reminded``: of what people were reminded on ``reminded_on``, a date.
+    """
 
     standing: list[Standing] = []
     owed: dict[str, list[Alert]] = {}
+    reminded_on: str = ""
+    reminded: list[tuple[str, str, str]] = []
 
 
 def read_ledger(file: Path) -> Ledger | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import msgspec
@@ -28,8 +28,8 @@ LONGEST_PAUSE = 900.0
 RESTRICTED = ("messages", "restricted")
 """Part and kind of trouble of a marking of SECRET or above."""
 
-MARKED = ("messages", "marked")
-"""Of a lower marking: the message is kept, and its talk may belong elsewhere."""
+LOWER_MARKING = ("messages", "lower marking")
+"""Of a lower one: the message is kept, and its talk may belong elsewhere."""
 
 
 class Alerts:
@@ -60,7 +60,6 @@ class Alerts:
         self._news = {channel.name: asyncio.Event() for channel in channels}
         self._failing: dict[str, str] = {}
         self._unwritten = ""
-        self._nudged: dict[str, date] = {}
 
     @property
     def troubles(self) -> tuple[Alarm, ...]:
@@ -101,15 +100,9 @@ class Alerts:
             self._desk.note(*RESTRICTED, gid, name, now=self._clock.now())
             await self._keep()
 
-    async def note_marked(self, gid: str, name: str) -> None:
-        """A message of the group bears a lower marking: told once a day, since groups do go on so.
-
-        A new process does not know that it was told, and tells it again.
-        """
-        today = self._clock.now().date()
-        if self._channels and self._nudged.get(gid) != today:
-            self._nudged[gid] = today
-            self._desk.note(*MARKED, gid, name, now=self._clock.now())
+    async def note_lower_marking(self, gid: str, name: str) -> None:
+        """A message of the group bears a lower marking: told once a day, since groups go on so."""
+        if self._channels and self._desk.remind(*LOWER_MARKING, gid, name, now=self._clock.now()):
             await self._keep()
 
     async def run(self) -> None:

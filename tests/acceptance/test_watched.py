@@ -174,7 +174,9 @@ async def test_what_others_see_of_a_recorder_that_runs(office: Office) -> None:
         for text in SAID:
             office.anna.say(office.room, text)
         await _settled(office, 1 + len(SAID))
-        await _until(lambda: _told(office, ("messages", "marked")), "a lower marking is told")
+        await _until(
+            lambda: _told(office, ("messages", "lower marking")), "a lower marking is told"
+        )
         office.hook.answers = [Scripted(status=503)]
         office.anna.say(office.room, SPILLED)
         await _until(lambda: _is(office, "muniment_restricted_total", 1), "it is kept back")

@@ -77,12 +77,12 @@ def watching_of(
     async def on_restricted(entry: Entry) -> None:
         await alerts.note_restricted(entry.stream.gid, f"{entry.stream.id}-{entry.n}")
 
-    async def on_marked(entry: Entry) -> None:
-        await alerts.note_marked(entry.stream.gid, f"{entry.stream.id}-{entry.n}")
+    async def on_lower_marking(entry: Entry) -> None:
+        await alerts.note_lower_marking(entry.stream.gid, f"{entry.stream.id}-{entry.n}")
 
     recording.triage.on_restricted = on_restricted
     if opened.settings.alerts.nudge:
-        recording.triage.on_marked = on_marked
+        recording.triage.on_lower_marking = on_lower_marking
     return Watching(health=health, metrics=metrics, alerts=alerts)
 
 

@@ -409,18 +409,19 @@ async def test_one_entry_that_cannot_be_sealed_costs_its_neighbours_nothing(hous
 
 
 async def test_a_lower_marking_is_told_and_holds_nothing_back(house: House) -> None:
-    """Whoever is to remind the group is told of each; its message goes on to be kept."""
+    """Whoever is to remind the group is told of each that is kept, and it is kept all the same."""
     told: list[str] = []
 
-    async def on_marked(entry: Entry) -> None:
+    async def on_lower_marking(entry: Entry) -> None:
         told.append(entry.event.upstream_id)
 
     marked = replace(house.classifier.verdict(), markings=("OFFICIAL-SENSITIVE",))
     secret = house.classifier.verdict(Outcome.REVIEW, restricted=True)
     secret = replace(secret, markings=("SECRET",))
-    house.classifier.verdicts |= {"$1": marked, "$2": secret}
-    await house.hear(*(samples.event(f"${n}") for n in range(1, 4)))
-    house.triage.on_marked = on_marked
+    trivial = replace(house.classifier.verdict(Outcome.DISCARD), markings=("OFFICIAL-SENSITIVE",))
+    house.classifier.verdicts |= {"$1": marked, "$2": secret, "$3": trivial}
+    await house.hear(*(samples.event(f"${n}") for n in range(1, 5)))
+    house.triage.on_lower_marking = on_lower_marking
     await house.settle()
     assert told == ["$1"]
     assert (await house.states())["$1"] is EntryState.STORED

@@ -154,6 +154,22 @@ def test_what_is_owed_is_bounded_and_what_happened_stays() -> None:
     assert owed[-1] == _alert(Change.RAISED, MOST_OWED + 8)
 
 
+def test_reminders_push_nothing_out_of_what_is_owed() -> None:
+    """They go first, however many there are: a store that fails is told all the same."""
+    ledger = Ledger()
+    desk = Desk(ledger, quiet=QUIET)
+    kept = [_alert(Change.HAPPENED), _alert(Change.RAISED, 1)]
+    desk.owe(kept, ["webhook"])
+    reminder = msgspec.structs.replace(_alert(Change.HAPPENED), trouble="lower marking")
+    for n in range(MOST_OWED + 9):
+        desk.owe([msgspec.structs.replace(reminder, subject=f"g{n}")], ["webhook"])
+    desk.owe([_alert(Change.RAISED, 2)], ["webhook"])
+    owed = ledger.owed["webhook"]
+    assert len(owed) == MOST_OWED
+    assert owed[:2] == kept
+    assert owed[-1] == _alert(Change.RAISED, 2)
+
+
 def test_the_words_say_all_of_it() -> None:
     """Part, trouble, group, how often, since when, and nothing else."""
     alert = Alert(

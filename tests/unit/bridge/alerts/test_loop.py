@@ -152,17 +152,22 @@ async def test_a_spill_is_told_after_a_crash(post: _Post) -> None:
 
 
 async def test_a_group_is_reminded_of_markings_once_a_day(post: _Post) -> None:
-    """Whatever it marks on that day; the next day, and another group, are told anew."""
+    """Whatever it marks on that day, over a restart too; the next day, and another group, anew."""
     async with post.running() as alerts:
         for name in ("s-7", "s-8"):
-            await alerts.note_marked("g1", name)
+            await alerts.note_lower_marking("g1", name)
             await until(lambda: bool(post.hook.got))
-        await alerts.note_marked("g2", "t-1")
+        await alerts.note_lower_marking("g2", "t-1")
+        await until(lambda: len(post.hook.got) == 2)
+        await until(lambda: post.kept() == {"webhook": 0, "e-mail": 0})
+    post.clock.advance(3600)
+    async with post.running() as alerts:
+        await alerts.note_lower_marking("g1", "s-9")
         post.clock.advance(86_400)
-        await alerts.note_marked("g1", "s-9")
+        await alerts.note_lower_marking("g1", "s-10")
         await until(lambda: len(post.hook.got) == 3)
     told = [(each.trouble, each.subject, each.count) for each in post.hook.got]
-    assert told == [("marked", "g1", 1), ("marked", "g2", 1), ("marked", "g1", 1)]
+    assert told == [("lower marking", each, 1) for each in ("g1", "g2", "g1")]
 
 
 async def test_what_was_not_sent_is_sent_by_the_next_process(post: _Post) -> None:
