@@ -112,6 +112,30 @@ async def test_few_are_shown_the_likest(desk: Desk, tmp_path: Path) -> None:
     assert [each.n for each in shown if f'id="n{each.n}-{each.stream}"' in page] == [10, 11, 20]
 
 
+async def test_a_message_counts_once_however_often_it_was_edited(
+    desk: Desk, tmp_path: Path
+) -> None:
+    """Its versions leave room for what was said in a third group."""
+    first = _there(10, ASKED)
+    edit = ListedRelation(type=RelationType.EDIT, upstream_id=first.upstream_id or "", n=10)
+    versions = [
+        replace(_there(10 + n, ASKED), stream=first.stream, relates_to=edit) for n in range(1, 5)
+    ]
+    third = _there(30, AGAIN, gid=THIRD)
+    page = await _page(desk, tmp_path, first, *versions, third, groups=frozenset())
+    assert page.count(f"/groups/{OTHER}/") == 1
+    assert page.count(f"/groups/{THIRD}/") == 1
+
+
+async def test_whoever_writes_much_is_not_passed_over(desk: Desk, tmp_path: Path) -> None:
+    """What they said of other things, here and there, hides nothing; nor does the own name."""
+    there = _there(7, f"{AGAIN} Ann", hours=1)
+    here = [_there(100 + n, f"The ferry is late. ({n})", gid=GID, hours=3) for n in range(120)]
+    others = [_there(300 + n, f"Ann, ferry, {n}", hours=4) for n in range(120)]
+    page = await _page(desk, tmp_path, there, *here, *others, groups=frozenset())
+    assert AGAIN in page
+
+
 async def test_a_message_of_the_first_year_is_shown(desk: Desk, tmp_path: Path) -> None:
     """Whatever time its sender's clock had: the page is there."""
     early = MONDAY.replace(year=1, month=1, day=1)
