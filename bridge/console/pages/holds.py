@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
 from bridge import keys
+from bridge.console.covered import covered, may_know_how_many
 from bridge.console.dates import end_of, start_of
 from bridge.console.pages.account import proof_first
 from bridge.console.queue import holds_of
@@ -19,11 +20,9 @@ from bridge.console.rights import Right
 from bridge.console.site import Page, Visit
 from bridge.errors import CatalogError, JournalError
 from bridge.protocols import PlacementKind
-from bridge.protocols.catalog import COUNTED
 from bridge.protocols.hold_acts import StoreKnows
 from bridge.protocols.holds import Hold, HoldScope, Release
 from bridge.query import QueryError, parse_query
-from bridge.scopes import search_of
 
 FIELDS: Final = ("authority", "matter", "why", "persons", "from", "to", "terms", "everything")
 LONGEST: Final = 1000
@@ -240,7 +239,7 @@ async def _persons(visit: Visit, typed: str, problems: list[str]) -> tuple[str, 
 
 
 async def show_one(visit: Visit) -> Response:
-    """One hold, and how much of what the catalog lists it covers. No content."""
+    """One hold, and how much it covers, as far as who asks may know. No content."""
     one = await _one(visit)
     return await _page(visit, one)
 
@@ -248,27 +247,18 @@ async def show_one(visit: Visit) -> Response:
 async def _page(
     visit: Visit, one: Standing, *, problems: tuple[str, ...] = (), status: int = 200
 ) -> Response:
-    trouble = ""
-    counts: dict[str, int] = {}
-    try:
-        names = {
-            each.gid: each.name or each.group_id for each in await visit.parts.catalog.groups()
-        }
-        found = await visit.parts.catalog.search(search_of(one.hold.scope))
-        counts = {"total": found.total}
-    except CatalogError as error:
-        names, trouble = {}, str(error)
-    except ValueError as error:  # words that the catalog cannot look for still hold everything
-        names, trouble = {}, str(error)
+    names: dict[str, str] = {}
+    with suppress(CatalogError):  # the count says what is wrong
+        groups = await visit.parts.catalog.groups()
+        names = {each.gid: each.name or each.group_id for each in groups}
     return visit.page(
         "console/holds_one.html",
         title=f"Hold {one.hold.number}",
         status=status,
         one=one,
         names=names,
-        counts=counts,
-        counted=COUNTED,
-        trouble=trouble,
+        covered=await covered(visit, one.hold),
+        numbers=may_know_how_many(visit, one.hold),
         problems=problems,
         query=_query(visit, one.hold.scope),
         mine=visit.session is not None and one.hold.by == visit.session.name,

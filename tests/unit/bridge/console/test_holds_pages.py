@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from bridge.console.covered import OWN_GROUPS, WITHOUT_WORDS
 from bridge.console.schedule import RetentionClass, Schedule
+from bridge.console.veil import PASSED_OVER
 from bridge.errors import JournalUnavailableError
 from bridge.model import Group, GroupState, Outcome
-from bridge.protocols import Placement, PlacementKind
+from bridge.protocols import DecisionOrder, Label, Placement, PlacementKind
 from bridge.protocols.hold_acts import StoreKnows
 from bridge.protocols.holds import Holds, HoldScope
 from bridge.protocols.people import Role
 from storage.catalog import SqliteCatalog
 from tests.unit.bridge.console.desk import Browser, Desk, console_over
+from tests.unit.bridge.console.told import GID, STREAM, said, tell
 
 FORM = {"authority": "Inquiry chair", "matter": "INQ/7", "why": "s.21 notice"}
 
@@ -131,6 +135,64 @@ async def test_a_hold_says_what_it_covers_and_who_knows_of_it(desk: Desk) -> Non
     assert not any(each.body in answer.text for each in desk.listings.values() if each.body)
 
 
+async def _marked(desk: Desk, folder: Path) -> None:
+    """Of three messages one is marked as personal."""
+    listings = [said(n, body) for n, body in enumerate(("The budget.", "My divorce.", "Ok."), 1)]
+    await tell(desk, folder, listings)
+    assert desk.parts.orders is not None
+    await desk.parts.orders.decide(
+        DecisionOrder(
+            stream=STREAM,
+            n=2,
+            outcome=Outcome.REVIEW,
+            by="al",
+            at=desk.clock.now(),
+            why="a family matter",
+            label=Label.PERSONAL,
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("role", "counts"),
+    [
+        (Role.HOLD_AUTHORITY, {"budget": "3 messages", "divorce": "3 messages"}),
+        (Role.FOI_OFFICER, {"budget": "1 message", "divorce": "0 messages"}),
+        (Role.SENSITIVITY_REVIEWER, {"budget": "1 message", "divorce": "1 message"}),
+    ],
+)
+async def test_a_hold_on_words_tells_nobody_what_they_may_not_read(
+    desk: Desk, tmp_path: Path, role: Role, counts: dict[str, str]
+) -> None:
+    """Not by the catalog's count, nor by the number of objects that the store holds."""
+    await _marked(desk, tmp_path)
+    placer = await desk.browser(Role.FOI_OFFICER, name="foi")
+    looking = await desk.browser(role, Role.HOLD_AUTHORITY)
+    for word, count in counts.items():
+        number = await _placed(placer, terms=word, everything="")
+        known = StoreKnows(held=4711, unheld=0, at=desk.clock.now())
+        await desk.journal.store_told(number, known)
+        page = (await looking.get(f"/holds/{number}")).text
+        assert f"{count}." in page
+        assert (WITHOUT_WORDS in page) is (role is Role.HOLD_AUTHORITY)
+        assert (PASSED_OVER in page) is (role is Role.FOI_OFFICER)
+        assert ("4711" in page) is (role is Role.SENSITIVITY_REVIEWER)
+        searched = [line.details for line in await desk.trail() if line.what == "search"]
+        assert (f"hold={number}" in searched) is (role is not Role.HOLD_AUTHORITY)
+
+
+async def test_a_hold_is_counted_in_the_groups_of_who_looks(desk: Desk, tmp_path: Path) -> None:
+    """How much there is of it in others they do not learn."""
+    await tell(desk, tmp_path, [said(1), said(2)])
+    number = await _placed(await desk.browser(Role.FOI_OFFICER))
+    mine = await desk.browser(Role.HOLD_AUTHORITY, name="al", groups=frozenset({GID}))
+    page = (await mine.get(f"/holds/{number}")).text
+    assert "2 messages." in page
+    assert OWN_GROUPS in page
+    other = await desk.browser(Role.HOLD_AUTHORITY, name="bo", groups=frozenset({"f" * 16}))
+    assert "0 messages." in (await other.get(f"/holds/{number}")).text
+
+
 async def test_somebody_else_releases_it(desk: Desk) -> None:
     """Not who placed it; with a reason; and once. Both deeds stand in the trail."""
     placer = await desk.browser(Role.HOLD_AUTHORITY)
@@ -216,11 +278,11 @@ async def test_a_released_hold_says_what_the_store_still_holds(desk: Desk) -> No
     number = await _placed(await desk.browser(Role.HOLD_AUTHORITY))
     other = await desk.browser(Role.HOLD_AUTHORITY, name="al")
     await other.post(f"/holds/{number}/release", {"why": "over"})
-    for held, said in [(3, "The store held 3 objects of it"), (0, "holds nothing for it any more")]:
+    for held, told in [(3, "The store held 3 objects of it"), (0, "holds nothing for it any more")]:
         known = StoreKnows(held=held, unheld=4, at=desk.clock.now())
         await desk.journal.store_told(number, known)
         answer = await other.get(f"/holds/{number}")
-        assert said in answer.text
+        assert told in answer.text
         assert "does not hold 4" not in answer.text
 
 
