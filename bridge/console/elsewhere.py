@@ -15,8 +15,7 @@ from typing import Final
 
 from bridge.console.site import Visit
 from bridge.console.veil import unveiled
-from bridge.model import RelationType
-from bridge.protocols.catalog import Listing, Search
+from bridge.protocols.catalog import Listing, MessageId, Search
 from bridge.query import Either, Words
 
 CLOSE: Final = timedelta(hours=24)
@@ -86,18 +85,11 @@ def _likest(
         if each.at is not None and shared >= max(LEAST_SHARED, min(len(own), len(words)) / 2):
             ranked.append((-shared, abs(each.at - at), each))
     ranked.sort(key=lambda item: item[:2])
-    chosen: dict[tuple[str, str | None], Listing] = {}
+    chosen: dict[MessageId | None, Listing] = {}
     for _, _, each in ranked:
-        chosen.setdefault(_message(each), each)
+        chosen.setdefault(each.message, each)
     likest = [*chosen.values()][:MOST]
     return tuple(replace(each, relates_to=None) for each in sorted(likest, key=_when))
-
-
-def _message(listing: Listing) -> tuple[str, str | None]:
-    """What it is a version of."""
-    relation = listing.relates_to
-    edited = relation is not None and relation.type is RelationType.EDIT
-    return listing.stream, relation.upstream_id if relation and edited else listing.upstream_id
 
 
 def _when(listing: Listing) -> datetime:

@@ -15,6 +15,7 @@ from enum import StrEnum
 from bridge.console.ciphertexts import unopened
 from bridge.console.rights import Right
 from bridge.console.site import Visit
+from bridge.console.veil import unveiled
 from bridge.errors import JournalError, JournalUnavailableError
 from bridge.model import Outcome
 from bridge.protocols import DecisionOrder, Office
@@ -186,9 +187,14 @@ def is_marked(item: Item) -> bool:
 
 
 def is_decided(item: Item) -> bool:
-    """Whether nothing is left to say of it. A mark is to be lifted, also from what is a record."""
+    """Whether nothing is left to decide. A mark is to be lifted, also from what is a record."""
     is_open = item.listing.outcome is Outcome.REVIEW and item.order is None
     return not (is_open or is_marked(item))
+
+
+def is_record(item: Item) -> bool:
+    """Whether it is kept and was decided: it may still be marked, and nothing else."""
+    return is_decided(item) and item.listing.outcome is Outcome.CAPTURE
 
 
 async def taken_up(visit: Visit) -> int | None:
@@ -243,7 +249,8 @@ async def _found(visit: Visit, line: Line, gid: str | None) -> tuple[list[Listin
     found: list[Listing] = []
     days: list[str] = []
     async for page in _pages(visit, line, gid):
-        mine = await unopened(visit, [each for each in page if _is_of(each, line)])
+        seen = await unveiled(visit, [each for each in page if _is_of(each, line)])
+        mine = await unopened(visit, seen)
         orders = await _orders(visit, mine)
         found += mine
         days += [each.day for each in mine if _waits(orders.get((each.stream, each.n)), line)]

@@ -31,6 +31,7 @@ from bridge.console import text
 from bridge.console.attempts import Attempts
 from bridge.console.callers import KEY, Caller
 from bridge.console.exports import Exports
+from bridge.console.marks import KnownMarks
 from bridge.console.oidc import Provider
 from bridge.console.rights import Right, rights_of
 from bridge.console.schedule import Schedule
@@ -105,6 +106,7 @@ class Parts:
     exports: Exports = field(default_factory=Exports)
     recorder: Recorder | None = None
     orders: Office | None = None
+    marks: KnownMarks = field(default_factory=KnownMarks)
     holds: Holds | None = None
     schedule: Schedule = field(default_factory=Schedule)
     connectors: Mapping[str, str] = field(default_factory=dict)

@@ -8,15 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from bridge.console.marks import Marks
 from bridge.console.rights import Right
 from bridge.console.site import Visit
-from bridge.model import Outcome
 from bridge.protocols.catalog import Listing, Search
 
-Place = tuple[str, int]
-"""Stream and number of a message."""
-
-_AT_ONCE = 1000
 HIDDEN = "Marked as sensitive: not shown to your role."
 
 
@@ -28,33 +24,30 @@ PASSED_OVER = (
 
 async def is_veiled(visit: Visit, listing: Listing) -> bool:
     """Whether somebody else must look at this."""
-    return bool(await marked_among(visit, [_place(listing)]))
+    return (await marks_for(visit)).on(listing)
 
 
 async def veiled(visit: Visit, listings: Sequence[Listing]) -> list[Listing]:
     """The same listings; of those that are sensitive nothing of what was said."""
-    marked = await marked_among(visit, [_place(each) for each in listings])
+    marks = await marks_for(visit)
     return [
-        replace(each, body=HIDDEN, media=(), reasons=(), key=None)
-        if _place(each) in marked
-        else each
+        replace(each, body=HIDDEN, media=(), reasons=(), key=None) if marks.on(each) else each
         for each in listings
     ]
 
 
 async def unveiled(visit: Visit, listings: Sequence[Listing]) -> tuple[Listing, ...]:
     """Only those that may be seen."""
-    marked = await marked_among(visit, [_place(each) for each in listings])
-    return tuple(each for each in listings if _place(each) not in marked)
+    marks = await marks_for(visit)
+    return tuple(each for each in listings if not marks.on(each))
 
 
-async def marked_among(visit: Visit, places: Sequence[Place]) -> frozenset[Place]:
-    """Those of these messages that somebody else must look at."""
+async def marks_for(visit: Visit) -> Marks:
+    """What somebody else must look at: nothing for who may look at it."""
     orders = visit.parts.orders
-    if orders is None or Right.SENSITIVE in visit.rights or not places:
-        return frozenset()
-    said = await orders.last_decisions(places)
-    return frozenset((each.stream, each.n) for each in said if each.outcome is Outcome.REVIEW)
+    if orders is None or Right.SENSITIVE in visit.rights:
+        return Marks()
+    return await visit.parts.marks.now(orders, visit.parts.catalog)
 
 
 def passes_over(visit: Visit, search: Search | None) -> str:
@@ -67,20 +60,4 @@ async def within_rights(visit: Visit, search: Search) -> Search:
     """The search without what is marked as sensitive: that it is found would tell what it says."""
     if not passes_over(visit, search):
         return search
-    return replace(search, passed_over=await _all_marked(visit))
-
-
-async def _all_marked(visit: Visit) -> tuple[Place, ...]:
-    orders = visit.parts.orders
-    if orders is None:
-        return ()
-    found: list[Place] = []
-    after = 0
-    while marks := await orders.marks(after=after, limit=_AT_ONCE):
-        found += [(each.stream, each.n) for each in marks]
-        after = marks[-1].number
-    return tuple(found)
-
-
-def _place(listing: Listing) -> Place:
-    return listing.stream, listing.n
+    return replace(search, passed_over=tuple((await marks_for(visit)).messages))

@@ -44,6 +44,15 @@ class ListedRelation:
     n: int | None = None
 
 
+MessageId = tuple[str, str]
+"""A group's gid and the platform's id of a message in it."""
+
+PARTS = frozenset(
+    {RelationType.EDIT, RelationType.MEDIA, RelationType.DECRYPTED, RelationType.RESCUED}
+)
+"""What refers so to a message is a version or a part of it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
     """An event as the catalog lists it.
@@ -86,6 +95,14 @@ class Listing:
     roster: int | None = None
 
     @property
+    def message(self) -> MessageId | None:
+        """The message that it is, or is a version or a part of; None of what is not kept."""
+        relation = self.relates_to
+        if relation is not None and relation.type in PARTS:
+            return self.gid, relation.upstream_id
+        return None if self.upstream_id is None else (self.gid, self.upstream_id)
+
+    @property
     def at(self) -> datetime | None:
         """When it was said, as far as that can be believed: the time its key is made of."""
         if self.observed_at is None:
@@ -112,8 +129,8 @@ class Search:
     Times are ``since`` <= said < ``until``. ``before`` is where the last page ended, also where
     ``oldest`` asks for the oldest first and what follows is later. ``markings`` are as they stand
     in the text; case and what joins their words do not matter. ``restricted``: of what is under
-    review only what stands nowhere in the store. ``passed_over``: events, by stream and number,
-    that are not found whatever they hold.
+    review only what stands nowhere in the store. ``passed_over``: messages that are not found,
+    nor any version or part of them, whatever they hold.
     """
 
     words: Query | None = None
@@ -128,7 +145,7 @@ class Search:
     media_types: tuple[str, ...] = ()
     sha256: str | None = None
     restricted: bool = False
-    passed_over: tuple[tuple[str, int], ...] = field(default=(), repr=False)
+    passed_over: tuple[MessageId, ...] = field(default=(), repr=False)
     oldest: bool = False
     before: int | None = None
     limit: int = 50

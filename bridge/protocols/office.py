@@ -175,6 +175,9 @@ class Office(Protocol):
     async def last_decisions(self, events: Sequence[tuple[str, int]]) -> tuple[DecisionOrder, ...]:
         """The last decision on each of these events, given as stream and number, that has any."""
 
+    async def newest_decision(self) -> int:
+        """The number of the newest decision on any event; 0 without one."""
+
     async def marks(self, *, after: int = 0, limit: int) -> tuple[DecisionOrder, ...]:
         """The last decisions on events that are marked by them, oldest first, above ``after``."""
 

@@ -16,6 +16,7 @@ import msgspec
 from bridge.errors import CatalogError, CatalogUnfitError
 from bridge.protocols.catalog import (
     COUNTED,
+    PARTS,
     Catalog,
     DayCount,
     Found,
@@ -75,10 +76,12 @@ _LATER = SELECT + _AROUND.format(">=", ">=", "")
 _RESTRICTED = """
  AND EXISTS (SELECT 1 FROM listing r WHERE r.id = {0} AND r.key IS NULL AND r.outcome = 'review')
 """
-_PASSED_OVER = """
- AND {0} NOT IN (SELECT p.id FROM json_each(?) e JOIN listing p
-                 ON p.stream = e.value ->> 0 AND p.n = e.value ->> 1)
-"""
+_PASSED_OVER = f"""
+ AND NOT EXISTS (SELECT 1 FROM listing p WHERE p.id = {{0}}
+   AND (p.gid || ' ' || p.upstream_id IN (SELECT value FROM json_each(?))
+        OR p.relation IN ({", ".join(f"'{each}'" for each in sorted(PARTS))})
+           AND p.gid || ' ' || p.target_id IN (SELECT value FROM json_each(?))))
+"""  # noqa: S608 - of constants
 _GROUPS = """
 SELECT g.gid, g.platform, g.group_id, g.name,
        SUM(d.number * (d.outcome = 'capture')), SUM(d.number * (d.outcome = 'review')),
@@ -267,7 +270,8 @@ def _search(db: sqlite3.Connection, search: Search) -> Found:
     words: tuple[Value, ...] = () if match is None else (match,)
     if search.passed_over:
         condition += _PASSED_OVER.format(f"{source}.{chosen}")
-        words = (*words, json.dumps(search.passed_over))
+        messages = json.dumps([" ".join(each) for each in search.passed_over])
+        words = (*words, messages, messages)
     counting = f"SELECT COUNT(*) FROM (SELECT 1 FROM {source} WHERE {condition} LIMIT ?)"  # noqa: S608
     (total,) = db.execute(counting, (low, high, *words, COUNTED + 1)).fetchone()
     first, last, order = low, high, "" if search.oldest else "DESC"

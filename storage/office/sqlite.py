@@ -64,6 +64,7 @@ SELECT number, {_COLUMNS} FROM decision WHERE number IN (
     FROM json_each(?) e)
 ORDER BY number
 """  # noqa: S608 - of constants
+_NEWEST = "SELECT COALESCE(MAX(number), 0) FROM decision"
 _MARKS = f"""
 SELECT number, {_COLUMNS} FROM decision m WHERE outcome = 'review' AND number > ? AND NOT EXISTS (
     SELECT 1 FROM decision d WHERE d.stream = m.stream AND d.n = m.n AND d.number > m.number)
@@ -194,6 +195,13 @@ class SqliteOffice:
     async def last_decisions(self, events: Sequence[tuple[str, int]]) -> tuple[DecisionOrder, ...]:
         """The last decision on each of these events."""
         return await self._decisions(_LAST, json.dumps([list(event) for event in events]))
+
+    async def newest_decision(self) -> int:
+        """The number of the newest decision on any event; 0 without one."""
+        self._must_be_open()
+        with _ours(self._path):
+            ((number,),) = await self._db.execute_fetchall(_NEWEST)
+        return int(number)
 
     async def marks(self, *, after: int = 0, limit: int) -> tuple[DecisionOrder, ...]:
         """What is marked and not decided since."""

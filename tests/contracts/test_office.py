@@ -214,8 +214,10 @@ async def test_the_last_decision_on_each_event(opener: Opener) -> None:
     assert [each.number for each in await office.last_decisions(events)] == [last, other]
     assert [each.n for each in await office.marks(limit=9)] == [8]
     assert await office.marks(after=marked, limit=9) == ()
-    await office.decide(replace(DECISION, n=8))
+    assert await office.newest_decision() == other
+    lifted = await office.decide(replace(DECISION, n=8))
     assert await office.marks(limit=9) == ()
+    assert await office.newest_decision() == lifted
     assert await office.last_decisions([]) == ()
 
 

@@ -81,6 +81,11 @@ class FakeOffice:
         found = [last[event] for event in set(events) if event in last]
         return tuple(sorted(found, key=lambda each: each.number))
 
+    async def newest_decision(self) -> int:
+        """The number of the newest decision."""
+        self._must_be_open()
+        return max((each.number for each in self.inbox.decisions), default=0)
+
     async def marks(self, *, after: int = 0, limit: int) -> tuple[DecisionOrder, ...]:
         """What is marked and not decided since."""
         events = [(each.stream, each.n) for each in self.inbox.decisions]

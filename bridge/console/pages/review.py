@@ -20,6 +20,7 @@ from bridge.console.queue import (
     Sheet,
     is_decided,
     is_marked,
+    is_record,
     items_of,
     lines_for,
     orders_of,
@@ -28,7 +29,7 @@ from bridge.console.queue import (
 )
 from bridge.console.rights import Right
 from bridge.console.site import Page, Visit
-from bridge.console.veil import unveiled
+from bridge.console.veil import is_veiled, unveiled
 from bridge.model import Outcome
 from bridge.protocols import DecisionOrder, Label
 from bridge.protocols.catalog import Listing
@@ -51,6 +52,10 @@ class Action:
     label: Label | None = None
 
 
+_FROM_NOW_ON: Final = (
+    "Only those who review sensitive content see it from now on, with its versions and attachments;"
+    " what quotes it is marked by itself"
+)
 ACTIONS: Final = (
     Action(
         name="keep",
@@ -81,21 +86,21 @@ ACTIONS: Final = (
     Action(
         name="personal",
         words="Mark as personal",
-        hint="Only those who review sensitive content see it from now on, and they decide.",
+        hint=f"{_FROM_NOW_ON}, and they decide.",
         outcome=Outcome.REVIEW,
         label=Label.PERSONAL,
     ),
     Action(
         name="party",
         words="Mark as party matter",
-        hint="Only those who review sensitive content see it from now on, and they decide.",
+        hint=f"{_FROM_NOW_ON}, and they decide.",
         outcome=Outcome.REVIEW,
         label=Label.PARTY,
     ),
     Action(
         name="escalate",
         words="Escalate",
-        hint="Somebody else is to decide: those who review sensitive content.",
+        hint=f"Somebody else is to decide. {_FROM_NOW_ON}.",
         outcome=Outcome.REVIEW,
         label=Label.ESCALATED,
     ),
@@ -157,8 +162,7 @@ async def _item(visit: Visit) -> Item:
     if listing is None:
         raise HTTPException(404)
     (item,) = await items_of(visit, [listing])
-    sensitive = is_marked(item) and Right.SENSITIVE not in visit.rights
-    if sensitive or not visit.may_see(listing.gid):
+    if not visit.may_see(listing.gid) or await is_veiled(visit, listing):
         await visit.note("denied", visit.request.url.path, allowed=False)
         raise HTTPException(404)
     return item
@@ -184,7 +188,8 @@ async def _form(
         around=around,
         elsewhere=others,
         line=line,
-        decided=is_decided(item),
+        decided=is_decided(item) and not is_record(item),
+        is_record=is_record(item),
         taken=await taken_up(visit),
         actions=[each for each in ACTIONS if _may_become(item, each)],
         codes=codes,
@@ -220,7 +225,7 @@ async def decide(visit: Visit) -> Response:
         details=f"{action.name} {order.code}".strip(),
     )
     last = _number(visit.posted("last"))
-    is_late = is_decided(item) or last is None
+    is_late = (is_decided(item) and not is_record(item)) or last is None
     if is_late or await orders_of(visit).decide_after(order, last=last or 0) is None:
         (now,) = await items_of(visit, [item.listing])
         return await _form(visit, now, line, problems=(MEANWHILE,), status=409)
@@ -245,16 +250,18 @@ def problems_of(visit: Visit, items: list[Item]) -> tuple[str, ...]:
         found.append("Choose the reason under which it is kept.")
     known = BY_NAME.get(action)
     if known is not None and not all(_may_become(item, known) for item in items):
-        found.append("It is a record, and cannot be discarded.")
+        found.append("It is a record: it cannot be discarded, and needs no other decision.")
     if action == "discard" and any(item.holds for item in items):
         found.append("It is under a legal hold, and cannot be discarded while that stands.")
     return tuple(found)
 
 
 def _may_become(item: Item, action: Action) -> bool:
-    """Whether this may be said of it: what is a record is not discarded any more."""
-    is_record = item.listing.outcome is Outcome.CAPTURE
-    return not (is_record and action.outcome is Outcome.DISCARD)
+    """Whether this may be said of it: what is a record is not discarded, and not decided again."""
+    if is_record(item):
+        return action.outcome is Outcome.REVIEW
+    is_kept = item.listing.outcome is Outcome.CAPTURE
+    return not (is_kept and action.outcome is Outcome.DISCARD)
 
 
 def said_wrong(visit: Visit, known: Container[str]) -> list[str]:

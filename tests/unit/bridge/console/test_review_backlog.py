@@ -15,7 +15,7 @@ from bridge import keys
 from bridge.console.queue import MOST, SAMPLE
 from bridge.model import EventKind, Outcome, RelationType
 from bridge.protocols import DecisionOrder, Entry, Journal, Label
-from bridge.protocols.catalog import ListedReason, ListedRelation, Listing
+from bridge.protocols.catalog import ListedMedium, ListedReason, ListedRelation, Listing
 from bridge.protocols.people import Role
 from storage.catalog import SqliteCatalog, SqliteCatalogWriter
 from tests.contracts.journal.encrypted import key
@@ -204,5 +204,75 @@ async def test_a_mark_is_lifted_also_from_what_became_a_record(
     assert (await sam.post(path, {**fields, "action": "keep"})).status_code == 303
     assert await listed(sam, "/review?list=sensitive") == []
     assert (await manager.get(record)).status_code == 200
-    assert "This message is decided" in (await sam.get(path)).text
-    assert (await sam.post(path, {**fields, "last": "2", "action": "keep"})).status_code == 409
+    page = (await sam.get(path)).text
+    assert "It is a record. It may still be marked" in page
+    assert 'value="keep"' not in page
+    assert (await sam.post(path, {**fields, "last": "2", "action": "keep"})).status_code == 400
+
+
+async def test_a_record_may_be_marked(desk: Desk, tmp_path: Path) -> None:
+    """Nothing else is said of it any more; from its page, by who may review, and only once."""
+    kept = said(1)
+    await fill(desk, tmp_path, [kept])
+    reviewer = await desk.browser(Role.REVIEWER)
+    path, record = f"/review/{stem(kept)}", f"/records/{stem(kept)}"
+    assert f'href="{path}"' in (await reviewer.get(record)).text
+    reader = await desk.browser(Role.READER, name="rea")
+    assert f'href="{path}"' not in (await reader.get(record)).text
+    page = (await reviewer.get(path)).text
+    offered = re.findall(r'name="action"[^>]* value="(\w+)"', page)
+    assert offered == ["personal", "party", "escalate"]
+    fields = {"why": "A family matter", "last": "0"}
+    assert (await reviewer.post(path, {**fields, "action": "keep"})).status_code == 400
+    assert (await reviewer.post(path, {**fields, "action": "personal"})).status_code == 303
+    assert (await reviewer.post(path, {**fields, "action": "party"})).status_code == 404
+    assert (await reader.get(record)).status_code == 404
+    sam = await desk.browser(Role.SENSITIVITY_REVIEWER, name="sam")
+    assert await listed(sam, "/review?list=sensitive") == [stem(kept)]
+
+
+def _parts(message: Listing) -> list[Listing]:
+    """An edit of a message, an attachment that came late, and its content decrypted later."""
+    found = []
+    for n, kind in enumerate((RelationType.EDIT, RelationType.MEDIA, RelationType.DECRYPTED), 2):
+        relation = ListedRelation(type=kind, upstream_id=message.upstream_id or "", n=message.n)
+        part = waiting(n, MONDAY + timedelta(minutes=n))
+        medium = ListedMedium(i=0, declared_type="image/png", name="decree.png")
+        found.append(replace(part, body=f"Divorce {n}", media=(medium,), relates_to=relation))
+    return found
+
+
+async def test_a_mark_holds_for_all_of_a_message(desk: Desk, tmp_path: Path) -> None:
+    """Its versions, files and content are shown, listed and found no more; a reply to it is."""
+    message = replace(waiting(1, MONDAY), body="My divorce")
+    reply = ListedRelation(type=RelationType.REPLY, upstream_id=message.upstream_id or "", n=1)
+    answer = replace(waiting(9, MONDAY), body="Sorry to hear", relates_to=reply)
+    parts = _parts(message)
+    await fill(desk, tmp_path, [message, *parts, answer])
+    reviewer = await desk.browser(Role.REVIEWER)
+    sam = await desk.browser(Role.SENSITIVITY_REVIEWER, name="sam")
+    assert "4 found" in (await reviewer.get("/search?q=divorce")).text
+    await say(desk, [message], Label.PERSONAL)
+    assert "0 found" in (await reviewer.get("/search?q=divorce")).text
+    assert "0 found" in (await reviewer.get("/search?type=image")).text
+    assert "4 found" in (await sam.get("/search?q=divorce")).text
+    day = (await reviewer.get(f"/groups/{GID}/{message.day}")).text
+    assert "ivorce" not in day
+    assert "decree" not in day
+    assert "Sorry to hear" in day
+    assert await listed(reviewer) == [stem(answer)]
+    assert set(await listed(sam)) == {stem(each) for each in (*parts, answer)}
+    for each in parts:
+        for path in (f"/review/{stem(each)}", f"/records/{stem(each)}"):
+            assert (await reviewer.get(path)).status_code == 404
+            assert (await sam.get(path)).status_code == 200
+
+
+async def test_a_mark_is_seen_at_once_and_so_is_its_end(desk: Desk, tmp_path: Path) -> None:
+    """Whatever was known of marks a moment before."""
+    message = replace(waiting(1, MONDAY), body="My divorce")
+    await fill(desk, tmp_path, [message])
+    reviewer = await desk.browser(Role.REVIEWER)
+    for label, count in ((Label.PERSONAL, 0), (None, 1), (Label.PARTY, 0)):
+        await say(desk, [message], label)
+        assert f"{count} found" in (await reviewer.get("/search?q=divorce")).text
