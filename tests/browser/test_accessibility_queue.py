@@ -46,14 +46,32 @@ async def _listed(file: Path) -> None:
     found = (await catalog.search(Search(outcomes=(Outcome.REVIEW,)))).listings
     await catalog.aclose()
     drawn, *_, marked = [each for each in found if each.key and not each.media]
+    other = next(each for each in found if each.gid != drawn.gid)
+    later = [_drawn(drawn), _elsewhere(_drawn(drawn), other), _apart(marked)]
     writer = await SqliteCatalogWriter.open(file)
-    await writer.take("manifests/later", listings=[_drawn(drawn), _apart(marked)])
+    await writer.take("manifests/later", listings=later)
     await writer.aclose()
 
 
 def _drawn(listing: Listing) -> Listing:
     reason = ListedReason(code="AUDIT", rule="sample")
-    return replace(listing, part=listing.part + 1, reasons=(reason, *listing.reasons))
+    body = "Should the ferry contract go to the northern yard?"
+    part = listing.part + 1
+    return replace(listing, part=part, body=body, reasons=(reason, *listing.reasons))
+
+
+def _elsewhere(listing: Listing, other: Listing) -> Listing:
+    """The same in the group of another message."""
+    return replace(
+        listing,
+        gid=other.gid,
+        group_id=other.group_id,
+        group_name=other.group_name,
+        key=(listing.key or "").replace(listing.gid, other.gid),
+        stream="e" * 16,
+        outcome=Outcome.CAPTURE,
+        reasons=(ListedReason(code="ADVICE", rule="r"),),
+    )
 
 
 def _apart(listing: Listing) -> Listing:
@@ -111,12 +129,13 @@ def test_a_record_under_hold_breaks_no_rule(opened: Opening, played: Scene) -> N
 
 
 def test_a_sample_with_items_breaks_no_rule(opened: Opening) -> None:
-    """The list, one of it, and its form without a decision."""
+    """The list, one of it with what was said elsewhere, and its form without a decision."""
     page = opened("maya")
     page.go("/review?list=sample")
     assert page.main.locator("tbody a").count() == 1
     stands(page)
     page.leave_by(page.main.locator("tbody a").first)
+    page.says("Perhaps the same matter in other groups")
     stands(page)
     refused(page, "Decide and go to the next")
 
