@@ -15,6 +15,7 @@ from dataclasses import replace
 import structlog
 
 from bridge import deadlines, keys
+from bridge.apart import RELEASED
 from bridge.canonical import act_bytes, rfc3339
 from bridge.canonical.json import Json
 from bridge.lifecycle import EntryState
@@ -33,7 +34,6 @@ from bridge.protocols import (
     WaitingDecision,
 )
 from bridge.rounds import Rounds
-from bridge.surroundings import RELEASED
 
 log = structlog.get_logger(__name__)
 

@@ -32,6 +32,8 @@ LOCKED = 200
 GRACE = timedelta(days=1)
 """How long a stop is believed to have lasted at most, until the process has run for as long."""
 
+_SECOND_JUDGEMENT = 2 * GRACE
+"""From the end of its window a discard has a day to be judged once more, after any stop."""
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 """Nothing was received before."""
@@ -68,7 +70,7 @@ class Forget(Rounds):
         self._holds = holds
         self._known: tuple[Hold, ...] = ()
         self._spared: set[int] = set()
-        self._age = max(discard_after, context_window)
+        self._age = max(discard_after, context_window + _SECOND_JUDGEMENT)
         self._began = clock.monotonic()
         self._heard_before: datetime | None = None
 

@@ -28,7 +28,13 @@ PAUSE_SECONDS = 10.0
 CODE = "HINDSIGHT"
 RULE = "window-closed"
 
-Judging = Callable[[Utterance, Context], Awaitable[Verdict | None]]
+TURN_SECONDS = 0.25
+"""Judging goes on for so long before it is looked whether anything new came."""
+
+TRIES = 3
+"""What the classifier has no time for so often stays what it is: others wait behind it."""
+
+Judging = Callable[[Entry, Utterance, Context], Awaitable[Verdict | None]]
 """Gives the verdict; None: there is no time for it now."""
 
 
@@ -44,26 +50,40 @@ class Hindsight:
         self._surroundings = surroundings
         self._window = window
         self._next = clock.monotonic()
+        self._tried: tuple[int, int] = (0, 0)
 
     async def look(self, judge: Judging) -> bool:
         """Judge a few discards whose window has closed. False: there was nothing to do.
 
         Each raise is one transaction with its leaf. Crash before they are marked as final: they
-        are judged again, and what was raised is no discard any more.
+        are judged again, and what was raised is no discard any more. After a turn there may be
+        more, and what came meanwhile goes first.
         """
-        if self._clock.monotonic() < self._next:
+        began = self._clock.monotonic()
+        if began < self._next:
             return False
         closed = self._clock.now() - self._window
         found = await self._journal.open_discards(received_before=closed, limit=AT_ONCE)
         final: list[int] = []
         for entry in found:
-            if not await self._guarded(entry, judge):
+            if not await self._guarded(entry, judge) and not self._is_given_up(entry):
                 break
             final.append(entry.seq)
+            if self._clock.monotonic() - began >= TURN_SECONDS:
+                break
         await self._journal.finalise(final)
-        if len(final) < AT_ONCE:
+        if not final or (len(final) == len(found) and len(found) < AT_ONCE):
             self._next = self._clock.monotonic() + PAUSE_SECONDS
         return bool(final)
+
+    def _is_given_up(self, entry: Entry) -> bool:
+        """Whether the classifier had no time for it once too often."""
+        seq, tries = self._tried
+        self._tried = (entry.seq, tries + 1 if seq == entry.seq else 1)
+        given_up = self._tried[1] >= TRIES
+        if given_up:
+            log.warning("not_judged_again", stream=entry.stream.id, n=entry.n, error="slow")
+        return given_up
 
     async def _guarded(self, entry: Entry, judge: Judging) -> bool:
         """One discard. False: it is to be tried again."""
@@ -80,10 +100,10 @@ class Hindsight:
 
     async def _judge(self, entry: Entry, judge: Judging) -> bool:
         utterance = replace(utterance_of(entry), outcome=None, score=0.0, codes=())
-        verdict = await judge(utterance, await self._context(entry, utterance))
+        verdict = await judge(entry, utterance, await self._context(entry, utterance))
         if verdict is None:
             return False
-        if verdict.outcome is Outcome.DISCARD:
+        if verdict.outcome is Outcome.DISCARD or verdict.restricted:
             return True
         verdict = replace(verdict, reasons=(Reason(code=CODE, rule=RULE), *verdict.reasons))
         now, revise = self._clock.now(), self._surroundings.revise
@@ -100,7 +120,9 @@ class Hindsight:
         earlier = await self._journal.recent(
             stream, before=entry.n, limit=CONTEXT_MESSAGES, without=EventKind.REACTION
         )
-        later = await self._journal.following(stream, after=entry.n, limit=CONTEXT_MESSAGES)
+        later = await self._journal.following(
+            stream, after=entry.n, limit=CONTEXT_MESSAGES, without=EventKind.REACTION
+        )
         own = (utterance.sent_at, entry.n)
         placed = {}
         for each in (*earlier, *later):

@@ -6,11 +6,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
+import structlog
+
 from bridge import deadlines, keys
+from bridge.apart import is_apart
 from bridge.canonical import Leaf
 from bridge.lifecycle import EntryState
 from bridge.model import Outcome, Reason, Verdict
 from bridge.protocols import Entry, Journal
+
+log = structlog.get_logger(__name__)
 
 
 async def keep_antecedents(
@@ -56,11 +61,15 @@ async def keep_as_context(
 
 
 async def raise_discard(journal: Journal, entry: Entry, verdict: Verdict, *, now: datetime) -> bool:
-    """Promote a discarded entry to what ``verdict`` says, by policy. False: it is elsewhere by now.
+    """Promote a discarded entry to what ``verdict`` says, by policy. False: it stays as it is.
 
-    One transaction, with the leaf of the decision and the way to the store.
+    It is elsewhere by now, or may hold what is restricted meanwhile, which must not be stored. One
+    transaction, with the leaf of the decision and the way to the store.
     """
     if entry.record is None or entry.seen_leaf is None:
+        return False
+    if verdict.restricted or await is_apart(journal, entry):
+        log.warning("raise_kept_apart", stream=entry.stream.id, n=entry.n)
         return False
     area = keys.RECORDS if verdict.outcome is Outcome.CAPTURE else keys.REVIEW
     return await journal.promote(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from dataclasses import replace
 
+from bridge.apart import is_apart, parent_of, parent_revision, repeated
 from bridge.model import (
     CONTEXT_MESSAGES,
     Event,
@@ -21,15 +22,6 @@ from bridge.protocols.journal import VERSIONS
 STREAMS_AT_HAND = 256
 AUDIT = "AUDIT"
 """The code of a review that was drawn by lot."""
-
-RELEASED = "RELEASED"
-"""The code of what was restricted until a person released it."""
-
-_REPEATING = frozenset({RelationType.EDIT, RelationType.REPLY})
-"""What refers so may hold the words of what it refers to: quoted, or in its exact bytes."""
-
-_REPEATED = frozenset({"checklist_message", "poll_message", "reply_to"})
-"""Facts of a platform that name a message which is in the exact bytes too."""
 
 _OF_ITSELF = frozenset({RelationType.DECRYPTED, RelationType.RESCUED})
 """An entry that says what an earlier one of the same message could not; it refers to nothing."""
@@ -55,7 +47,7 @@ class Surroundings:
         if relation is None:
             return None
         late = relation.type is RelationType.MEDIA
-        wanted = (_parent_revision(entry.event),) if late else VERSIONS
+        wanted = (parent_revision(entry.event),) if late else VERSIONS
         for each in reversed(await self._window(entry)):
             if (
                 each.upstream_id == relation.upstream_id
@@ -65,51 +57,17 @@ class Surroundings:
             ):
                 return each
         if late:
-            found = await self.parent(entry)
+            found = await parent_of(self._journal, entry)
         else:
             found = await self._journal.find_open(entry.stream.id, relation.upstream_id)
         return None if found is None or found.seq == entry.seq else utterance_of(found)
 
-    async def parent(self, entry: Entry) -> Entry | None:
-        """The entry that a late attachment belongs to, in whatever stream of its group it is."""
-        relation = entry.event.relates_to
-        if relation is None:
-            return None
-        return await self._journal.find(
-            entry.stream.id,
-            relation.upstream_id,
-            revision=_parent_revision(entry.event),
-            earlier=True,
-        )
-
     async def is_apart(self, entry: Entry) -> bool:
-        """Whether an entry is to be restricted for what it holds of a restricted message.
-
-        Edits, replies and pins may hold its words. Where it was released they are judged alone;
-        where it was destroyed they are not.
-        """
-        if entry.event.kind is EventKind.MEDIA:
-            return await self._is_part_of_apart(entry)
+        """As :func:`bridge.apart.is_apart`; what is judged now is not in the journal yet."""
         stream = entry.stream.id
-        for name in _repeated(entry.event):
-            # What is judged with it is in the journal only afterwards.
-            if (stream, name) in self._apart:
-                return True
-            if any(each.restricted for each in await self._journal.verdicts(stream, name)):
-                return True
-        return False
-
-    async def _is_part_of_apart(self, entry: Entry) -> bool:
-        """Whether a late attachment belongs to a message that is restricted, or ever was.
-
-        It has the message's own bytes. What was said of the message when it had not come yet was
-        not said of it; and nobody can tell of a message that is destroyed meanwhile.
-        """
-        parent = await self.parent(entry)
-        if parent is None or parent.verdict is None:
-            return parent is None and entry.event.relates_to is not None
-        codes = {reason.code for reason in parent.verdict.reasons}
-        return parent.verdict.restricted or RELEASED in codes
+        if any((stream, name) in self._apart for name in repeated(entry.event)):
+            return True
+        return await is_apart(self._journal, entry)
 
     def remember(self, entry: Entry, verdict: Verdict) -> None:
         """``entry`` was decided: what comes next is read with it."""
@@ -185,19 +143,3 @@ def decided(utterance: Utterance, verdict: Verdict) -> Utterance:
 
 def _is(utterance: Utterance, event: Event) -> bool:
     return (utterance.upstream_id, utterance.revision) == (event.upstream_id, event.revision)
-
-
-def _repeated(event: Event) -> tuple[str, ...]:
-    """The messages whose words ``event`` may hold."""
-    relation = event.relates_to
-    names = [value for fact, value in event.upstream if fact in _REPEATED]
-    if relation is not None and relation.type in _REPEATING:
-        names.append(relation.upstream_id)
-    if event.kind is EventKind.PIN:
-        names += (event.body or "").splitlines()
-    return tuple(dict.fromkeys(names))
-
-
-def _parent_revision(event: Event) -> str | None:
-    """A late attachment's own revision is its message's with one more part."""
-    return (event.revision or "").rpartition("+")[0] or None

@@ -37,6 +37,8 @@ STEP_SECONDS = 60.0
 
 IDLE_SECONDS = 0.25
 _NOTHING = timedelta(0)
+_BUSY, _SLOW = "classifier-busy", "classifier-slow"
+_NO_TIME = frozenset({_BUSY, _SLOW})
 PAUSE = timedelta(seconds=2)
 LONGEST_PAUSE = timedelta(minutes=10)
 
@@ -133,10 +135,16 @@ class Triage:
         """Judge some discards once more: new messages come first, and nobody waits for these."""
         return not self.hurried and await self._hindsight.look(self._judge_again)
 
-    async def _judge_again(self, utterance: Utterance, context: Context) -> Verdict | None:
-        if self._busy is not None and not self._busy.done():
+    async def _judge_again(
+        self, entry: Entry, utterance: Utterance, context: Context
+    ) -> Verdict | None:
+        """Nothing presses: where there is no time, it is not taken for a doubt."""
+        verdict = await self._classify(utterance, context, seconds=self._budget)
+        if any(reason.rule in _NO_TIME for reason in verdict.reasons):
             return None
-        return await self._classify(utterance, context, seconds=self._budget)
+        if verdict.restricted:
+            await self._tell_of_markings(entry, verdict)
+        return verdict
 
     async def _guarded(
         self, entries: Sequence[Entry], act: Callable[[Sequence[Entry]], Awaitable[None]]
@@ -260,7 +268,7 @@ class Triage:
     async def _classify(self, utterance: Utterance, context: Context, *, seconds: float) -> Verdict:
         """The verdict, or ``review`` where the classifier fails or takes too long."""
         if self._busy is not None and not self._busy.done():
-            return self._doubt("classifier-busy")
+            return self._doubt(_BUSY)
         loop = asyncio.get_running_loop()
         self._busy = loop.run_in_executor(
             self._thread, self._classifier.classify, utterance, context
@@ -269,7 +277,7 @@ class Triage:
             async with asyncio.timeout(seconds):
                 return await asyncio.shield(self._busy)
         except TimeoutError:
-            return self._doubt("classifier-slow")
+            return self._doubt(_SLOW)
         except Exception as error:
             # A classifier must not raise; if one does, the message is kept and the type named.
             log.warning("classifier_failed", error=type(error).__name__)

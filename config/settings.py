@@ -25,6 +25,7 @@ from config.errors import SettingsError, nearest
 from config.explain import explain
 from config.outward import Alerts, Backup, Console, Timestamp, Witness
 from config.sections import (
+    LEAST_REVIEW_DAYS,
     SINGLE,
     Keys,
     Log,
@@ -125,6 +126,7 @@ class Settings(Table):
         _check_names("[[capstone]] role", (c.role for c in self.capstone))
         for number, override in enumerate(self.overrides, start=1):
             self._check_override(number, override)
+        self._check_review()
         witnesses = self.all_witnesses()
         urls = [w.url for w in witnesses]
         for url in urls:
@@ -139,6 +141,17 @@ class Settings(Table):
                 key="[witness] quorum",
             )
         return self
+
+    def _check_review(self) -> None:
+        """What is judged once more when its context is over must leave people time to decide."""
+        least = LEAST_REVIEW_DAYS + self.policy.context_minutes // (24 * 60)
+        if self.store.review_days < least:
+            raise refusal(
+                f"is {self.store.review_days}, and context_minutes {self.policy.context_minutes}",
+                f"set it to {least} days or more, or lower [policy] context_minutes, so that people"
+                " can decide in time",
+                key="[store] review_days",
+            )
 
     def _check_override(self, number: int, override: GroupOverride) -> None:
         if self.group(override.connector, override.group) is None:

@@ -35,6 +35,7 @@ SAMPLE = 5
 
 SAMPLE_AGE = timedelta(days=1)
 AUDIT = "AUDIT"
+_HOW = frozenset({AUDIT, "HINDSIGHT"})
 _LATEST = datetime.max.replace(tzinfo=UTC)
 
 
@@ -67,8 +68,8 @@ class Item:
 
     @property
     def code(self) -> str:
-        """The reason that counts for alike: its first that is not of the lot."""
-        codes = [each.code for each in self.listing.reasons if each.code != AUDIT]
+        """The reason that counts for alike: its first that says why, and not how it came here."""
+        codes = [each.code for each in self.listing.reasons if each.code not in _HOW]
         return codes[0] if codes else "NONE"
 
     @property

@@ -60,6 +60,8 @@ class Listing:
     ``key`` and what follows it stand only for what is kept, since only that is in the store.
     ``damaged``: the object does not have the digest that the manifest names, or is missing; then
     only what the manifest says is here. ``part`` orders manifest rows: the newest holds.
+    ``root_id``: of what is a part of a version the message that this is a version of, where a
+    catalog gave it.
     """
 
     gid: str
@@ -89,6 +91,7 @@ class Listing:
     sender_name: str | None = None
     body: str | None = field(default=None, repr=False)
     relates_to: ListedRelation | None = None
+    root_id: str | None = None
     media: tuple[ListedMedium, ...] = ()
     method: str | None = None
     timer_seconds: float | None = None
@@ -99,7 +102,7 @@ class Listing:
         """The message that it is, or is a version or a part of; None of what is not kept."""
         relation = self.relates_to
         if relation is not None and relation.type in PARTS:
-            return self.gid, relation.upstream_id
+            return self.gid, self.root_id or relation.upstream_id
         return None if self.upstream_id is None else (self.gid, self.upstream_id)
 
     @property

@@ -170,8 +170,13 @@ class Journal(Ciphertexts, Counting, Decisions, HoldActs, Leaves, Protocol):
         Those of the kind ``without`` are passed over.
         """
 
-    async def following(self, stream: str, *, after: int, limit: int) -> tuple[Entry, ...]:
-        """The first ``limit`` undestroyed entries with a number above ``after``, oldest first."""
+    async def following(
+        self, stream: str, *, after: int, limit: int, without: EventKind | None = None
+    ) -> tuple[Entry, ...]:
+        """The first ``limit`` undestroyed entries with a number above ``after``, oldest first.
+
+        ``without``: of this kind none.
+        """
 
     async def roster_before(self, stream: str, n: int) -> int | None:
         """Number of the latest roster or membership event at or below ``n``."""

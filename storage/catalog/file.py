@@ -26,8 +26,17 @@ VERSION = 3
 """Of the schema. A file of another version is made anew by a rebuild."""
 
 _SCHEMA = (files("storage.catalog") / "schema.sql").read_text("utf-8")
+ROOT = """
+CASE WHEN {0}.relation IN ('decrypted', 'media', 'rescued') THEN (
+    SELECT v.target_id FROM listing v
+    WHERE v.stream = {0}.stream AND v.upstream_id = {0}.target_id AND v.relation = 'edit'
+) END
+"""
+"""Of a part of a version the message that this is a version of; else nothing."""
+
 SELECT = f"""
-SELECT {", ".join("l." + name for name in COLUMNS)}, g.platform, g.group_id, g.name
+SELECT {", ".join("l." + name for name in COLUMNS)}, g.platform, g.group_id, g.name,
+    {ROOT.format("l")}
 FROM listing l JOIN known_group g ON g.gid = l.gid
 """  # noqa: S608
 _ID, _STREAM, _N, _GID, _PART, _DAY, _OUTCOME, _SENDER, _NAME = map(

@@ -25,7 +25,7 @@ from bridge.protocols.catalog import (
     Listing,
     Search,
 )
-from storage.catalog.file import SELECT, VERSION, ours
+from storage.catalog.file import ROOT, SELECT, VERSION, ours
 from storage.catalog.rows import ListingRow, Value, first_id
 from storage.catalog.words import expression
 
@@ -77,10 +77,10 @@ _RESTRICTED = """
  AND EXISTS (SELECT 1 FROM listing r WHERE r.id = {0} AND r.key IS NULL AND r.outcome = 'review')
 """
 _PASSED_OVER = f"""
- AND NOT EXISTS (SELECT 1 FROM listing p WHERE p.id = {{0}}
-   AND (p.gid || ' ' || p.upstream_id IN (SELECT value FROM json_each(?))
-        OR p.relation IN ({", ".join(f"'{each}'" for each in sorted(PARTS))})
-           AND p.gid || ' ' || p.target_id IN (SELECT value FROM json_each(?))))
+ AND NOT EXISTS (SELECT 1 FROM listing p WHERE p.id = {{0}} AND p.gid || ' ' ||
+   IIF(p.relation IN ({", ".join(f"'{each}'" for each in sorted(PARTS))}),
+       COALESCE({ROOT.format("p")}, p.target_id), p.upstream_id)
+   IN (SELECT value FROM json_each(?)))
 """  # noqa: S608 - of constants
 _GROUPS = """
 SELECT g.gid, g.platform, g.group_id, g.name,
@@ -271,7 +271,7 @@ def _search(db: sqlite3.Connection, search: Search) -> Found:
     if search.passed_over:
         condition += _PASSED_OVER.format(f"{source}.{chosen}")
         messages = json.dumps([" ".join(each) for each in search.passed_over])
-        words = (*words, messages, messages)
+        words = (*words, messages)
     counting = f"SELECT COUNT(*) FROM (SELECT 1 FROM {source} WHERE {condition} LIMIT ?)"  # noqa: S608
     (total,) = db.execute(counting, (low, high, *words, COUNTED + 1)).fetchone()
     first, last, order = low, high, "" if search.oldest else "DESC"

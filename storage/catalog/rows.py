@@ -137,6 +137,7 @@ class ListingRow(msgspec.Struct, array_like=True):
     platform: str
     group_id: str
     group_name: str | None
+    root_id: str | None
 
     def listing(self) -> Listing:
         """The row as a value."""
@@ -168,6 +169,7 @@ class ListingRow(msgspec.Struct, array_like=True):
             sender_name=self.sender_name,
             body=self.body,
             relates_to=self._relation(),
+            root_id=self.root_id,
             media=_MEDIA.decode(self.media),
             method=self.method,
             timer_seconds=self.timer,

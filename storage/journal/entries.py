@@ -296,12 +296,14 @@ class EntryVerbs(JournalCore):
         seqs = await self._rows("entry_recent", int, sid, before, without or "", limit)
         return tuple(sorted(await self._entries(seqs), key=lambda entry: entry.n))
 
-    async def following(self, stream: str, *, after: int, limit: int) -> tuple[Entry, ...]:
+    async def following(
+        self, stream: str, *, after: int, limit: int, without: EventKind | None = None
+    ) -> tuple[Entry, ...]:
         """The next entries with content, oldest first."""
         sid = await self._sid(stream)
         if sid is None:
             return ()
-        seqs = await self._rows("entry_following", int, sid, after, limit)
+        seqs = await self._rows("entry_following", int, sid, after, without or "", limit)
         return tuple(sorted(await self._entries(seqs), key=lambda entry: entry.n))
 
     async def roster_before(self, stream: str, n: int) -> int | None:

@@ -186,7 +186,7 @@ SELECT seq FROM entry WHERE sid = ? AND n < ? AND payload_sealed IS NOT NULL AND
 ORDER BY n DESC LIMIT ?
 
 -- name: entry_following
-SELECT seq FROM entry WHERE sid = ? AND n > ? AND payload_sealed IS NOT NULL
+SELECT seq FROM entry WHERE sid = ? AND n > ? AND payload_sealed IS NOT NULL AND kind != ?
 ORDER BY n LIMIT ?
 
 -- name: entry_open_discards

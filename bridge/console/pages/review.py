@@ -229,11 +229,11 @@ async def decide(visit: Visit) -> Response:
     if is_late or await orders_of(visit).decide_after(order, last=last or 0) is None:
         (now,) = await items_of(visit, [item.listing])
         return await _form(visit, now, line, problems=(MEANWHILE,), status=409)
-    following = [each for each in sheet.items if each.event != item.event]
-    if not following:
-        return RedirectResponse(f"/review?{urlencode({'list': line.value})}", status_code=303)
-    stem = keys.stem_of(following[0].listing.key or "")
-    return RedirectResponse(f"/review/{stem}?{urlencode({'list': line.value})}", status_code=303)
+    following = [each.listing for each in sheet.items if each.event != item.event]
+    # What was said may have taken more than this one out of who asks's sight.
+    stems = [keys.stem_of(each.key or "") for each in await unveiled(visit, following)]
+    after = f"/{stems[0]}" if stems else ""
+    return RedirectResponse(f"/review{after}?{urlencode({'list': line.value})}", status_code=303)
 
 
 async def _is_drawn(visit: Visit, item: Item) -> bool:

@@ -330,6 +330,9 @@ async def test_following_gives_the_next_ones(subject: Subject) -> None:
     assert await following(first.stream.id, after=5, limit=9) == ()
     assert await following(first.stream.id, after=0, limit=0) == ()
     assert await following("0" * 16, after=0, limit=9) == ()
+    await subject.received(event("$r", kind=EventKind.REACTION), event("$6"))
+    after = await following(first.stream.id, after=4, limit=2, without=EventKind.REACTION)
+    assert [e.n for e in after] == [5, 7]
 
 
 async def test_a_discard_is_open_until_it_is_final(subject: Subject) -> None:

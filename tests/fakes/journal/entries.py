@@ -255,13 +255,16 @@ class EntryVerbs(MemoryCore):
         await self._turn()
         return found
 
-    async def following(self, stream: str, *, after: int, limit: int) -> tuple[Entry, ...]:
+    async def following(
+        self, stream: str, *, after: int, limit: int, without: EventKind | None = None
+    ) -> tuple[Entry, ...]:
         """The next entries with content, oldest first."""
         self._require_open()
         rows = [
             row
             for row in self._rows.values()
             if row.stream.id == stream and row.n > after and row.event is not None
+            if row.event.kind is not without
         ]
         found = tuple(self._values(rows[:limit]))
         await self._turn()

@@ -48,11 +48,11 @@ async def _entries_by_state(house: House) -> dict[str, int]:
     return dict((await house.journal.tally(now=house.clock.now())).entries_by_state)
 
 
-@pytest.mark.parametrize(("days", "minutes"), [(1, 10), (0, 1440), (1, 1440)])
+@pytest.mark.parametrize(("days", "minutes"), [(4, 10), (0, 2880), (1, 2880), (4, 2880)])
 async def test_it_is_the_later_of_window_and_days(house: House, days: int, minutes: int) -> None:
-    """A discard stays until both its days and its context window are over."""
+    """A discard stays for its days, and for two days more than its context window."""
     forget = _forget(house, timedelta(days=days), timedelta(minutes=minutes))
-    house.later(days=1)
+    house.later(days=4)
     await forget.round()
     assert (await _entries_by_state(house))["discarded"] == 1
     house.later(seconds=1)

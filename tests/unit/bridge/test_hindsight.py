@@ -6,9 +6,20 @@ import asyncio
 
 import pytest
 
-from bridge.hindsight import CODE, PAUSE_SECONDS
+from bridge.hindsight import CODE, PAUSE_SECONDS, TRIES, TURN_SECONDS, Hindsight
 from bridge.lifecycle import EntryState
-from bridge.model import Outcome, Relation, RelationType
+from bridge.model import (
+    CONTEXT_MESSAGES,
+    Context,
+    EventKind,
+    Outcome,
+    Relation,
+    RelationType,
+    Utterance,
+    Verdict,
+)
+from bridge.protocols import Entry
+from bridge.surroundings import Surroundings
 from tests.fakes import samples
 from tests.fakes.crash import Crash
 from tests.unit.bridge.house import House
@@ -30,6 +41,15 @@ async def house(house: House) -> House:
 def _says_later(house: House, outcome: Outcome, *context: str) -> None:
     verdict = house.classifier.verdict(outcome, context=context)
     house.classifier.in_hindsight["$question"] = verdict
+
+
+def _hindsight(house: House) -> Hindsight:
+    return Hindsight(
+        journal=house.journal,
+        clock=house.clock,
+        surroundings=Surroundings(house.journal),
+        window=house.context_window,
+    )
 
 
 async def _look(house: House) -> bool:
@@ -129,3 +149,101 @@ async def test_a_crash_raises_it_once(house: House, point: str) -> None:
     await _look(house)
     assert (await house.states())["$question"] is EntryState.STORED
     assert len(await house.leaves("decision")) == 1
+
+
+async def test_what_may_hold_restricted_words_stays_a_discard(house: House) -> None:
+    """A reply that was discarded before its target was known to be restricted is not stored."""
+    house.says("$reply", Outcome.DISCARD)
+    relation = Relation(type=RelationType.REPLY, upstream_id="$secret")
+    await house.hear(samples.event("$reply", body="> words\nok", relates_to=relation))
+    await house.settle()
+    secret = house.classifier.verdict(Outcome.REVIEW, restricted=True)
+    house.classifier.verdicts["$secret"] = secret
+    await house.hear(samples.event("$secret", body="SECRET words"))
+    await house.settle()
+    house.classifier.in_hindsight["$reply"] = house.classifier.verdict(Outcome.CAPTURE)
+    await _look(house)
+    house.says("$later", Outcome.CAPTURE, "$reply")
+    await house.hear(samples.event("$later", sent_at=house.clock.now()))
+    await house.settle()
+    states = await house.states()
+    assert states["$secret"] is EntryState.RESTRICTED
+    assert states["$reply"] is EntryState.DISCARDED
+    assert states["$later"] is EntryState.STORED
+    assert not any(b"words" in held for held in house.objects("records").values())
+
+
+async def test_a_marking_that_is_seen_late_is_told_and_stores_nothing(house: House) -> None:
+    """As after a change of the policy: whoever is in charge of spills hears of it."""
+    told: list[str] = []
+
+    async def on_restricted(entry: Entry) -> None:
+        told.append(entry.event.upstream_id)
+
+    house.triage.on_restricted = on_restricted
+    secret = house.classifier.verdict(Outcome.REVIEW, restricted=True)
+    house.classifier.in_hindsight["$question"] = secret
+    await _look(house)
+    assert told == ["$question"]
+    assert (await house.states())["$question"] is EntryState.DISCARDED
+
+
+async def test_what_there_is_no_time_for_is_tried_again_and_then_left(house: House) -> None:
+    """A slow classifier makes no review of what nobody waits for, and holds up nothing behind."""
+    house.says("$other", Outcome.DISCARD)
+    await house.hear(samples.event("$other", sent_at=house.clock.now()))
+    await house.settle()
+    house.later(minutes=31)
+    asked: list[str] = []
+
+    async def judge(entry: Entry, _: Utterance, __: Context) -> Verdict | None:
+        asked.append(entry.event.upstream_id)
+        return None if entry.event.upstream_id == "$question" else house.classifier.verdict()
+
+    hindsight, looked = _hindsight(house), []
+    for _ in range(TRIES + 1):
+        looked.append(await hindsight.look(judge))
+        house.later(seconds=PAUSE_SECONDS)
+    assert asked == [*["$question"] * TRIES, "$other"]
+    assert looked == [False, False, True, False]
+    await house.settle()
+    states = await house.states()
+    assert (states["$question"], states["$other"]) == (EntryState.DISCARDED, EntryState.STORED)
+
+
+async def test_a_look_ends_with_its_turn(house: House) -> None:
+    """What came meanwhile goes first; then it goes on at once, without a pause."""
+    house.classifier.default = house.classifier.verdict(Outcome.DISCARD)
+    await house.hear(*(samples.event(f"${n}") for n in range(4)))
+    await house.settle()
+    house.later(minutes=31)
+    asked: list[str] = []
+
+    async def judge(entry: Entry, _: Utterance, __: Context) -> Verdict | None:
+        asked.append(entry.event.upstream_id)
+        house.later(seconds=TURN_SECONDS)
+        return house.classifier.default
+
+    hindsight = _hindsight(house)
+    for count in range(1, 6):
+        assert await hindsight.look(judge)
+        assert len(asked) == count
+    assert not await hindsight.look(judge)
+
+
+async def test_reactions_leave_room_for_the_answer(house: House) -> None:
+    """However many there are before it."""
+    reactions = [
+        samples.event(
+            f"$r{n}",
+            kind=EventKind.REACTION,
+            relates_to=Relation(type=RelationType.REACTION, upstream_id="$question"),
+        )
+        for n in range(CONTEXT_MESSAGES + 1)
+    ]
+    house.says("$late", Outcome.DISCARD)
+    await house.hear(samples.event("$late"), *reactions, samples.event("$reply"))
+    await house.settle()
+    await _look(house)
+    contexts = {u.upstream_id: c for u, c in house.classifier.asked}
+    assert "$reply" in [each.upstream_id for each in contexts["$late"].after]

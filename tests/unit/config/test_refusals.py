@@ -218,6 +218,10 @@ BAD_FILES = [
         "[store] review_days is 13: set it to 14 days or more, so that people can decide in time.",
     ),
     (
+        "[store]\nreview_days = 20\n[policy]\ncontext_minutes = 10080",
+        "[store] review_days is 20, and context_minutes 10080: set it to 21 days or more, or lower",
+    ),
+    (
         "[store]\nreview_days = 99999",
         "[store] review_days is 99999: set it to at most 36500.",
     ),

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bridge import keys
-from bridge.console.queue import MOST, SAMPLE
+from bridge.console.queue import MOST, SAMPLE, Item
 from bridge.model import EventKind, Outcome, RelationType
 from bridge.protocols import DecisionOrder, Entry, Journal, Label
 from bridge.protocols.catalog import ListedMedium, ListedReason, ListedRelation, Listing
@@ -268,6 +268,40 @@ async def test_a_mark_holds_for_all_of_a_message(desk: Desk, tmp_path: Path) -> 
             assert (await sam.get(path)).status_code == 200
 
 
+@pytest.mark.parametrize("marked", ["message", "edit"])
+async def test_a_mark_holds_for_what_belongs_to_a_version(
+    desk: Desk, tmp_path: Path, marked: str
+) -> None:
+    """The file of an edit that came late, and its text where that was fetched again."""
+    message = replace(waiting(1, MONDAY), body="My divorce", upstream_id="$first")
+    parts = _parts(message)[:1]
+    edit = parts[0] = replace(parts[0], upstream_id="$edit")
+    for n, kind in enumerate((RelationType.MEDIA, RelationType.RESCUED), 3):
+        relation = ListedRelation(type=kind, upstream_id="$edit", n=edit.n)
+        part = replace(waiting(n, MONDAY + timedelta(minutes=n)), body=f"Divorce {n}")
+        parts.append(replace(part, upstream_id="$edit", revision=f"+{n}", relates_to=relation))
+    await fill(desk, tmp_path, [message, *parts])
+    await say(desk, [message if marked == "message" else edit], Label.PERSONAL)
+    reviewer = await desk.browser(Role.REVIEWER)
+    for each in (message, *parts):
+        assert (await reviewer.get(f"/records/{stem(each)}")).status_code == 404
+    assert "0 found" in (await reviewer.get("/search?q=divorce")).text
+
+
+async def test_after_a_mark_the_next_is_one_that_may_be_seen(desk: Desk, tmp_path: Path) -> None:
+    """Not a version of what was marked just now."""
+    message = replace(waiting(1, MONDAY), body="My divorce")
+    other = waiting(9, TUESDAY)
+    await fill(desk, tmp_path, [message, _parts(message)[0], other])
+    reviewer = await desk.browser(Role.REVIEWER)
+    fields = {"action": "personal", "why": "A family matter", "last": "0"}
+    answer = await reviewer.post(f"/review/{stem(message)}", fields)
+    assert answer.headers["location"] == f"/review/{stem(other)}?list=waiting"
+    fields["action"] = "discard"
+    answer = await reviewer.post(f"/review/{stem(other)}", fields)
+    assert answer.headers["location"] == "/review?list=waiting"
+
+
 async def test_a_mark_is_seen_at_once_and_so_is_its_end(desk: Desk, tmp_path: Path) -> None:
     """Whatever was known of marks a moment before."""
     message = replace(waiting(1, MONDAY), body="My divorce")
@@ -276,3 +310,11 @@ async def test_a_mark_is_seen_at_once_and_so_is_its_end(desk: Desk, tmp_path: Pa
     for label, count in ((Label.PERSONAL, 0), (None, 1), (Label.PARTY, 0)):
         await say(desk, [message], label)
         assert f"{count} found" in (await reviewer.get("/search?q=divorce")).text
+
+
+def test_alike_is_what_has_the_same_reason() -> None:
+    """However it came before a person: by lot, or because of what followed it."""
+    reasons = (ListedReason(code="HINDSIGHT", rule="r"), ListedReason(code="ADVICE", rule="r"))
+    raised = Item(listing=replace(waiting(1, MONDAY), reasons=reasons), group="", due=None)
+    usual = Item(listing=waiting(2, MONDAY, code="ADVICE"), group="", due=None)
+    assert raised.lot == usual.lot
