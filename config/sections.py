@@ -241,7 +241,11 @@ class Policy(Table):
         30, ge=1, le=10080, description="Minutes around a message that are read as its context."
     )
     discard_after_days: int = Field(
-        30, ge=1, le=MOST_DAYS, description="Days after which a discarded message is destroyed."
+        30,
+        ge=1,
+        le=MOST_DAYS,
+        description="Days after which a discarded message is destroyed: at the least two more than"
+        " context_minutes.",
     )
     capture_all: bool = Field(
         default=False, description="true: every message of every group is captured."

@@ -14,6 +14,7 @@ from typing import Final
 import structlog
 
 from bridge.console.bags import Bag, Taken
+from bridge.console.handles import opened
 from bridge.console.reels import Reel
 from bridge.console.sending import weighed
 from bridge.errors import MunimentError
@@ -169,7 +170,7 @@ class _Preparation:
         sources, export = self._sources, self._export
         pin = await sources.proofs.pin() if sources.proofs is not None else None
         # Opened here and closed by whoever drops the export, also where this is cancelled.
-        export.reel = await asyncio.to_thread(Reel, sources.folder)
+        export.reel = await opened(lambda: Reel(sources.folder))
         bag = Bag(export.reel, name=f"muniment-{export.name}", at=export.at)
         await asyncio.to_thread(bag.begin)
         async for page in selected(sources.catalog, export.wanted):

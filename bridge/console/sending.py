@@ -10,8 +10,10 @@ import asyncio
 import hashlib
 import re
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import BinaryIO, Final
 
+from bridge.console.handles import opened
 from bridge.console.reels import Piece, Reel, Source
 from bridge.errors import ObjectStoreError
 from bridge.protocols import ObjectBody, ObjectStore
@@ -79,7 +81,7 @@ async def weighed(store: ObjectStore, key: str) -> tuple[str, int] | None:
     if body is None:
         return None
     source = Source(key, body.digest.hex)
-    file = await asyncio.to_thread(_opened, body, source)
+    file = await opened(partial(_open, body, source))
     digest, size = hashlib.sha256(), 0
     try:
         while chunk := await asyncio.to_thread(_read, file, source):
@@ -104,7 +106,7 @@ async def medium_bytes(
     body = await store.body(source.key)
     if body is None or (as_kept and body.digest.hex != source.sha256):
         raise _mismatch(source)
-    file = await asyncio.to_thread(_opened, body, source)
+    file = await opened(partial(_open, body, source))
     digest, held = hashlib.sha256(), b""
     try:
         while chunk := await asyncio.to_thread(_read, file, source):
@@ -174,7 +176,7 @@ def _pieces(reel: Reel, start: int, after: int) -> tuple[int, list[Piece]]:
         raise ObjectStoreError("The download was given up.", hint="Prepare it once more.") from None
 
 
-def _opened(body: ObjectBody, source: Source) -> BinaryIO:
+def _open(body: ObjectBody, source: Source) -> BinaryIO:
     try:
         return body.open()
     except OSError as error:

@@ -27,9 +27,9 @@ from tests.patience import PATIENCE
 from tests.servers.bot_api import bot_api_process
 
 AGED = """
-UPDATE entry SET received_at = received_at - 2 * 86400000 WHERE state = 'discarded' RETURNING 1
+UPDATE entry SET received_at = received_at - 3 * 86400000 WHERE state = 'discarded' RETURNING 1
 """
-"""What was discarded came two days ago."""
+"""What was discarded came three days ago."""
 
 UNSETTLED = "SELECT COUNT(*) FROM entry WHERE state IN ('received', 'judged', 'sealed')"
 
