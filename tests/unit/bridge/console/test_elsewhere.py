@@ -13,8 +13,8 @@ from bridge.protocols import Label
 from bridge.protocols.catalog import ListedReason, ListedRelation, Listing
 from bridge.protocols.people import Role
 from tests.unit.bridge.console.desk import Desk
-from tests.unit.bridge.console.test_review_backlog import MONDAY, fill, say, stem, waiting
-from tests.unit.bridge.console.told import GID, said
+from tests.unit.bridge.console.test_review_backlog import MONDAY, stem, waiting
+from tests.unit.bridge.console.told import GID, said, say, tell
 
 OTHER, THIRD = "ff112233445566aa", "ee112233445566aa"
 ASKED = "Should we award the ferry contract to the Scottish yard?"
@@ -40,7 +40,7 @@ def _there(n: int, body: str, *, gid: str = OTHER, hours: float = 2, by: str = "
 
 
 async def _page(desk: Desk, folder: Path, *others: Listing, groups: frozenset[str]) -> str:
-    await fill(desk, folder, [_asked(), *others])
+    await tell(desk, folder, [_asked(), *others])
     browser = await desk.browser(Role.REVIEWER, groups=groups)
     answer = await browser.get(f"/review/{stem(_asked())}")
     assert answer.status_code == 200
@@ -140,6 +140,6 @@ async def test_a_message_of_the_first_year_is_shown(desk: Desk, tmp_path: Path) 
     """Whatever time its sender's clock had: the page is there."""
     early = MONDAY.replace(year=1, month=1, day=1)
     listing = replace(_asked(), sent_at=early, observed_at=early)
-    await fill(desk, tmp_path, [listing])
+    await tell(desk, tmp_path, [listing])
     browser = await desk.browser(Role.REVIEWER)
     assert (await browser.get(f"/review/{stem(listing)}")).status_code == 200

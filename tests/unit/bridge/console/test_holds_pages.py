@@ -13,13 +13,13 @@ from bridge.console.schedule import RetentionClass, Schedule
 from bridge.console.veil import PASSED_OVER
 from bridge.errors import JournalUnavailableError
 from bridge.model import Group, GroupState, Outcome
-from bridge.protocols import DecisionOrder, Label, Placement, PlacementKind
+from bridge.protocols import Label, Placement, PlacementKind
 from bridge.protocols.hold_acts import StoreKnows
 from bridge.protocols.holds import Holds, HoldScope
 from bridge.protocols.people import Role
 from storage.catalog import SqliteCatalog
 from tests.unit.bridge.console.desk import Browser, Desk, console_over
-from tests.unit.bridge.console.told import GID, STREAM, said, tell
+from tests.unit.bridge.console.told import GID, said, say, tell
 
 FORM = {"authority": "Inquiry chair", "matter": "INQ/7", "why": "s.21 notice"}
 
@@ -139,18 +139,7 @@ async def _marked(desk: Desk, folder: Path) -> None:
     """Of three messages one is marked as personal."""
     listings = [said(n, body) for n, body in enumerate(("The budget.", "My divorce.", "Ok."), 1)]
     await tell(desk, folder, listings)
-    assert desk.parts.orders is not None
-    await desk.parts.orders.decide(
-        DecisionOrder(
-            stream=STREAM,
-            n=2,
-            outcome=Outcome.REVIEW,
-            by="al",
-            at=desk.clock.now(),
-            why="a family matter",
-            label=Label.PERSONAL,
-        )
-    )
+    await say(desk, listings[1:2], Label.PERSONAL)
 
 
 @pytest.mark.parametrize(

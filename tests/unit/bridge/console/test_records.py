@@ -14,12 +14,13 @@ from bridge.model import Outcome
 from bridge.notekeys import parse_verifier
 from bridge.protocols import ObjectBody
 from bridge.protocols.holds import Hold, HoldScope
-from bridge.protocols.office import DecisionOrder, Label
+from bridge.protocols.office import Label
 from bridge.protocols.people import Role
 from storage.objects import LocalObjectStore
 from storage.translog.proof import TlogProof
 from tests.unit.bridge.console.desk import Desk, console_over
 from tests.unit.bridge.console.proving import kept, path_of, with_media
+from tests.unit.bridge.console.told import say
 
 
 async def test_a_record_says_in_words_what_was_proved(desk: Desk) -> None:
@@ -244,18 +245,7 @@ async def test_the_policy_in_force_explains_the_codes(desk: Desk) -> None:
 async def test_what_is_marked_as_sensitive_is_for_others(desk: Desk) -> None:
     """A mark closes the record, hides its words in the day, and keeps it out of downloads."""
     listing = next(each for each in kept(desk) if each.body)
-    assert desk.parts.orders is not None
-    await desk.parts.orders.decide(
-        DecisionOrder(
-            stream=listing.stream,
-            n=listing.n,
-            outcome=Outcome.REVIEW,
-            by="al",
-            at=desk.clock.now(),
-            why="a family matter",
-            label=Label.PERSONAL,
-        )
-    )
+    await say(desk, [listing], Label.PERSONAL)
     browser = await desk.browser(Role.RECORDS_MANAGER)
     for ending in ("", "/proof", "/object", "/raw/source", "/media/0"):
         assert (await browser.get(path_of(listing) + ending)).status_code == 404

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,15 +12,14 @@ import pytest
 from bridge import keys
 from bridge.console.queue import MOST, SAMPLE, Item
 from bridge.model import EventKind, Outcome, RelationType
-from bridge.protocols import DecisionOrder, Entry, Journal, Label
+from bridge.protocols import Entry, Journal, Label
 from bridge.protocols.catalog import ListedMedium, ListedReason, ListedRelation, Listing
 from bridge.protocols.people import Role
-from storage.catalog import SqliteCatalog, SqliteCatalogWriter
 from tests.contracts.journal.encrypted import key
 from tests.contracts.journal.encrypted import shut as encrypted
 from tests.fakes.samples import CONNECTOR, batch, group, proof, sealing, verdict
-from tests.unit.bridge.console.desk import Browser, Desk, console_over
-from tests.unit.bridge.console.told import GID, said
+from tests.unit.bridge.console.desk import Browser, Desk
+from tests.unit.bridge.console.told import GID, said, say, tell
 
 MONDAY = datetime(2026, 6, 1, 8, tzinfo=UTC)
 TUESDAY = MONDAY + timedelta(days=1)
@@ -59,20 +56,6 @@ def opened(n: int, of: Listing, outcome: Outcome) -> Listing:
     )
 
 
-async def fill(desk: Desk, folder: Path, listings: Sequence[Listing]) -> None:
-    """Have the desk's console list these and nothing else."""
-    path = folder / "filled" / "catalog.db"
-    writer = await SqliteCatalogWriter.open(path)
-    places = sorted({(each.gid, each.day) for each in listings})
-    for gid, day in places:
-        key = f"manifests/{gid}/{day.replace('-', '/')}/000000.json"
-        rows = [each for each in listings if (each.gid, each.day) == (gid, day)]
-        await writer.take(key, listings=rows)
-    await writer.aclose()
-    desk.parts = replace(desk.parts, catalog=SqliteCatalog(path))
-    desk.app = await asyncio.to_thread(console_over, desk.parts)
-
-
 async def listed(browser: Browser, path: str = "/review") -> list[str]:
     """The stems of a list."""
     answer = await browser.get(path)
@@ -83,23 +66,6 @@ async def listed(browser: Browser, path: str = "/review") -> list[str]:
 def stem(listing: Listing) -> str:
     """The name of its page."""
     return keys.stem_of(listing.key or "")
-
-
-async def say(desk: Desk, listings: Sequence[Listing], label: Label | None = None) -> None:
-    """Order that these are kept, or mark them."""
-    assert desk.parts.orders is not None
-    for each in listings:
-        await desk.parts.orders.decide(
-            DecisionOrder(
-                stream=each.stream,
-                n=each.n,
-                outcome=Outcome.REVIEW if label else Outcome.CAPTURE,
-                by="al",
-                at=desk.clock.now(),
-                why="why",
-                label=label,
-            )
-        )
 
 
 async def opened_in(journal: Journal) -> Entry:
@@ -130,7 +96,7 @@ async def test_what_waits_is_listed_behind_all_that_does_not(
         drawn = (ListedReason(code="AUDIT", rule="lot"),)
         before, contents = [replace(each, reasons=drawn) for each in before], []
     last = waiting(5000, TUESDAY)
-    await fill(desk, tmp_path, [*before, *contents, last])
+    await tell(desk, tmp_path, [*before, *contents, last])
     browser = await desk.browser(Role.REVIEWER)
     assert await listed(browser) == [stem(last)]
 
@@ -139,7 +105,7 @@ async def test_the_oldest_days_are_listed_whole(desk: Desk, tmp_path: Path) -> N
     """The day on which the list is full stands in it to its end; the page says there is more."""
     monday = [waiting(n, MONDAY + timedelta(seconds=n)) for n in range(MOST + 20)]
     tuesday = [waiting(5000 + n, TUESDAY + timedelta(seconds=n)) for n in range(3)]
-    await fill(desk, tmp_path, [*monday, *tuesday])
+    await tell(desk, tmp_path, [*monday, *tuesday])
     browser = await desk.browser(Role.REVIEWER)
     assert set(await listed(browser)) == {stem(each) for each in monday}
     assert "There are more." in (await browser.get("/review")).text
@@ -158,7 +124,7 @@ async def test_a_ciphertext_that_was_opened_waits_for_nobody(
     if outcome is Outcome.DISCARD:
         first = replace(first, stream=entry.stream.id)
     content = opened(9, first, outcome)
-    await fill(desk, tmp_path, [first, closed, content])
+    await tell(desk, tmp_path, [first, closed, content])
     browser = await desk.browser(Role.REVIEWER)
     found = await listed(browser)
     assert stem(first) not in found
@@ -172,7 +138,7 @@ async def test_a_sample_is_decided_whatever_waits_in_other_groups(
     other = "ff112233445566aa"
     older = [waiting(n, MONDAY + timedelta(seconds=n)) for n in range(MOST)]
     alike = [waiting(5000 + n, TUESDAY + timedelta(seconds=n), gid=other) for n in range(9)]
-    await fill(desk, tmp_path, [*older, *alike])
+    await tell(desk, tmp_path, [*older, *alike])
     browser = await desk.browser(Role.REVIEWER)
     path = f"/review/many?group={other}&code=DOUBT"
     for _ in range(SAMPLE):
@@ -188,7 +154,7 @@ async def test_a_mark_is_lifted_also_from_what_became_a_record(
 ) -> None:
     """By those who review what is sensitive, who may not discard it any more; then all see it."""
     kept = replace(said(1), reasons=(ListedReason(code=code, rule="r"),), part=1)
-    await fill(desk, tmp_path, [kept])
+    await tell(desk, tmp_path, [kept])
     await say(desk, [kept], Label.ESCALATED)
     manager = await desk.browser(Role.RECORDS_MANAGER)
     sam = await desk.browser(Role.SENSITIVITY_REVIEWER, name="sam")
@@ -213,7 +179,7 @@ async def test_a_mark_is_lifted_also_from_what_became_a_record(
 async def test_a_record_may_be_marked(desk: Desk, tmp_path: Path) -> None:
     """Nothing else is said of it any more; from its page, by who may review, and only once."""
     kept = said(1)
-    await fill(desk, tmp_path, [kept])
+    await tell(desk, tmp_path, [kept])
     reviewer = await desk.browser(Role.REVIEWER)
     path, record = f"/review/{stem(kept)}", f"/records/{stem(kept)}"
     assert f'href="{path}"' in (await reviewer.get(record)).text
@@ -248,7 +214,7 @@ async def test_a_mark_holds_for_all_of_a_message(desk: Desk, tmp_path: Path) -> 
     reply = ListedRelation(type=RelationType.REPLY, upstream_id=message.upstream_id or "", n=1)
     answer = replace(waiting(9, MONDAY), body="Sorry to hear", relates_to=reply)
     parts = _parts(message)
-    await fill(desk, tmp_path, [message, *parts, answer])
+    await tell(desk, tmp_path, [message, *parts, answer])
     reviewer = await desk.browser(Role.REVIEWER)
     sam = await desk.browser(Role.SENSITIVITY_REVIEWER, name="sam")
     assert "4 found" in (await reviewer.get("/search?q=divorce")).text
@@ -280,7 +246,7 @@ async def test_a_mark_holds_for_what_belongs_to_a_version(
         relation = ListedRelation(type=kind, upstream_id="$edit", n=edit.n)
         part = replace(waiting(n, MONDAY + timedelta(minutes=n)), body=f"Divorce {n}")
         parts.append(replace(part, upstream_id="$edit", revision=f"+{n}", relates_to=relation))
-    await fill(desk, tmp_path, [message, *parts])
+    await tell(desk, tmp_path, [message, *parts])
     await say(desk, [message if marked == "message" else edit], Label.PERSONAL)
     reviewer = await desk.browser(Role.REVIEWER)
     for each in (message, *parts):
@@ -292,7 +258,7 @@ async def test_after_a_mark_the_next_is_one_that_may_be_seen(desk: Desk, tmp_pat
     """Not a version of what was marked just now."""
     message = replace(waiting(1, MONDAY), body="My divorce")
     other = waiting(9, TUESDAY)
-    await fill(desk, tmp_path, [message, _parts(message)[0], other])
+    await tell(desk, tmp_path, [message, _parts(message)[0], other])
     reviewer = await desk.browser(Role.REVIEWER)
     fields = {"action": "personal", "why": "A family matter", "last": "0"}
     answer = await reviewer.post(f"/review/{stem(message)}", fields)
@@ -305,7 +271,7 @@ async def test_after_a_mark_the_next_is_one_that_may_be_seen(desk: Desk, tmp_pat
 async def test_a_mark_is_seen_at_once_and_so_is_its_end(desk: Desk, tmp_path: Path) -> None:
     """Whatever was known of marks a moment before."""
     message = replace(waiting(1, MONDAY), body="My divorce")
-    await fill(desk, tmp_path, [message])
+    await tell(desk, tmp_path, [message])
     reviewer = await desk.browser(Role.REVIEWER)
     for label, count in ((Label.PERSONAL, 0), (None, 1), (Label.PARTY, 0)):
         await say(desk, [message], label)

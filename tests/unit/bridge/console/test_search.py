@@ -14,14 +14,14 @@ import pytest
 from bridge.console.schedule import RetentionClass, Schedule
 from bridge.console.veil import HIDDEN, PASSED_OVER
 from bridge.model import Group, GroupState, Outcome, Particulars
-from bridge.protocols import DecisionOrder, Label
+from bridge.protocols import Label
 from bridge.protocols.catalog import ListedMedium, ListedReason, Listing
 from bridge.protocols.holds import Hold, HoldScope
 from bridge.protocols.people import Role
 from storage.catalog import SqliteCatalog
 from storage.office.holds import SqliteHolds
 from tests.unit.bridge.console.desk import Browser, Desk, console_over
-from tests.unit.bridge.console.told import GID, said, tell
+from tests.unit.bridge.console.told import GID, said, say, tell
 
 WORD = "agreed"
 
@@ -316,7 +316,7 @@ async def test_what_is_marked_as_sensitive_is_found_by_nothing_that_it_says(
     )
     hidden = replace(said(2, "Agreed: the divorce."), media=(medium,), reasons=reasons)
     await tell(desk, tmp_path, [replace(said(1, "Cheers."), reasons=()), hidden])
-    await _mark(desk, hidden)
+    await say(desk, [hidden], Label.PERSONAL)
     browser = await desk.browser(Role.READER)
     sensitive = await desk.browser(Role.SENSITIVITY_REVIEWER, name="sam")
     answer = (await browser.get(f"/search?{field}")).text
@@ -336,7 +336,7 @@ async def test_what_is_marked_as_sensitive_stands_where_it_was_said(
     bodies = ("Cheers.", "About my divorce.", "Agreed.")
     listings = [said(n, body) for n, body in enumerate(bodies, 1)]
     await tell(desk, tmp_path, listings)
-    await _mark(desk, listings[1])
+    await say(desk, listings[1:2], Label.PERSONAL)
     browser = await desk.browser(Role.READER)
     sensitive = await desk.browser(Role.SENSITIVITY_REVIEWER, name="sam")
     for field, veiled, linked in ((f"group={GID}", 3, 2), ("q=cheers", 1, 1), ("q=agreed", 1, 1)):
@@ -347,20 +347,6 @@ async def test_what_is_marked_as_sensitive_stands_where_it_was_said(
         answer = (await sensitive.get(f"/search?{field}")).text
         assert "my divorce." in answer
         assert HIDDEN not in answer
-
-
-async def _mark(desk: Desk, listing: Listing) -> None:
-    mark = DecisionOrder(
-        stream=listing.stream,
-        n=listing.n,
-        outcome=Outcome.REVIEW,
-        by="al",
-        at=desk.clock.now(),
-        why="a family matter",
-        label=Label.PERSONAL,
-    )
-    assert desk.parts.orders is not None
-    await desk.parts.orders.decide(mark)
 
 
 async def test_without_a_catalog_the_page_says_how_to_make_one(desk: Desk, tmp_path: Path) -> None:

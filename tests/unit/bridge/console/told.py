@@ -14,7 +14,7 @@ from pathlib import Path
 from bridge.canonical import dumps
 from bridge.canonical.json import Json
 from bridge.model import EventKind, Outcome, RelationType
-from bridge.protocols import ObjectBody
+from bridge.protocols import DecisionOrder, Label, ObjectBody
 from bridge.protocols.catalog import ListedReason, ListedRelation, Listing
 from storage.catalog import SqliteCatalog, SqliteCatalogWriter
 from tests.unit.bridge.console.desk import Desk, console_over
@@ -67,13 +67,31 @@ async def tell(desk: Desk, folder: Path, listings: Sequence[Listing]) -> None:
     """Have the desk's console list these and nothing else."""
     path = folder / "told" / "catalog.db"
     writer = await SqliteCatalogWriter.open(path)
-    days = sorted({each.day for each in listings})
-    for day in days:
-        key = f"manifests/{GID}/{day.replace('-', '/')}/000000.json"
-        await writer.take(key, listings=[each for each in listings if each.day == day])
+    places = sorted({(each.gid, each.day) for each in listings})
+    for gid, day in places:
+        key = f"manifests/{gid}/{day.replace('-', '/')}/000000.json"
+        rows = [each for each in listings if (each.gid, each.day) == (gid, day)]
+        await writer.take(key, listings=rows)
     await writer.aclose()
-    parts = replace(desk.parts, catalog=SqliteCatalog(path))
-    desk.app = await asyncio.to_thread(console_over, parts)
+    desk.parts = replace(desk.parts, catalog=SqliteCatalog(path))
+    desk.app = await asyncio.to_thread(console_over, desk.parts)
+
+
+async def say(desk: Desk, listings: Sequence[Listing], label: Label | None = None) -> None:
+    """Order that these are kept, or mark them."""
+    assert desk.parts.orders is not None
+    for each in listings:
+        await desk.parts.orders.decide(
+            DecisionOrder(
+                stream=each.stream,
+                n=each.n,
+                outcome=Outcome.REVIEW if label else Outcome.CAPTURE,
+                by="al",
+                at=desk.clock.now(),
+                why="why",
+                label=label,
+            )
+        )
 
 
 async def put(desk: Desk, listing: Listing, *, raw: bytes, **fields: Json) -> Listing:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from functools import cache
 
 import pytest
 
@@ -18,31 +17,11 @@ from storage.translog.proof import TlogProof
 from storage.translog.verify.engine import verify
 from storage.translog.verify.heads import read_known
 from storage.translog.verify.one import verify_one
-from storage.translog.verify.report import Report
-from tests.archive import Archive, draft
+from tests.archive import draft
 from tests.archive.memory import MemoryEvidence, Version
 from tests.archive.mutations import CHECKPOINT, question
 from tests.archive.provable import provable
-
-
-@cache
-def archive() -> Archive:
-    """One for all of them; each looks at a copy."""
-    return draft(seed=11, leaves=300)
-
-
-def codes(report: Report) -> set[str]:
-    """What makes it tampered."""
-    return {each.code for each in report.findings}
-
-
-def told(report: Report) -> set[str]:
-    """What is only listed."""
-    return {each.code for each in report.listed}
-
-
-def _kept_record() -> str:
-    return next(key for key in sorted(provable(archive()).named) if key.startswith("records/"))
+from tests.unit.storage.translog.verify.archived import archive, codes, kept_record, told
 
 
 def test_an_archive_is_vouched_for_as_far_as_others_can_tell() -> None:
@@ -111,7 +90,7 @@ def test_a_bucket_is_asked_for_its_retentions() -> None:
 
 def test_a_shortened_retention_is_found() -> None:
     """By a day, or altogether; by less than stores keep of it, not."""
-    key = _kept_record()
+    key = kept_record()
     until = provable(archive()).named[key]
     assert until is not None
     for shorter, found in (
@@ -144,7 +123,7 @@ def test_acts_without_a_lock_are_told() -> None:
 
 def test_a_delete_marker_is_found_and_its_removal_told() -> None:
     """What it hides counts as gone; what stands again above it does not."""
-    key = _kept_record()
+    key = kept_record()
     evidence = MemoryEvidence.of(archive(), locked=True)
     first = evidence.objects[key][0]
     marker = Version(body=None, modified_at=archive().now)
@@ -157,7 +136,7 @@ def test_a_delete_marker_is_found_and_its_removal_told() -> None:
 
 def test_the_oldest_version_is_the_record() -> None:
     """The same bytes again are a repeated put; other bytes never change the record."""
-    key = _kept_record()
+    key = kept_record()
     evidence = MemoryEvidence.of(archive(), locked=True)
     first = evidence.objects[key][0]
     evidence.objects[key] = [first, first]
@@ -211,7 +190,7 @@ def test_since_reads_only_what_is_new() -> None:
 def test_since_still_finds_what_is_gone() -> None:
     """Whether it is there is looked at, however old it is."""
     evidence = MemoryEvidence.of(archive())
-    del evidence.objects[_kept_record()]
+    del evidence.objects[kept_record()]
     asked = replace(question(archive()), since=archive().now)
     assert codes(verify(evidence, asked)) == {"object_missing"}
 
@@ -229,7 +208,7 @@ def test_without_objects_nothing_is_said_of_them() -> None:
 def test_one_record_is_proved_with_both_its_leaves() -> None:
     """The proofs carry their leaves and verify by themselves; known checkpoints are extended."""
     asked = question(archive(), archive().notes[:2])
-    key = _kept_record()
+    key = kept_record()
     report, proofs = verify_one(MemoryEvidence.of(archive()), asked, key)
     assert (report.verdict, [proof.kind for proof in proofs]) == ("intact", ["stored", "seen"])
     assert len(report.vouches.known) == 2
@@ -242,7 +221,7 @@ def test_one_record_is_proved_with_both_its_leaves() -> None:
 def test_one_record_takes_little_reading() -> None:
     """Its manifest, the bundles between its leaves, tiles for the proofs, and itself."""
     evidence = MemoryEvidence.of(archive())
-    key = _kept_record()
+    key = kept_record()
     others = [
         other
         for other in evidence.objects
@@ -281,7 +260,7 @@ def test_one_record_that_was_changed_is_found() -> None:
 def test_one_record_that_nobody_wrote_settles_nothing() -> None:
     """A key that no leaf names and where nothing stands is a wrong argument."""
     evidence = MemoryEvidence.of(archive())
-    key = _kept_record()
+    key = kept_record()
     with pytest.raises(ConfigError, match="not the key of a record"):
         verify_one(evidence, question(archive()), "acts/x")
     with pytest.raises(ConfigError, match="No leaf names"):
@@ -294,5 +273,5 @@ def test_one_record_without_its_manifest_is_found_all_the_same() -> None:
     for key in list(evidence.objects):
         if key.startswith("manifests/"):
             del evidence.objects[key]
-    report, proofs = verify_one(evidence, question(archive()), _kept_record())
+    report, proofs = verify_one(evidence, question(archive()), kept_record())
     assert (report.verdict, len(proofs)) == ("intact", 2)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 from datetime import timedelta
-from functools import cache
 
 from bridge.app.proofs import Focused
 from bridge.keys import absolute
@@ -15,31 +14,9 @@ from storage.signer.ed25519 import Ed25519Signer
 from storage.translog.checkpoint import Checkpoint, sign_checkpoint
 from storage.translog.verify.engine import verify
 from storage.translog.verify.one import verify_one
-from storage.translog.verify.report import Report
-from tests.archive import Archive, draft
 from tests.archive.memory import MemoryEvidence, Version
 from tests.archive.mutations import CHECKPOINT, question
-from tests.archive.provable import provable
-
-
-@cache
-def archive() -> Archive:
-    """One for all of them; each looks at a copy."""
-    return draft(seed=11, leaves=300)
-
-
-def codes(report: Report) -> set[str]:
-    """What makes it tampered."""
-    return {each.code for each in report.findings}
-
-
-def told(report: Report) -> set[str]:
-    """What is only listed."""
-    return {each.code for each in report.listed}
-
-
-def _kept_record() -> str:
-    return next(key for key in sorted(provable(archive()).named) if key.startswith("records/"))
+from tests.unit.storage.translog.verify.archived import archive, codes, kept_record, told
 
 
 def _with(key: str, body: bytes, **older: int) -> MemoryEvidence:
@@ -57,7 +34,7 @@ def _beside(key: str) -> str:
 
 def test_a_changed_record_whose_leaf_was_overwritten_is_found() -> None:
     """That no leaf names it is believed of bundles that give the signed root, and of no others."""
-    key = _kept_record()
+    key = kept_record()
     evidence = MemoryEvidence.of(archive())
     evidence.change(key, b"changed")
     place = hashlib.sha256(absolute(archive().tenant, key).encode()).hexdigest().encode()
@@ -71,8 +48,8 @@ def test_a_changed_record_whose_leaf_was_overwritten_is_found() -> None:
 
 def test_a_record_without_a_leaf_is_judged_by_its_age_and_its_bytes() -> None:
     """As in the whole verification: `extra` if old, `extra_copy` if a copy, else `unlogged`."""
-    forged = _beside(_kept_record())
-    original = MemoryEvidence.of(archive()).objects[_kept_record()][0].body or b""
+    forged = _beside(kept_record())
+    original = MemoryEvidence.of(archive()).objects[kept_record()][0].body or b""
     for body, age, found in (
         (b"{}", {"days": 3}, {"extra"}),
         (b"{}", {"minutes": 10}, set()),
@@ -86,7 +63,7 @@ def test_a_record_without_a_leaf_is_judged_by_its_age_and_its_bytes() -> None:
 
 def test_a_record_newer_than_a_pinned_checkpoint_is_not_called_extra() -> None:
     """Under a checkpoint that is no longer the newest its own last leaf says how old is old."""
-    added = _beside(_kept_record())
+    added = _beside(kept_record())
     for moved, found in ((timedelta(days=1), set()), (timedelta(0), {"extra"})):
         evidence = _with(added, b"{}", minutes=11)
         newest = evidence.objects[CHECKPOINT][0]
@@ -101,7 +78,7 @@ def test_a_record_newer_than_a_pinned_checkpoint_is_not_called_extra() -> None:
 
 def test_a_leaf_before_where_the_manifest_points_is_found() -> None:
     """Where to look is all a manifest says; a wrong one costs time."""
-    key = _kept_record()
+    key = kept_record()
     focused = Focused(MemoryEvidence.of(archive()), key, near=299, pin=None, shard="0")
     report, proofs = verify_one(focused, question(archive()), key)
     assert (report.verdict, len(proofs)) == ("intact", 2)
@@ -109,7 +86,7 @@ def test_a_leaf_before_where_the_manifest_points_is_found() -> None:
 
 def test_a_damaged_tile_is_not_called_a_fork() -> None:
     """Tiles must first give the root themselves; then another root than a known one is a fork."""
-    key = _kept_record()
+    key = kept_record()
     evidence = MemoryEvidence.of(archive())
     tile = max(each for each in evidence.objects if "/tile/0/001" in each)
     evidence.change(tile, bytes(len(evidence.objects[tile][0].body or b"")))
@@ -128,7 +105,7 @@ def test_a_size_that_nobody_signed_is_not_gone_through() -> None:
     beyond = Checkpoint(origin=asked.keys[0].name, size=9 * 10**15, root=bytes(32))
     note = sign_checkpoint(beyond, _stranger(beyond.origin))
     evidence.objects[CHECKPOINT] = [replace(evidence.objects[CHECKPOINT][0], body=note)]
-    report, _ = verify_one(evidence, asked, _beside(_kept_record()))
+    report, _ = verify_one(evidence, asked, _beside(kept_record()))
     assert codes(report) == {"bundle_missing", "root_mismatch", "checkpoint_signature"}
 
 
