@@ -6,6 +6,7 @@ from collections import OrderedDict, deque
 from dataclasses import replace
 
 from bridge.apart import is_apart, parent_of, parent_revision, repeated
+from bridge.lots import CODE as AUDIT
 from bridge.model import (
     CONTEXT_MESSAGES,
     Event,
@@ -20,9 +21,6 @@ from bridge.protocols import Entry, Journal
 from bridge.protocols.journal import VERSIONS
 
 STREAMS_AT_HAND = 256
-AUDIT = "AUDIT"
-"""The code of a review that was drawn by lot."""
-
 _OF_ITSELF = frozenset({RelationType.DECRYPTED, RelationType.RESCUED})
 """An entry that says what an earlier one of the same message could not; it refers to nothing."""
 

@@ -138,7 +138,10 @@ class Triage:
     async def _judge_again(
         self, entry: Entry, utterance: Utterance, context: Context
     ) -> Verdict | None:
-        """Nothing presses: where there is no time, it is not taken for a doubt."""
+        """Nothing presses: where there is no time, it is not taken for a doubt.
+
+        A marking is told before the discard is final: a crash in between tells it again.
+        """
         verdict = await self._classify(utterance, context, seconds=self._budget)
         if any(reason.rule in _NO_TIME for reason in verdict.reasons):
             return None

@@ -17,6 +17,8 @@ from bridge.console.rights import Right
 from bridge.console.site import Visit
 from bridge.console.veil import unveiled
 from bridge.errors import JournalError, JournalUnavailableError
+from bridge.hindsight import CODE as HINDSIGHT
+from bridge.lots import CODE as AUDIT
 from bridge.model import Outcome
 from bridge.protocols import DecisionOrder, Office
 from bridge.protocols.catalog import Listing, Search
@@ -34,8 +36,8 @@ SAMPLE = 5
 """Of many alike so many are decided one by one before the others may be decided together."""
 
 SAMPLE_AGE = timedelta(days=1)
-AUDIT = "AUDIT"
-_HOW = frozenset({AUDIT, "HINDSIGHT"})
+_HOW = frozenset({AUDIT, HINDSIGHT})
+"""Codes that say how a message came before a person, and not why."""
 _LATEST = datetime.max.replace(tzinfo=UTC)
 
 

@@ -18,6 +18,8 @@ from pathlib import Path
 import msgspec
 
 from bridge.errors import CatalogError, CatalogUnfitError
+from bridge.model import RelationType
+from bridge.protocols.catalog import PARTS
 from storage.catalog.lines import Lines
 from storage.catalog.rows import COLUMNS, SPREAD, ListingRow, Value
 from storage.catalog.words import texts_of
@@ -26,12 +28,14 @@ VERSION = 3
 """Of the schema. A file of another version is made anew by a rebuild."""
 
 _SCHEMA = (files("storage.catalog") / "schema.sql").read_text("utf-8")
-ROOT = """
-CASE WHEN {0}.relation IN ('decrypted', 'media', 'rescued') THEN (
+_OF_VERSIONS = ", ".join(f"'{each}'" for each in sorted(PARTS - {RelationType.EDIT}))
+ROOT = f"""
+CASE WHEN {{0}}.relation IN ({_OF_VERSIONS}) THEN (
     SELECT v.target_id FROM listing v
-    WHERE v.stream = {0}.stream AND v.upstream_id = {0}.target_id AND v.relation = 'edit'
+    WHERE v.stream = {{0}}.stream AND v.upstream_id = {{0}}.target_id
+      AND v.relation = '{RelationType.EDIT}'
 ) END
-"""
+"""  # noqa: S608 - of constants
 """Of a part of a version the message that this is a version of; else nothing."""
 
 SELECT = f"""
